@@ -1,0 +1,44 @@
+# Every target builds what it needs. Python 3.11 or newer and a C compiler are the only needs of
+# `make run`; `make test` also uses node (for the official Node SDK) where there is one.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := $(wildcard native/*.pyx native/*.pxd native/c/*.c native/c/*.h)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+
+run: $(VENV)/.run ## build what is needed and start the gateway on 127.0.0.1:8080
+	@$(BIN)/tallygate serve $(ARGS)
+
+test: $(VENV)/.dev ## set up everything and run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## lint and type-check
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "tallygate: Python 3.11 or newer is needed; set one with: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "tallygate: python venv support is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.compiler: $(VENV)/bin/python
+	@command -v $${CC:-cc} >/dev/null 2>&1 || \
+	  { echo "tallygate: no C compiler found; install one (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.run: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
+	@echo "tallygate: installing dependencies and compiling the meter (a minute, once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e . 
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
+	@echo "tallygate: installing the development dependencies"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.run
+
+clean: ## remove what was built (never data/)
+	@rm -rf build $(VENV) gateway/_native/*.so

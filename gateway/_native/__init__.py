@@ -1,0 +1,1 @@
+"""Compiled modules land here: the meter (sse, jsonscan) and the token counter (tokens)."""
