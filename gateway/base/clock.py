@@ -1,0 +1,53 @@
+"""Time as an argument: rooms receive a Clock, so tests can travel and decisions stay pure."""
+
+import time
+from typing import Protocol
+
+HOUR_S = 3600
+
+
+class Clock(Protocol):
+    """What rooms may ask about time."""
+
+    def now_us(self) -> int:
+        """Wall-clock microseconds since the Unix epoch; may step. For records, never deadlines."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never go back. For deadlines and durations, never for records."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    __slots__ = ()
+
+    def now_us(self) -> int:
+        """Wall-clock microseconds since the Unix epoch."""
+        return time.time_ns() // 1000
+
+    def monotonic_s(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that moves only when told to; both its faces move together."""
+
+    __slots__ = ("_us",)
+
+    def __init__(self, start_us: int = 1_700_000_000_000_000) -> None:
+        self._us = start_us
+
+    def now_us(self) -> int:
+        """Wall-clock microseconds since the Unix epoch."""
+        return self._us
+
+    def monotonic_s(self) -> float:
+        """Seconds since the epoch of this clock."""
+        return self._us / 1_000_000
+
+    def advance(self, seconds: float) -> None:
+        """Move both faces forward."""
+        self._us += round(seconds * 1_000_000)

@@ -1,0 +1,201 @@
+"""The settings table: every setting with its default and help, read once into frozen Settings.
+
+Order of precedence: `tallygate.toml` < environment `TALLYGATE_*` < flags. A setting `server.port`
+is `[server] port = ...` in the file and `TALLYGATE_SERVER_PORT` in the environment. Unknown keys
+are errors that name the nearest known one. Values keep their source, for `tallygate config show`.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ENV_PREFIX = "TALLYGATE_"
+# Environment names with the prefix that are not settings of the running gateway.
+ENV_OTHER = frozenset(
+    {"TALLYGATE_DEBUG", "TALLYGATE_SANITIZE", "TALLYGATE_COVERAGE", "TALLYGATE_PEPPER"}
+)
+
+
+class ConfigError(ValueError):
+    """A setting is unknown or has a wrong value; the text is one line that says what to do."""
+
+
+class Setting(NamedTuple):
+    """One row of the table. `kind` is the type of the value; `choices` limits a str."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: int = 0
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("server.host", str, "127.0.0.1", "Address to listen on."),
+    Setting("server.port", int, 8080, "Port to listen on; 0 picks a free one."),
+    Setting("server.allowed_hosts", str, "", "Comma-separated Host names to accept; empty: any."),
+    Setting("server.max_connections", int, 20_000, "Client connections open at once.", (), 1),
+    Setting(
+        "server.max_connections_per_address",
+        int,
+        1_000,
+        "Connections from one address, loopback excepted.",
+        (),
+        1,
+    ),
+    Setting("server.max_body_bytes", int, 32 * 2**20, "Largest request body.", (), 1024),
+    Setting("server.header_timeout_s", float, 10.0, "A request's headers must come within this."),
+    Setting("server.body_timeout_s", float, 20.0, "A body must come within this, plus 1 s a KiB."),
+    Setting("server.keepalive_timeout_s", float, 75.0, "Idle client connections close after this."),
+    Setting("server.write_stall_timeout_s", float, 60.0, "A client that reads nothing is cut."),
+    Setting(
+        "server.shutdown_timeout_s", float, 30.0, "Streams may finish this long after SIGTERM."
+    ),
+    Setting("upstream.connect_timeout_s", float, 10.0, "Dialling, TLS included."),
+    Setting("upstream.first_byte_timeout_s", float, 300.0, "From request to response headers."),
+    Setting("upstream.idle_timeout_s", float, 120.0, "Silence between two reads of an answer."),
+    Setting("upstream.total_timeout_s", float, 3600.0, "A whole answer."),
+    Setting("upstream.max_connections", int, 20_000, "Connections to one provider.", (), 1),
+    Setting("upstream.keepalive_timeout_s", float, 60.0, "Idle provider connections close."),
+    Setting("upstream.max_response_bytes", int, 64 * 2**20, "Largest non-streamed answer.", (), 1),
+    Setting("upstream.max_event_bytes", int, 16 * 2**20, "Largest event of a stream.", (), 1024),
+    Setting("upstream.attempts", int, 3, "Attempts before the first byte.", (), 1),
+    Setting("upstream.drain_timeout_s", float, 30.0, "Policy `drain`: read on at most this long."),
+    Setting("upstream.drain_streams", int, 1_000, "Policy `drain`: streams drained at once."),
+    Setting(
+        "ledger.durability",
+        str,
+        "full",
+        "`full`: an answer ends after its charge is on disk; `relaxed`: at once.",
+        ("full", "relaxed"),
+    ),
+    Setting("ledger.commit_delay_us", int, 1_500, "Longest wait for a fuller commit under load."),
+    Setting("ledger.max_pending", int, 20_000, "Charges awaiting a commit before 503.", (), 1),
+    Setting("ledger.output_reserve_tokens", int, 4_096, "Held when a request names no maximum."),
+    Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),
+    Setting(
+        "sandbox.welcome_credit_usd", str, "10", "Credit of the first administrator's account."
+    ),
+    Setting("log.level", str, "info", "Log level.", ("debug", "info", "warning", "error")),
+    Setting("log.requests", bool, False, "Log one line a request."),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_BY_ENV = {ENV_PREFIX + s.name.upper().replace(".", "_"): s for s in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting's value and where it came from: `default`, a file, a variable, or a flag."""
+
+    value: Any
+    source: str
+
+
+class Settings:
+    """All values, frozen: `settings.get("server.port")`, or by attribute `settings.server_port`."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = dict(values)
+
+    def get(self, name: str) -> Any:
+        """The value of a setting by its dotted name. Raises KeyError for an unknown name."""
+        return self._values[name].value
+
+    def __getattr__(self, name: str) -> Any:
+        section, _, rest = name.partition("_")
+        try:
+            return self._values[f"{section}.{rest}"].value
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def rows(self) -> list[tuple[Setting, Value]]:
+        """Every setting with its value, in the table's order."""
+        return [(setting, self._values[setting.name]) for setting in SETTINGS]
+
+
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read file, environment and flags (dotted names; None means not given). Raises ConfigError."""
+    values = {setting.name: Value(setting.default, "default") for setting in SETTINGS}
+    if path is not None:
+        for name, raw in _read_file(path).items():
+            values[name] = Value(_convert(_known(name), raw, str(path)), str(path))
+    for variable, raw in environ.items():
+        if not variable.startswith(ENV_PREFIX) or variable in ENV_OTHER:
+            continue
+        if variable not in _BY_ENV:
+            raise ConfigError(f"unknown variable {variable}{_nearest(variable, list(_BY_ENV))}")
+        setting = _BY_ENV[variable]
+        values[setting.name] = Value(_convert(setting, raw, variable), variable)
+    for name, raw in (flags or {}).items():
+        if raw is not None:
+            values[name] = Value(_convert(_known(name), raw, "flag"), "flag")
+    return Settings(values)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    flat: dict[str, Any] = {}
+    for section, content in document.items():
+        if not isinstance(content, dict):
+            names = [s.name for s in SETTINGS]
+            raise ConfigError(f"{path}: unknown setting {section!r}{_nearest(section, names)}")
+        flat.update({f"{section}.{key}": value for key, value in content.items()})
+    return flat
+
+
+def _known(name: str) -> Setting:
+    if name not in _BY_NAME:
+        raise ConfigError(f"unknown setting {name!r}{_nearest(name, list(_BY_NAME))}")
+    return _BY_NAME[name]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"; did you mean {close[0]!r}?" if close else "; see `tallygate config show`"
+
+
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+def _convert(setting: Setting, raw: Any, source: str) -> Any:
+    """Check and convert one value; text is accepted for every kind (it is all env offers)."""
+    wrong = ConfigError(f"{source}: {setting.name} must be a {setting.kind.__name__}, not {raw!r}")
+    value: Any = raw
+    if setting.kind is bool:
+        if isinstance(raw, str):
+            lowered = raw.strip().lower()
+            if lowered not in _TRUE | _FALSE:
+                raise wrong
+            value = lowered in _TRUE
+        elif not isinstance(raw, bool):
+            raise wrong
+    elif setting.kind in (int, float):
+        if isinstance(raw, bool):
+            raise wrong
+        try:
+            value = setting.kind(raw)
+        except (TypeError, ValueError):
+            raise wrong from None
+        if value != value or value < setting.minimum:
+            raise ConfigError(f"{source}: {setting.name} must be at least {setting.minimum}")
+    elif not isinstance(raw, str):
+        raise wrong
+    if setting.choices and value not in setting.choices:
+        raise ConfigError(f"{source}: {setting.name} is one of {', '.join(setting.choices)}")
+    return value

@@ -1,0 +1,29 @@
+"""Sortable, prefixed ids: `req_` + 12 hex of milliseconds + 6 of a counter + 10 of randomness.
+
+Ids made by one process sort in the order they were made, so an index on them grows at its end.
+They are names, not secrets; secrets come from `os.urandom` where they are made.
+"""
+
+import os
+from collections.abc import Callable
+
+from gateway.base.clock import Clock
+
+RandomBytes = Callable[[int], bytes]
+
+
+class IdFactory:
+    """Makes ids from a clock and a source of random bytes; not shared between threads."""
+
+    __slots__ = ("_clock", "_counter", "_random")
+
+    def __init__(self, clock: Clock, random: RandomBytes = os.urandom) -> None:
+        self._clock = clock
+        self._random = random
+        self._counter = 0
+
+    def make(self, prefix: str) -> str:
+        """A new id such as `req_0193a1b2c3d4000001a1b2c3d4e5` (prefix without the underscore)."""
+        self._counter = (self._counter + 1) & 0xFFFFFF
+        ms = self._clock.now_us() // 1000
+        return f"{prefix}_{ms:012x}{self._counter:06x}{self._random(5).hex()}"
