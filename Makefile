@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := $(wildcard native/*.pyx native/*.pxd native/c/*.c native/c/*.h)
+NATIVE := $(wildcard native/*.pyx gateway/_native/*.pxd native/c/*.c native/c/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench clean

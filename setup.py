@@ -16,7 +16,9 @@ SANITIZE = os.environ.get("TALLYGATE_SANITIZE") == "1"
 COVERAGE = os.environ.get("TALLYGATE_COVERAGE") == "1"
 
 # Headers and declarations are named so that an sdist carries them and a change rebuilds.
-DEPENDS = sorted(glob.glob("native/*.pxd") + glob.glob("native/c/*.[ch]"))
+DEPENDS = sorted(
+    glob.glob("gateway/_native/*.pxd") + glob.glob("native/*.pxd") + glob.glob("native/c/*.[ch]")
+)
 
 
 def flags() -> list[str]:
@@ -48,7 +50,7 @@ def extensions() -> list[Extension]:
     return cythonize(
         modules,
         build_dir="build/cython",
-        include_path=["native"],
+        include_path=["native", "."],
         compiler_directives=directives,
         force=DEBUG or SANITIZE or COVERAGE,
     )

@@ -1,0 +1,19 @@
+"""C-level interface of the token counter, for the other compiled modules.
+
+The order of the methods is the binary interface: append, never reorder. The attributes are the
+counter's own; others call the methods only.
+"""
+
+
+cdef class Counter:
+    cdef readonly str encoding
+    cdef readonly bint exact
+    cdef void *_state
+    cdef long long _decided
+    cdef long long _bytes
+    # Any split of UTF-8 text; what is not valid UTF-8 counts as U+FFFD.
+    cdef void feed_utf8(self, const unsigned char *data, Py_ssize_t size) noexcept nogil
+    # Decides everything pending: text on both sides of a boundary never merges.
+    cdef void boundary(self) noexcept nogil
+    # Tokens decided so far; what is still pending is not in it.
+    cdef long long decided(self) noexcept nogil
