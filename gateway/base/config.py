@@ -51,11 +51,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("server.max_body_bytes", int, 32 * 2**20, "Largest request body.", (), 1024),
     Setting("server.header_timeout_s", float, 10.0, "A request's headers must come within this."),
     Setting("server.body_timeout_s", float, 20.0, "A body must come within this, plus 1 s a KiB."),
-    Setting("server.keepalive_timeout_s", float, 75.0, "Idle client connections close after this."),
+    Setting("server.keepalive_timeout_s", float, 75.0, "Idle client connections close."),
     Setting("server.write_stall_timeout_s", float, 60.0, "A client that reads nothing is cut."),
-    Setting(
-        "server.shutdown_timeout_s", float, 30.0, "Streams may finish this long after SIGTERM."
-    ),
+    Setting("server.shutdown_timeout_s", float, 30.0, "Streams may finish this long at stop."),
     Setting("upstream.connect_timeout_s", float, 10.0, "Dialling, TLS included."),
     Setting("upstream.first_byte_timeout_s", float, 300.0, "From request to response headers."),
     Setting("upstream.idle_timeout_s", float, 120.0, "Silence between two reads of an answer."),
@@ -78,9 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ledger.max_pending", int, 20_000, "Charges awaiting a commit before 503.", (), 1),
     Setting("ledger.output_reserve_tokens", int, 4_096, "Held when a request names no maximum."),
     Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),
-    Setting(
-        "sandbox.welcome_credit_usd", str, "10", "Credit of the first administrator's account."
-    ),
+    Setting("sandbox.welcome_credit_usd", str, "10", "The first account's credit."),
     Setting("log.level", str, "info", "Log level.", ("debug", "info", "warning", "error")),
     Setting("log.requests", bool, False, "Log one line a request."),
 )

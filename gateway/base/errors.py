@@ -155,7 +155,7 @@ class DialectNotServed(GatewayError):
 
 
 class ModelNotPriced(GatewayError):
-    """The model has no price, so it is refused rather than given away. The operator must price it."""
+    """A model without a price is refused, never given away. The operator must price it."""
 
     code, status = "model_not_priced", 503
     type = "server_error"

@@ -1,0 +1,1 @@
+"""The top floor: the `tallygate` command, one file per noun."""

@@ -1,0 +1,1 @@
+"""Floor 3: the data plane, one file per phase of a request."""

@@ -1,0 +1,1 @@
+"""Floor 4: doors; each parses, calls one room and renders."""

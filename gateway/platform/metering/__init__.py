@@ -1,0 +1,1 @@
+"""Usage values and token counts."""
