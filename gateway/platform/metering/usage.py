@@ -39,50 +39,71 @@ class Usage(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A sane usage report of an upstream; `flagged` when a subtraction had to be clamped."""
+    """An upstream's usage report. Billed only when `sane`; both totals are recorded anyway.
+
+    `flagged` says that a part was larger than its whole and was clamped.
+    """
 
     usage: Usage
     input_total: int | None
     output_total: int | None
     flagged: bool
+    sane: bool
 
+
+_MAX_RECORDED = 2**53 - 1
 
 _decode = msgspec.json.Decoder().decode
 
 
-def parse_report(raw: bytes | None, max_output_tokens: int = MAX_TOKENS) -> Report | None:
+def parse_report(raw: bytes | None, max_tokens: int = MAX_TOKENS) -> Report | None:
     """Read the raw JSON of a `usage` object (chat, completions, embeddings or responses form).
 
-    Returns None when there is none or when it cannot be believed: not an object, a negative,
-    fractional or absurd number, details larger than the total, or nothing in it at all.
+    None when nothing usable came. A report with a negative, fractional or absurd number anywhere,
+    or with more than `max_tokens` on a side, is not `sane`: its usage is empty, and whichever
+    totals were whole numbers within 2^53 are kept for the record.
     """
     if not raw:
         return None
     try:
         data = _decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):  # ValueError: an integer of too many digits
         return None
     if not isinstance(data, dict):
         return None
+    total_in = _total(data, "prompt_tokens", "input_tokens")
+    total_out = _total(data, "completion_tokens", "output_tokens")
     try:
-        return _report(data, max_output_tokens)
+        usage, flagged = _usage(data, max_tokens)
     except _Insane:
+        return Report(Usage(), total_in, total_out, False, False)
+    if total_in is None and total_out is None:
         return None
+    return Report(usage, total_in, total_out, flagged, True)
 
 
 class _Insane(ValueError):
     """A field of a report that cannot be believed."""
 
 
-def _tokens(data: dict[str, Any], *names: str) -> int | None:
+def _tokens(data: dict[str, Any], limit: int, *names: str) -> int | None:
     """The first present field of these names; None when absent or null. Raises _Insane."""
     for name in names:
         value = data.get(name)
         if value is None:
             continue
-        if type(value) is not int or not 0 <= value <= MAX_TOKENS:
+        if type(value) is not int or not 0 <= value <= limit:
             raise _Insane(name)
         return value
+    return None
+
+
+def _total(data: dict[str, Any], *names: str) -> int | None:
+    """A total as reported, believed or not, as long as a database can hold it."""
+    for name in names:
+        value = data.get(name)
+        if type(value) is int and -_MAX_RECORDED <= value <= _MAX_RECORDED:
+            return value
     return None
 
 
@@ -94,22 +115,17 @@ def _details(data: dict[str, Any], *names: str) -> dict[str, Any]:
     return {}
 
 
-def _report(data: dict[str, Any], max_output_tokens: int) -> Report | None:
-    total_in = _tokens(data, "prompt_tokens", "input_tokens")
-    total_out = _tokens(data, "completion_tokens", "output_tokens")
-    if total_in is None and total_out is None:
-        return None
-    if total_out is not None and total_out > max_output_tokens:
-        return None
+def _usage(data: dict[str, Any], limit: int) -> tuple[Usage, bool]:
+    """The billable usage and whether anything was clamped. Raises _Insane."""
+    total_in = _tokens(data, limit, "prompt_tokens", "input_tokens") or 0
+    output = _tokens(data, limit, "completion_tokens", "output_tokens") or 0
     inner = _details(data, "prompt_tokens_details", "input_tokens_details")
     outer = _details(data, "completion_tokens_details", "output_tokens_details")
-    cached = _tokens(inner, "cached_tokens")
-    if cached is None:  # DeepSeek's own names, beside the same prompt_tokens total
-        cached = _tokens(data, "prompt_cache_hit_tokens")
-    written = _tokens(inner, "cache_write_tokens") or 0
-    reasoning = _tokens(outer, "reasoning_tokens") or 0
-    uncached = (total_in or 0) - (cached or 0) - written
-    output = total_out or 0
+    cached = _tokens(inner, limit, "cached_tokens")
+    if cached is None:  # DeepSeek's own name, beside the same prompt_tokens total
+        cached = _tokens(data, limit, "prompt_cache_hit_tokens") or 0
+    written = _tokens(inner, limit, "cache_write_tokens") or 0
+    reasoning = _tokens(outer, limit, "reasoning_tokens") or 0
+    uncached = total_in - cached - written
     flagged = uncached < 0 or reasoning > output
-    usage = Usage(max(uncached, 0), cached or 0, written, output, min(reasoning, output))
-    return Report(usage, total_in, total_out, flagged)
+    return Usage(max(uncached, 0), cached, written, output, min(reasoning, output)), flagged

@@ -1,0 +1,77 @@
+"""Phase 1, accept: the body is JSON of a known shape; the fields the gateway acts on are read.
+
+One native pass checks the whole document and finds the spans of those fields; the rest of the
+body is never decoded and passes on as it came. Nothing here knows keys, models or money.
+"""
+
+from typing import Any
+
+import msgspec
+
+from gateway._native.jsonscan import RequestScan, scan_request
+from gateway.base.errors import InvalidRequest, UnsupportedMedia
+from gateway.proxy.exchange import Exchange
+
+MAX_MODEL_CHARS = 256
+MAX_CHOICES = 128
+MAX_OUTPUT_TOKENS = 2**31 - 1
+
+_decode = msgspec.json.Decoder().decode
+
+
+def accept(x: Exchange) -> None:
+    """Read model, stream, n and the output maximum. Raises InvalidRequest, UnsupportedMedia."""
+    media = x.content_type.partition(";")[0].strip().lower()
+    if media and media != "application/json":
+        raise UnsupportedMedia("Send the body as application/json.")
+    if x.content_encoding and x.content_encoding.lower() != "identity":
+        raise UnsupportedMedia("Send the body uncompressed.")
+    scan = scan_request(x.body)
+    if scan.error is not None:
+        raise InvalidRequest(f"The body is not valid: {scan.error}.")
+    if scan.duplicate is not None:
+        raise InvalidRequest(f"The field {scan.duplicate!r} is given twice.", param=scan.duplicate)
+    x.scan = scan
+    model = field(x.body, scan.model)
+    if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARS:
+        raise InvalidRequest("`model` must be a model's name.", param="model")
+    x.model_name = model
+    stream = field(x.body, scan.stream)
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidRequest("`stream` must be true or false.", param="stream")
+    x.stream = bool(stream)
+    if x.stream and not x.endpoint.streams:
+        raise InvalidRequest("This endpoint does not stream.", param="stream")
+    _read_limits(x, scan)
+    if scan.stream_options is not None and x.endpoint.usage_option:
+        options = field(x.body, scan.stream_options)
+        if options is not None and not isinstance(options, dict):
+            raise InvalidRequest("`stream_options` must be an object.", param="stream_options")
+        if options is not None and not x.stream:
+            raise InvalidRequest("`stream_options` goes with `stream`.", param="stream_options")
+        x.usage_asked = bool(options) and options.get("include_usage") is True
+
+
+def _read_limits(x: Exchange, scan: RequestScan) -> None:
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        value = field(x.body, getattr(scan, name))
+        if value is None:
+            continue
+        if type(value) is not int or not 1 <= value <= MAX_OUTPUT_TOKENS:
+            raise InvalidRequest(f"`{name}` must be a whole number of at least 1.", param=name)
+        x.max_tokens = value if x.max_tokens is None else min(x.max_tokens, value)
+    choices = field(x.body, scan.n)
+    if choices is not None:
+        if type(choices) is not int or not 1 <= choices <= MAX_CHOICES:
+            raise InvalidRequest(f"`n` must be from 1 to {MAX_CHOICES}.", param="n")
+        x.choices = choices
+
+
+def field(body: bytes, span: tuple[int, int] | None) -> Any:
+    """The decoded value of a span of the body; None when the field is absent or null."""
+    if span is None:
+        return None
+    try:
+        return _decode(body[span[0] : span[1]])
+    except (msgspec.DecodeError, ValueError):  # ValueError: an integer of too many digits
+        raise InvalidRequest("The body is not valid: a field cannot be read.") from None

@@ -1,0 +1,121 @@
+"""Phase 3, admit: the model exists and is priced, and credit for the request is held.
+
+Hold = the prompt as counted here + a reserve for the output: min(the request's maximum, the
+model's reserve, what the balance affords), times the choices asked for. A request that does not
+stream is asked of the upstream with no more output than the balance affords. Decides on values in
+memory only; a balance is never read from the database here.
+"""
+
+import asyncio
+
+from gateway._native.jsonscan import scan_request
+from gateway._native.tokens import Counter
+from gateway.base.errors import (
+    InsufficientCredit,
+    ModelNotFound,
+    ModelNotPriced,
+    Overloaded,
+    ShuttingDown,
+    StorageUnavailable,
+)
+from gateway.base.money import ceil_microusd
+from gateway.platform.metering.framing import framed_prompt_tokens
+from gateway.platform.metering.usage import Usage
+from gateway.platform.pricing.rating import rate
+from gateway.proxy.exchange import Exchange
+
+THREAD_COUNT_BYTES = 512 * 1024  # larger bodies are counted off the loop
+
+
+def find_model(x: Exchange) -> None:
+    """Set `x.model` and `x.price`. Raises ModelNotFound, ModelNotPriced.
+
+    A sandbox model may carry options behind a colon (`sandbox/lorem:tps=50`); they belong to the
+    upstream's name, the price and the log are the model's own.
+    """
+    models = x.plane.catalog.snapshot.models
+    model = models.get(x.model_name)
+    if model is None and x.model_name.startswith("sandbox/"):
+        model = models.get(x.model_name.partition(":")[0])
+    if model is None or not model.targets:
+        raise ModelNotFound(param="model")
+    if model.price is None:
+        raise ModelNotPriced()
+    x.model = model
+    x.price = model.price
+
+
+async def admit(x: Exchange) -> None:
+    """Count the prompt and take the hold. Raises the refusals of the imports above."""
+    plane = x.plane
+    if plane.stopping:
+        raise ShuttingDown(retry_after_s=2)
+    if not plane.settlements.accepting:
+        if plane.settlements.healthy:
+            raise Overloaded(retry_after_s=1)
+        raise StorageUnavailable(retry_after_s=2)
+    find_model(x)
+    if len(x.body) > THREAD_COUNT_BYTES:
+        await asyncio.to_thread(count_prompt, x)
+    else:
+        count_prompt(x)
+    take_hold(x)
+
+
+def count_prompt(x: Exchange) -> None:
+    """Count every text of the prompt with the model's own counter, plus the format's overhead."""
+    assert x.model is not None  # noqa: S101 - set by find_model just before
+    counter = Counter(x.model.encoding)
+    scan = scan_request(x.body, counter)
+    x.measured_input = framed_prompt_tokens(x.endpoint.name, counter.finish(), scan.messages)
+    x.measured_exact = counter.exact
+
+
+def take_hold(x: Exchange) -> None:
+    """Hold credit for the prompt and a reserve of output. Raises the ledger's refusals."""
+    plane, model, price, key = x.plane, x.model, x.price, x.key
+    assert model is not None and key is not None  # noqa: S101 - set by the phases before
+    if not x.endpoint.max_tokens_field:  # embeddings have no output
+        cost = ceil_microusd(rate(Usage(input=x.measured_input), price))
+        x.hold = plane.bank.hold(key.account.no, cost, cost)
+        return
+    ceiling = x.max_tokens or model.max_output_tokens
+    reserve = min(
+        ceiling, model.output_reserve_tokens or plane.settings.ledger_output_reserve_tokens
+    )
+    if not x.stream and x.max_tokens is not None:
+        reserve = min(ceiling, model.max_output_tokens)
+    least = rate(Usage(input=x.measured_input, output=1), price)
+    want = rate(Usage(input=x.measured_input, output=reserve * x.choices), price)
+    x.hold = plane.bank.hold(key.account.no, ceil_microusd(least), ceil_microusd(want))
+    if not x.stream:
+        clamp_output(x, ceiling)
+
+
+def clamp_output(x: Exchange, ceiling: int) -> None:
+    """Where the balance cannot pay the longest answer, hold all there is and ask for less."""
+    hold, price = x.hold, x.price
+    assert hold is not None  # noqa: S101 - taken just before
+    longest = ceil_microusd(rate(Usage(input=x.measured_input, output=ceiling * x.choices), price))
+    if hold.amount_microusd >= longest:
+        return
+    wallet = hold.wallet
+    available = wallet.balance_microusd - wallet.held_microusd
+    if hold.amount_microusd + available >= longest:
+        return  # the rest of the balance covers it, should the answer be that long
+    hold.grow_to(hold.amount_microusd + available)
+    affordable = affordable_tokens(hold.amount_microusd, x) // x.choices
+    if affordable < 1:
+        hold.release()
+        raise InsufficientCredit()
+    x.clamped_tokens = min(affordable, ceiling)
+
+
+def affordable_tokens(amount_microusd: int, x: Exchange) -> int:
+    """Output tokens that an amount pays for beside the prompt; a huge number when they are free."""
+    price = x.price
+    per_token = max(price.output, price.reasoning or 0)
+    if per_token == 0:
+        return 2**31 - 1
+    left = amount_microusd * 1_000_000 - rate(Usage(input=x.measured_input), price)
+    return max(0, int(left // per_token))

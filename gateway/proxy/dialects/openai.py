@@ -1,0 +1,45 @@
+"""How errors look to clients of the OpenAI API, whole and inside a stream.
+
+Source: OpenAI API reference, "Error codes"; the SDKs raise on any chunk with a top-level `error`.
+Nothing here knows how an error came about.
+"""
+
+import msgspec
+
+from gateway.base.errors import GatewayError
+
+_encode = msgspec.json.Encoder().encode
+
+
+def error_body(error: GatewayError) -> bytes:
+    """`{"error": {"message", "type", "param", "code"}}` as JSON bytes."""
+    return _encode(
+        {
+            "error": {
+                "message": error.text,
+                "type": error.type,
+                "param": error.param,
+                "code": error.code,
+            }
+        }
+    )
+
+
+def error_event(error: GatewayError, endpoint: str, request_id: str) -> bytes:
+    """An error inside a stream, as one SSE event. Never followed by a normal end.
+
+    A Responses stream has its own flat form (`event: error`); the rest carry a top-level
+    `error` object in a data-only event.
+    """
+    if endpoint == "responses":
+        flat = {
+            "type": "error",
+            "code": error.code,
+            "message": error.text,
+            "param": error.param,
+            "sequence_number": 0,
+        }
+        return b"event: error\ndata: " + _encode(flat) + b"\n\n"
+    body = error_body(error)
+    inner = body[:-2] + b',"request_id":' + _encode(request_id) + b"}}"
+    return b"data: " + inner + b"\n\n"

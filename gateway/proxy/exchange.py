@@ -1,0 +1,215 @@
+"""The exchange: everything one request knows about itself, from its first byte to its charge.
+
+One object with slots per request; phases read and write its fields in the order of `pipeline`.
+`Client` is what the data plane asks of a door, `Plane` what it asks of the rooms below. Nothing
+here decides anything.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gateway._native.jsonscan import RequestScan
+from gateway.base.clock import Clock
+from gateway.base.config import Settings
+from gateway.base.errors import GatewayError
+from gateway.base.ids import IdFactory
+from gateway.base.telemetry import Metrics
+from gateway.platform.catalog import Catalog, Model, Target
+from gateway.platform.keys import Key, KeyRing
+from gateway.platform.ledger.holds import Bank, Hold
+from gateway.platform.metering.usage import Basis, Usage
+from gateway.platform.settlement import Settlements
+from gateway.proxy.dialects.endpoints import Endpoint
+
+
+class Client(Protocol):
+    """The waiting end of a request, as a door offers it. Calls after a close do nothing."""
+
+    closed: bool
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """A whole response in one write. `headers` are complete lines, each ending in CRLF."""
+        ...
+
+    def start(self, status: int, headers: bytes) -> None:
+        """The head of a streamed response."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Some body bytes of a started response, written at once."""
+        ...
+
+    def end(self, tail: bytes) -> None:
+        """The last body bytes and the end of a started response."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection: the response cannot end properly."""
+        ...
+
+
+class Plane:
+    """The rooms a request passes through; built once by the composition root."""
+
+    __slots__ = (
+        "active",
+        "attempts",
+        "bank",
+        "catalog",
+        "clock",
+        "draining",
+        "ids",
+        "keys",
+        "loop",
+        "metrics",
+        "pseudonym",
+        "settings",
+        "settlements",
+        "stopping",
+        "upstreams",
+    )
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        ids: IdFactory,
+        keys: KeyRing,
+        catalog: Catalog,
+        bank: Bank,
+        settlements: Settlements,
+        metrics: Metrics,
+        upstreams: Any,
+        pseudonym: Callable[[str, str], str],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.keys = keys
+        self.catalog = catalog
+        self.bank = bank
+        self.settlements = settlements
+        self.metrics = metrics
+        self.upstreams = upstreams
+        self.pseudonym = pseudonym
+        self.loop = loop
+        self.active: set[Exchange] = set()
+        self.attempts: set[Any] = set()
+        self.draining = 0
+        self.stopping = False
+
+
+class Exchange:
+    """One request. Times are seconds of the monotonic clock unless the name says otherwise."""
+
+    __slots__ = (
+        "answered",
+        "attempt",
+        "attempts",
+        "authorization",
+        "basis",
+        "body",
+        "candidates",
+        "choices",
+        "clamped_tokens",
+        "client",
+        "content_encoding",
+        "content_type",
+        "endpoint",
+        "error",
+        "first_token_s",
+        "hold",
+        "id",
+        "key",
+        "max_tokens",
+        "measured_exact",
+        "measured_input",
+        "measured_output",
+        "model",
+        "model_name",
+        "outcome",
+        "plane",
+        "price",
+        "reported_input",
+        "reported_output",
+        "scan",
+        "started_s",
+        "started_us",
+        "status",
+        "stream",
+        "target",
+        "tail",
+        "usage",
+        "usage_asked",
+    )
+
+    def __init__(
+        self,
+        plane: Plane,
+        client: Client,
+        endpoint: Endpoint,
+        body: bytes,
+        authorization: str,
+        content_type: str,
+        content_encoding: str,
+    ) -> None:
+        self.plane = plane
+        self.client = client
+        self.endpoint = endpoint
+        self.body = body
+        self.authorization = authorization
+        self.content_type = content_type
+        self.content_encoding = content_encoding
+        self.id = plane.ids.make("req")
+        self.started_s = plane.clock.monotonic_s()
+        self.started_us = plane.clock.now_us()
+        # accept
+        self.scan: RequestScan = None
+        self.model_name = ""
+        self.stream = False
+        self.usage_asked = False
+        self.max_tokens: int | None = None
+        self.choices = 1
+        # authenticate, admit, route
+        self.key: Key | None = None
+        self.model: Model | None = None
+        self.price: Any = None
+        self.hold: Hold | None = None
+        self.clamped_tokens: int | None = None
+        self.candidates: tuple[Target, ...] = ()
+        # forward, meter
+        self.target: Target | None = None
+        self.attempt: Any = None
+        self.attempts = 0
+        self.first_token_s: float | None = None
+        self.measured_input = 0
+        self.measured_output = 0
+        self.measured_exact = False
+        self.reported_input: int | None = None
+        self.reported_output: int | None = None
+        self.usage = Usage()
+        self.basis = Basis.NONE
+        # settle, record, refuse
+        self.answered = False  # the response's head has gone to the client
+        self.tail: Callable[[], None] | None = None  # releases the end of the response
+        self.status = 0
+        self.outcome = "refused"
+        self.error: GatewayError | None = None
+
+    def client_gone(self) -> None:
+        """The door's word that the client has left; the running attempt follows its policy."""
+        if self.attempt is not None:
+            self.attempt.client_gone()
+
+    def pause(self) -> None:
+        """The client reads slower than the upstream writes: stop reading upstream."""
+        if self.attempt is not None:
+            self.attempt.pause()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        if self.attempt is not None:
+            self.attempt.resume()

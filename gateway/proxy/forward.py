@@ -1,0 +1,158 @@
+"""Phase 5, forward: attempts at the candidates, in order, until one answers.
+
+An attempt may be followed by another only while the client has seen nothing. A pooled connection
+the provider closed before answering is redone once on a fresh one; that is not another attempt.
+"""
+
+import random
+from asyncio import sleep
+from functools import partial
+
+from gateway.base.errors import (
+    GatewayError,
+    InsufficientCredit,
+    ShuttingDown,
+    UpstreamBadResponse,
+    UpstreamFailed,
+    UpstreamUnreachable,
+)
+from gateway.platform.catalog import Target
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.meter import body_meter, conclude_usage, grow, stream_meter
+from gateway.proxy.providers.registry import Upstream
+from gateway.proxy.upstream.attempt import Attempt, Wire, extra_headers
+
+BACKOFF_S = 0.05  # before another attempt at the only candidate, doubled each time, jittered
+CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the log
+
+
+async def forward(x: Exchange) -> None:
+    """Attempt until answered. Raises the last attempt's error when none was."""
+    limit = x.plane.settings.upstream_attempts
+    alone = len(x.candidates) == 1
+    for number in range(limit):
+        target = x.candidates[number % len(x.candidates)]
+        try:
+            await attempt_once(x, target)
+            return
+        except GatewayError as error:
+            again = isinstance(error, UpstreamUnreachable) if alone else error.retryable
+            again = again and (alone or number + 1 < len(x.candidates))
+            if x.answered or x.client.closed or not again or number + 1 == limit:
+                raise
+        if alone:
+            await sleep(BACKOFF_S * 2**number * (0.5 + random.random()))
+
+
+async def attempt_once(x: Exchange, target: Target) -> None:
+    """One attempt: the answer is relayed or ready in `x.tail`. Raises GatewayError."""
+    x.target = target
+    x.attempts += 1
+    upstream: Upstream = x.plane.upstreams.of(target.provider)
+    request = upstream.request(x, target)
+    wire = upstream.take_idle() or await upstream.dial()
+    attempt = await run(x, wire, request)
+    if stale(attempt):
+        attempt = await run(x, await upstream.dial(), request)
+    if attempt.gone:
+        leave(x, attempt)
+    elif attempt.error is not None:
+        fail(x, attempt)
+    elif attempt.streaming:
+        finish_stream(x, attempt)
+    elif attempt.status == 200:
+        finish_body(x, attempt)
+    else:
+        raise upstream.error(attempt.status, attempt.headers, attempt.body())
+
+
+async def run(x: Exchange, wire: Wire, request: bytes) -> Attempt:
+    """Send the request and wait until there is nothing more to wait for."""
+    meter = stream_meter(x) if x.stream else None
+    attempt = Attempt(x, wire, meter, grow)
+    if x.client.closed:
+        attempt.client_gone()
+        return attempt
+    x.attempt = attempt
+    attempts = x.plane.attempts
+    attempts.add(attempt)
+    try:
+        wire.request(request, attempt)
+        await attempt.done
+    finally:
+        x.attempt = None
+        if attempt.over or wire.closed:
+            attempts.discard(attempt)
+        if attempt.draining:
+            x.plane.draining -= 1
+    return attempt
+
+
+def stale(attempt: Attempt) -> bool:
+    """Whether a reused connection died before a byte of the answer: the usual keep-alive race."""
+    wire = attempt.wire
+    return (
+        isinstance(attempt.error, UpstreamUnreachable)
+        and wire.reused
+        and not wire.started
+        and not attempt.gone
+    )
+
+
+def leave(x: Exchange, attempt: Attempt) -> None:
+    """The client has left: what was received until then (or drained since) is billed."""
+    conclude_usage(x, attempt.meter)
+    x.status = CLIENT_CLOSED_STATUS
+    x.outcome = "client_gone"
+
+
+def fail(x: Exchange, attempt: Attempt) -> None:
+    """The attempt failed; inside a stream what was delivered is billed. Always raises."""
+    error = attempt.error
+    assert error is not None  # noqa: S101 - the caller has looked
+    if x.answered:
+        conclude_usage(x, attempt.meter)
+        x.outcome = {
+            InsufficientCredit: "credit_exhausted",
+            ShuttingDown: "shutdown",
+        }.get(type(error), "upstream_failed")
+    else:
+        x.outcome = "upstream_failed"
+    raise error
+
+
+def finish_stream(x: Exchange, attempt: Attempt) -> None:
+    """The stream has ended; its withheld end goes out once its charge is durable."""
+    meter = attempt.meter
+    assert meter is not None  # noqa: S101 - a relayed answer has a meter
+    conclude_usage(x, meter)
+    x.outcome = "completed"
+    if meter.error is not None:
+        x.outcome = "upstream_failed"
+        x.error = UpstreamFailed()
+
+    def release() -> None:
+        x.client.end(meter.take_tail())
+
+    x.tail = release
+
+
+def finish_body(x: Exchange, attempt: Attempt) -> None:
+    """A whole JSON answer: metered now, sent once its charge is durable."""
+    body = attempt.body()
+    meter = body_meter(x, body)
+    if meter.malformed:
+        x.outcome = "upstream_failed"
+        raise UpstreamBadResponse()
+    if meter.error is not None and not meter.output_seen:
+        x.outcome = "upstream_failed"
+        raise UpstreamFailed()
+    x.status = 200
+    conclude_usage(x, meter)
+    x.outcome = "completed"
+    headers = b"Content-Type: application/json\r\nx-request-id: %b\r\n%b" % (
+        x.id.encode(),
+        extra_headers(x),
+    )
+    x.answered = True
+    x.tail = partial(x.client.respond, 200, headers, body)

@@ -1,0 +1,92 @@
+"""Phase 6, meter: the running count of a stream, the hold that grows with it, the usage billed.
+
+Basis: a sane report of the upstream wins; without one our own count of what was delivered is
+billed; an empty answer is free. Both numbers are kept whichever is billed.
+"""
+
+from functools import partial
+
+from gateway._native.jsonscan import BodyMeter
+from gateway._native.sse import StreamMeter
+from gateway._native.tokens import Counter
+from gateway.base.errors import InsufficientCredit
+from gateway.base.money import ceil_microusd
+from gateway.platform.metering.usage import Basis, Usage, parse_report
+from gateway.platform.pricing.rating import rate
+from gateway.proxy.admit import affordable_tokens
+from gateway.proxy.exchange import Exchange
+
+GROWTH_TOKENS = 512  # a stream's hold grows by so much output at a time
+NEVER = 2**62
+
+
+def stream_meter(x: Exchange) -> StreamMeter:
+    """The native meter of a streamed answer; it removes a usage event the client did not ask."""
+    assert x.model is not None  # noqa: S101 - admit has found it
+    return StreamMeter(
+        x.endpoint.dialect,
+        partial(Counter, x.model.encoding),
+        remove_usage=x.endpoint.usage_option and not x.usage_asked,
+        max_event_bytes=x.plane.settings.upstream_max_event_bytes,
+    )
+
+
+def body_meter(x: Exchange, body: bytes) -> BodyMeter:
+    """The native meter of a whole JSON answer, already fed."""
+    assert x.model is not None  # noqa: S101 - admit has found it
+    meter = BodyMeter(x.endpoint.dialect, partial(Counter, x.model.encoding))
+    meter.feed(body)
+    return meter
+
+
+def grow(x: Exchange, meter: StreamMeter) -> int:
+    """Let the hold cover the output so far and a step more; returns the count to look again at.
+
+    Raises InsufficientCredit when the balance cannot cover another token.
+    """
+    hold = x.hold
+    if hold is None or x.price.output == 0:
+        return NEVER
+    tokens = meter.tokens
+    covered = affordable_tokens(hold.amount_microusd, x)
+    if tokens < covered:
+        return covered
+    wanted = ceil_microusd(
+        rate(Usage(input=x.measured_input, output=tokens + GROWTH_TOKENS), x.price)
+    )
+    if not hold.grow_to(wanted):
+        wallet = hold.wallet
+        hold.grow_to(hold.amount_microusd + wallet.balance_microusd - wallet.held_microusd)
+    covered = affordable_tokens(hold.amount_microusd, x)
+    if tokens >= covered:
+        raise InsufficientCredit("The account's credit ran out during this answer.")
+    return covered
+
+
+def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
+    """Set usage, basis and both counts from what the meter saw."""
+    if meter is None:
+        return
+    x.measured_output = meter.finish()
+    model = x.model
+    assert model is not None  # noqa: S101 - a metered request has a model
+    limit = (model.context_tokens + model.max_output_tokens) * x.choices
+    report = parse_report(meter.usage, limit)
+    embeddings = x.endpoint.name == "embeddings"
+    if report is not None:
+        x.reported_input, x.reported_output = report.input_total, report.output_total
+        if report.sane:
+            empty = not meter.output_seen and not report.usage.output
+            if empty and not embeddings:
+                return
+            x.usage, x.basis = report.usage, Basis.REPORTED
+            return
+    if meter.output_seen:
+        x.usage = Usage(
+            input=x.measured_input,
+            output=x.measured_output,
+            reasoning=min(meter.reasoning_tokens, x.measured_output),
+        )
+        x.basis = Basis.MEASURED
+    elif embeddings and x.status == 200:
+        x.usage, x.basis = Usage(input=x.measured_input), Basis.MEASURED

@@ -1,0 +1,37 @@
+"""The life of a request on one screen: each phase in its own file, in this order.
+
+Phases never call each other; whatever happens, the request ends in `settle`, exactly once.
+"""
+
+import logging
+
+from gateway.base.errors import GatewayError, InternalError
+from gateway.proxy.accept import accept
+from gateway.proxy.admit import admit
+from gateway.proxy.authenticate import authenticate
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.forward import forward
+from gateway.proxy.refuse import refuse
+from gateway.proxy.route import route
+from gateway.proxy.settle import settle
+
+log = logging.getLogger("tallygate.proxy")
+
+
+async def serve(x: Exchange) -> None:
+    """Serve one request to its end. Never raises."""
+    x.plane.active.add(x)
+    try:
+        authenticate(x)
+        accept(x)
+        await admit(x)
+        route(x)
+        await forward(x)
+    except GatewayError as error:
+        refuse(x, error)
+    except Exception:  # noqa: BLE001 - the last line of defence: answer, settle, report
+        log.exception("request failed", extra={"f": {"request": x.id}})
+        refuse(x, InternalError())
+    finally:
+        x.plane.active.discard(x)
+        settle(x)

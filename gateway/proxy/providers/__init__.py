@@ -1,0 +1,1 @@
+"""One file per kind of upstream: its address, its credentials, its requests, its errors."""

@@ -1,0 +1,32 @@
+"""Phase 9, refuse: an error in the caller's dialect, before the answer or inside it.
+
+Before the answer: a whole error response. Inside a stream: an error event, then the end of the
+body without the dialect's own end marker, so no client can take it for a normal end.
+"""
+
+from functools import partial
+
+from gateway.base.errors import GatewayError
+from gateway.proxy.dialects.openai import error_body, error_event
+from gateway.proxy.exchange import Exchange
+
+
+def refuse(x: Exchange, error: GatewayError) -> None:
+    """Prepare the error as the end of the response; `settle` releases it."""
+    x.error = error
+    if x.answered:
+        x.tail = partial(x.client.end, error_event(error, x.endpoint.name, x.id))
+        return
+    x.answered = True
+    x.status = error.status
+    x.tail = partial(x.client.respond, error.status, error_headers(error, x.id), error_body(error))
+
+
+def error_headers(error: GatewayError, request_id: str) -> bytes:
+    """Header lines of an error response, with Retry-After where waiting helps."""
+    lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
+    if error.retry_after_s is not None:
+        lines += f"Retry-After: {error.retry_after_s}\r\n"
+    elif error.source == "caller" and not error.retryable:
+        lines += "x-should-retry: false\r\n"  # the OpenAI SDKs obey this header
+    return lines.encode("latin-1")
