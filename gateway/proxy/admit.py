@@ -64,7 +64,7 @@ async def admit(x: Exchange) -> None:
 
 def count_prompt(x: Exchange) -> None:
     """Count every text of the prompt with the model's own counter, plus the format's overhead."""
-    assert x.model is not None  # noqa: S101 - set by find_model just before
+    assert x.model is not None
     counter = Counter(x.model.encoding)
     scan = scan_request(x.body, counter)
     x.measured_input = framed_prompt_tokens(x.endpoint.name, counter.finish(), scan.messages)
@@ -74,7 +74,7 @@ def count_prompt(x: Exchange) -> None:
 def take_hold(x: Exchange) -> None:
     """Hold credit for the prompt and a reserve of output. Raises the ledger's refusals."""
     plane, model, price, key = x.plane, x.model, x.price, x.key
-    assert model is not None and key is not None  # noqa: S101 - set by the phases before
+    assert model is not None and key is not None
     if not x.endpoint.max_tokens_field:  # embeddings have no output
         cost = ceil_microusd(rate(Usage(input=x.measured_input), price))
         x.hold = plane.bank.hold(key.account.no, cost, cost)
@@ -95,7 +95,7 @@ def take_hold(x: Exchange) -> None:
 def clamp_output(x: Exchange, ceiling: int) -> None:
     """Where the balance cannot pay the longest answer, hold all there is and ask for less."""
     hold, price = x.hold, x.price
-    assert hold is not None  # noqa: S101 - taken just before
+    assert hold is not None
     longest = ceil_microusd(rate(Usage(input=x.measured_input, output=ceiling * x.choices), price))
     if hold.amount_microusd >= longest:
         return

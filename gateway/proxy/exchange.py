@@ -140,8 +140,8 @@ class Exchange:
         "started_us",
         "status",
         "stream",
-        "target",
         "tail",
+        "target",
         "usage",
         "usage_asked",
     )

@@ -109,7 +109,7 @@ def leave(x: Exchange, attempt: Attempt) -> None:
 def fail(x: Exchange, attempt: Attempt) -> None:
     """The attempt failed; inside a stream what was delivered is billed. Always raises."""
     error = attempt.error
-    assert error is not None  # noqa: S101 - the caller has looked
+    assert error is not None
     if x.answered:
         conclude_usage(x, attempt.meter)
         x.outcome = {
@@ -124,7 +124,7 @@ def fail(x: Exchange, attempt: Attempt) -> None:
 def finish_stream(x: Exchange, attempt: Attempt) -> None:
     """The stream has ended; its withheld end goes out once its charge is durable."""
     meter = attempt.meter
-    assert meter is not None  # noqa: S101 - a relayed answer has a meter
+    assert meter is not None
     conclude_usage(x, meter)
     x.outcome = "completed"
     if meter.error is not None:

@@ -22,7 +22,7 @@ NEVER = 2**62
 
 def stream_meter(x: Exchange) -> StreamMeter:
     """The native meter of a streamed answer; it removes a usage event the client did not ask."""
-    assert x.model is not None  # noqa: S101 - admit has found it
+    assert x.model is not None
     return StreamMeter(
         x.endpoint.dialect,
         partial(Counter, x.model.encoding),
@@ -33,7 +33,7 @@ def stream_meter(x: Exchange) -> StreamMeter:
 
 def body_meter(x: Exchange, body: bytes) -> BodyMeter:
     """The native meter of a whole JSON answer, already fed."""
-    assert x.model is not None  # noqa: S101 - admit has found it
+    assert x.model is not None
     meter = BodyMeter(x.endpoint.dialect, partial(Counter, x.model.encoding))
     meter.feed(body)
     return meter
@@ -69,7 +69,7 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
         return
     x.measured_output = meter.finish()
     model = x.model
-    assert model is not None  # noqa: S101 - a metered request has a model
+    assert model is not None
     limit = (model.context_tokens + model.max_output_tokens) * x.choices
     report = parse_report(meter.usage, limit)
     embeddings = x.endpoint.name == "embeddings"

@@ -29,7 +29,7 @@ async def serve(x: Exchange) -> None:
         await forward(x)
     except GatewayError as error:
         refuse(x, error)
-    except Exception:  # noqa: BLE001 - the last line of defence: answer, settle, report
+    except Exception:
         log.exception("request failed", extra={"f": {"request": x.id}})
         refuse(x, InternalError())
     finally:

@@ -6,7 +6,7 @@ from gateway.proxy.exchange import Exchange
 
 def route(x: Exchange) -> None:
     """Set `x.candidates`: the model's targets that speak this endpoint. Raises DialectNotServed."""
-    assert x.model is not None  # noqa: S101 - admit has found it
+    assert x.model is not None
     candidates = tuple(
         target for target in x.model.targets if x.endpoint.name in target.provider.endpoints
     )

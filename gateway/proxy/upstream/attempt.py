@@ -144,7 +144,7 @@ class Attempt:
 
     def _relay(self, data: bytes) -> None:
         meter = self.meter
-        assert meter is not None  # noqa: S101 - streaming implies it; checked in head
+        assert meter is not None
         out = meter.feed(data)
         if not self.exchange.answered:
             self.begin()
@@ -179,7 +179,7 @@ class Attempt:
         self.collected.append(data)
 
     def _inflate(self, data: bytes) -> None:
-        assert self._inflater is not None  # noqa: S101 - the caller has looked
+        assert self._inflater is not None
         handle = self._relay if self.streaming else self._collect
         try:
             for piece in self._inflater.feed(data):
