@@ -1,4 +1,4 @@
-"""Phase 1, accept: the body is JSON of a known shape; the fields the gateway acts on are read.
+"""Phase 2, accept: the body is JSON of a known shape; the fields the gateway acts on are read.
 
 One native pass checks the whole document and finds the spans of those fields; the rest of the
 body is never decoded and passes on as it came. Nothing here knows keys, models or money.

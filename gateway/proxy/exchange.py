@@ -63,6 +63,7 @@ class Plane:
         "keys",
         "loop",
         "metrics",
+        "pool",
         "pseudonym",
         "settings",
         "settlements",
@@ -81,6 +82,7 @@ class Plane:
         bank: Bank,
         settlements: Settlements,
         metrics: Metrics,
+        pool: Any,
         upstreams: Any,
         pseudonym: Callable[[str, str], str],
         loop: asyncio.AbstractEventLoop,
@@ -93,6 +95,7 @@ class Plane:
         self.bank = bank
         self.settlements = settlements
         self.metrics = metrics
+        self.pool = pool
         self.upstreams = upstreams
         self.pseudonym = pseudonym
         self.loop = loop

@@ -1,0 +1,130 @@
+"""The composition root: opens the platform, builds the data plane, hands both to the doors.
+
+Nothing below imports this file. `run` is what `tallygate serve` calls: it owns the event loop, the
+signals and the order of starting and stopping.
+"""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from gateway.base.config import Settings
+from gateway.base.telemetry import Metrics, start_logging
+from gateway.platform.assembly import FirstStart, Platform, open_platform
+from gateway.proxy.exchange import Plane
+from gateway.proxy.providers.openai import OpenAIUpstream
+from gateway.proxy.providers.registry import Upstreams
+from gateway.proxy.providers.sandbox import SandboxUpstream
+from gateway.proxy.upstream.pool import Pool, PoolLimits
+from gateway.web.admin.socket import AdminSocket
+from gateway.web.console.application import build_app
+from gateway.web.server import Server
+from gateway.workers import Workers
+
+Started = Callable[[str, int, FirstStart | None], None]
+
+
+def build_plane(platform: Platform, loop: asyncio.AbstractEventLoop) -> Plane:
+    """The data plane over a platform's rooms."""
+    settings = platform.settings
+    pool = Pool(
+        loop,
+        PoolLimits(
+            settings.upstream_connect_timeout_s,
+            settings.upstream_keepalive_timeout_s,
+            settings.upstream_max_connections,
+        ),
+    )
+    upstreams = Upstreams(
+        {
+            "openai": lambda provider: OpenAIUpstream(provider, pool),
+            "sandbox": lambda provider: SandboxUpstream(provider, loop),
+        }
+    )
+    return Plane(
+        settings=settings,
+        clock=platform.clock,
+        ids=platform.ids,
+        keys=platform.keys,
+        catalog=platform.catalog,
+        bank=platform.bank,
+        settlements=platform.settlements,
+        metrics=Metrics(),
+        pool=pool,
+        upstreams=upstreams,
+        pseudonym=platform.secrets.pseudonym,
+        loop=loop,
+    )
+
+
+class Gateway:
+    """A running gateway: platform, data plane, public port, console, admin socket, workers."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.loop = asyncio.get_running_loop()
+        self.plane = build_plane(platform, self.loop)
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Open the doors. Raises OSError when the port cannot be bound."""
+        from aiohttp import web
+
+        self._runner = web.AppRunner(
+            build_app(self.platform, self.plane), access_log=None, keepalive_timeout=75
+        )
+        await self._runner.setup()
+        console = self._runner.server
+        if console is None:
+            raise RuntimeError("the console's server was not built")
+        self.server = Server(self.plane, console)
+        self.port = await self.server.listen(host, port)
+        self._admin = AdminSocket(self.platform)
+        await self._admin.start()
+        self._workers = Workers(self.platform)
+        self._workers.start()
+
+    async def stop(self, timeout_s: float) -> None:
+        """Close the doors in order; every charge is durable when this returns."""
+        await self.server.stop(timeout_s)
+        await self._workers.stop()
+        await self._admin.stop()
+        await self._runner.cleanup()
+        await self.platform.close()
+
+
+async def _serve(
+    settings: Settings, data_dir: Path, catalog_file: Path | None, started: Started
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    platform = await open_platform(settings, data_dir)
+    try:
+        if catalog_file is not None:
+            await platform.catalog.apply_file(catalog_file)
+        gateway = Gateway(platform)
+        await gateway.start(settings.server_host, settings.server_port)
+    except BaseException:
+        await platform.close()
+        raise
+    gc.collect()
+    gc.freeze()  # what start-up built lives as long as the process: never scan it again
+    started(settings.server_host, gateway.port, platform.first_start)
+    await stop.wait()
+    await gateway.stop(settings.server_shutdown_timeout_s)
+
+
+def run(settings: Settings, data_dir: Path, catalog_file: Path | None, started: Started) -> None:
+    """Serve until SIGTERM or SIGINT. `started(host, port, first_start)` is called once open."""
+    listener = start_logging(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, data_dir, catalog_file, started))
+    finally:
+        listener.stop()

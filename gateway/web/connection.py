@@ -1,0 +1,348 @@
+"""One client connection of the public port: HTTP/1.1 for the inference API, the rest handed on.
+
+Requests for `/v1/` are served by the data plane with no task or queue between provider and client;
+any other request is given to the console's aiohttp protocol on the same connection, until that is
+idle again. aiohttp's server has no deadline for headers or bodies and costs about as much per
+request as the whole data plane, hence this file.
+
+Invariants: one request at a time, pipelined bytes wait in a bounded buffer; every buffer is
+bounded; each state has a deadline, enforced by `check`; after a protocol error the connection
+answers once, in the API's error shape, and closes. Sources: RFC 9110, RFC 9112.
+"""
+
+import asyncio
+import math
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from gateway.base.errors import GatewayError, RequestTimeout
+from gateway.proxy.dialects.openai import error_body
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.refuse import error_headers
+from gateway.web.parser import RequestParser
+
+if TYPE_CHECKING:
+    from gateway.web.server import Server
+
+MAX_BACKLOG_BYTES = 64 * 1024  # bytes kept while a request runs; then reading stops
+HIGH_WATER_BYTES = 4 * 1024  # the kernel's buffer is full by then: stop reading the provider
+SLOWEST_BODY_BYTES_PER_S = 1024  # a slower body runs into its deadline
+COPY_LIMIT_BYTES = 16 * 1024  # up to here one joined write is cheaper than three buffers
+
+IDLE, READING, BUSY, CONSOLE = range(4)
+_CONSOLE_REQUEST = re.compile(rb"[A-Z]{1,16} /(?!v1[/? ])")
+_UNDECIDED = re.compile(rb"[A-Z]{0,16}|[A-Z]{1,16} (/(v(1)?)?)?")
+STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+
+
+class Connection(asyncio.Protocol):
+    """A client connection; also the `Client` of the exchange it carries."""
+
+    __slots__ = (
+        "_backlog",
+        "_chunked",
+        "_console",
+        "_console_head",
+        "_deadline_s",
+        "_exchange",
+        "_keep_alive",
+        "_parser",
+        "_paused_at_bytes",
+        "_paused_since_s",
+        "_reading_since_s",
+        "_server",
+        "_state",
+        "address",
+        "closed",
+        "task",
+        "transport",
+    )
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.closed = False
+        self.address = ""  # kept by the server, for its limit per address
+        self.task: asyncio.Task[None] | None = None
+        self._parser = RequestParser(
+            server.limits.max_body_bytes, server.allowed_hosts, self._continue
+        )
+        self._console: Any = None
+        self._console_head = b""  # the last bytes of a head not yet whole
+        self._exchange: Exchange | None = None
+        self._backlog = b""
+        self._state = IDLE
+        self._keep_alive = True
+        self._chunked = True
+        self._paused_since_s = 0.0
+        self._paused_at_bytes = 0
+        self._reading_since_s = 0.0
+        self._deadline_s = server.now_s() + server.limits.header_timeout_s
+
+    # --- asyncio.Protocol -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound the write buffer and join the server's connections."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self._server.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Route the bytes by state: a running request's pipeline, the console, or the parser."""
+        state = self._state
+        if state == CONSOLE:
+            if not self._console_is_idle():
+                self._feed_console(data)
+                return
+            self._state = state = IDLE
+        if state == BUSY:
+            self._backlog += data
+            if len(self._backlog) > MAX_BACKLOG_BYTES:
+                self.transport.pause_reading()
+            return
+        if state == IDLE and not self._begin(data):
+            return
+        if state == IDLE and self._backlog:
+            data, self._backlog = self._backlog + data, b""
+        self._parser.feed(data)
+        self._next()
+
+    def eof_received(self) -> bool:
+        """The client is done sending; as with other servers that ends the connection."""
+        if self._console is not None:
+            self._console.eof_received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever is at work that the client has left."""
+        self.closed = True
+        self._server.lost(self)
+        if self._console is not None:
+            self._console.connection_lost(exc)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than we write."""
+        self._paused_since_s = self._server.now_s()
+        self._paused_at_bytes = self.transport.get_write_buffer_size()
+        if self._state == CONSOLE:
+            self._console.pause_writing()
+        elif self._exchange is not None:
+            self._exchange.pause()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._paused_since_s = 0.0
+        if self._state == CONSOLE:
+            self._console.resume_writing()
+        elif self._exchange is not None:
+            self._exchange.resume()
+
+    # --- deadlines ------------------------------------------------------------------------------
+
+    def check(self, now_s: float) -> None:
+        """Enforce the deadline of the present state; called about twice a second."""
+        if self._paused_since_s:
+            left = self.transport.get_write_buffer_size()
+            if left < self._paused_at_bytes:
+                self._paused_at_bytes, self._paused_since_s = left, now_s
+            elif now_s - self._paused_since_s > self._server.limits.write_stall_timeout_s:
+                self.abort()
+                return
+        if now_s <= self._deadline_s:
+            return
+        if self._state == READING and self._parser.in_body:
+            limit_s = self._server.limits.body_timeout_s
+            limit_s += self._parser.body_bytes / SLOWEST_BODY_BYTES_PER_S
+            if now_s - self._reading_since_s <= limit_s:
+                return
+        if self._state == IDLE and not self._backlog:
+            self.transport.close()
+        else:
+            self._fail(RequestTimeout())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being served or an answer still has bytes to send."""
+        if self._state == CONSOLE:
+            return not self._console_is_idle()
+        return self._state == BUSY or self.transport.get_write_buffer_size() > 0
+
+    def stop(self) -> None:
+        """The server is stopping: close when idle, else after the present request."""
+        self._keep_alive = False
+        if self._state == IDLE or (self._state == CONSOLE and self._console_is_idle()):
+            self.transport.close()
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def _begin(self, data: bytes) -> bool:
+        """First bytes of a request: whose is it? False when they have been dealt with."""
+        server = self._server
+        if not self._backlog and data.startswith((b"POST /v1/", b"GET /v1/")):
+            self._start_reading()
+            return True
+        start = (self._backlog + data).lstrip(b"\r\n")  # RFC 9112 2.2: empty lines are ignored
+        if not self._backlog:
+            self._deadline_s = server.now_s() + server.limits.header_timeout_s
+        if _UNDECIDED.fullmatch(start):
+            self._backlog = start
+            return False
+        if _CONSOLE_REQUEST.match(start):
+            self._backlog = b""
+            self._hand_to_console(start)
+            return False
+        self._start_reading()
+        return True
+
+    def _start_reading(self) -> None:
+        self._state = READING
+        self._reading_since_s = self._server.now_s()
+        self._deadline_s = self._reading_since_s + self._server.limits.header_timeout_s
+
+    def _next(self) -> None:
+        """Serve the next whole request, or the error that follows the last one."""
+        parser = self._parser
+        if parser.requests:
+            request = parser.requests.popleft()
+            self._state = BUSY
+            self._deadline_s = math.inf
+            self._keep_alive = self._keep_alive and request.keep_alive
+            self._chunked = request.chunked
+            self._server.serve(self, request)
+        elif parser.error is not None:
+            self._fail(parser.error)
+
+    def _continue(self) -> None:
+        if not self.closed and self._state == READING:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # --- the console's requests -----------------------------------------------------------------
+
+    def _hand_to_console(self, data: bytes) -> None:
+        self._state = CONSOLE
+        self._deadline_s = self._server.now_s() + self._server.limits.header_timeout_s
+        if self._console is None:
+            self._console = self._server.console_protocol()
+            self._console.connection_made(self.transport)
+        self._console_head = b" "  # anything that is not empty: the head is not whole yet
+        self._feed_console(data)
+
+    def _feed_console(self, data: bytes) -> None:
+        if self._console_head:
+            seen = self._console_head + data
+            whole = b"\r\n\r\n" in seen or b"\n\n" in seen
+            self._console_head = b"" if whole else seen[-3:]
+            if whole:
+                self._deadline_s = math.inf  # the body's deadline is the console's own
+        self._console.data_received(data)
+
+    def _console_is_idle(self) -> bool:
+        """aiohttp waits for a next message: the only sign it gives is its private waiter."""
+        waiter = self._console._waiter
+        return not self._console_head and waiter is not None and not waiter.done()
+
+    # --- Client: the response's side ------------------------------------------------------------
+
+    def carry(self, exchange: Exchange) -> None:
+        """The exchange this connection now serves."""
+        self._exchange = exchange
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """A whole response in one write."""
+        if self.closed:
+            return
+        self.transport.write(
+            b"%b%b%bContent-Length: %d\r\n\r\n%b"
+            % (STATUS_LINES[status], self._common(), headers, len(body), body)
+        )
+        self._finish()
+
+    def start(self, status: int, headers: bytes) -> None:
+        """The head of a streamed response: chunked, or up to the close for HTTP/1.0."""
+        if self.closed:
+            return
+        if self._chunked:
+            framing = b"Transfer-Encoding: chunked\r\n\r\n"
+        else:
+            self._keep_alive = False
+            framing = b"\r\n"
+        self.transport.write(STATUS_LINES[status] + self._common() + headers + framing)
+
+    def send(self, data: bytes) -> None:
+        """Some body bytes, written at once."""
+        if self.closed:
+            return
+        if not self._chunked:
+            self.transport.write(data)
+        elif len(data) <= COPY_LIMIT_BYTES:
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        else:
+            self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+
+    def end(self, tail: bytes) -> None:
+        """The last bytes and the end of the body."""
+        if self.closed:
+            return
+        if not self._chunked:
+            self.transport.write(tail)
+        elif tail:
+            self.transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(tail), tail))
+        else:
+            self.transport.write(b"0\r\n\r\n")
+        self._finish()
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        if not self.closed:
+            self.transport.abort()
+
+    def _common(self) -> bytes:
+        if self._keep_alive and not self._server.stopping:
+            return self._server.date_line
+        return self._server.date_line + b"Connection: close\r\n"
+
+    def _finish(self) -> None:
+        """The response is written: close, or take up the next request."""
+        self._exchange = None
+        self.task = None
+        if not self._keep_alive or self._server.stopping:
+            self.closed = True
+            self.transport.close()
+            return
+        parser = self._parser
+        if parser.requests or parser.error is not None:
+            self._server.loop.call_soon(self._next_if_open)
+            return
+        self._start_reading() if parser.partial else self._rest()
+        if self._backlog:
+            self._server.loop.call_soon(self._take_backlog)
+
+    def _rest(self) -> None:
+        self._state = IDLE
+        self._deadline_s = self._server.now_s() + self._server.limits.keepalive_timeout_s
+
+    def _next_if_open(self) -> None:
+        if not self.closed:
+            self._next()
+
+    def _take_backlog(self) -> None:
+        if not self.closed and self._state != BUSY and self._backlog:
+            data, self._backlog = self._backlog, b""
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    def _fail(self, error: GatewayError) -> None:
+        """Answer a request that never became one, then close."""
+        if self.closed:
+            return
+        if self._state == CONSOLE:
+            self.abort()
+            return
+        self._keep_alive = False
+        headers = error_headers(error, self._server.new_request_id())
+        self._server.count_refusal(error)
+        self.respond(error.status, headers, error_body(error))

@@ -1,0 +1,23 @@
+"""What a Host header may be: RFC 9110 section 7.2, and the operator's list of names.
+
+A Host such as `h/path`, `user@h`, `a, b` or an empty one is refused before anything routes on it.
+"""
+
+import re
+
+_HOST = re.compile(
+    rb"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?"
+)
+
+
+def host_is_allowed(host: bytes, allowed: frozenset[str]) -> bool:
+    """Whether a Host header is one plain name or address; with a list, one of that list."""
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    return not allowed or match["name"].decode("ascii").lower() in allowed
+
+
+def parse_allowed(setting: str) -> frozenset[str]:
+    """The setting `server.allowed_hosts`: comma-separated names; empty means any."""
+    return frozenset(name.strip().lower() for name in setting.split(",") if name.strip())

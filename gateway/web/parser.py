@@ -1,0 +1,183 @@
+"""From bytes to whole requests: llhttp's strict framing, and the limits this gateway adds.
+
+`feed` takes any split of the stream; whole requests collect in `requests`, in order, also when
+several came in one read. After an error nothing more is parsed: `error` is the answer to give once
+the requests before it are served. Bounded: head, header count, target, body. No I/O, no clock.
+Sources: RFC 9110 and 9112; llhttp refuses conflicting lengths, bad chunks and bad header names.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import httptools
+
+from gateway.base.errors import (
+    BodyTooLarge,
+    GatewayError,
+    HeadersTooLarge,
+    InvalidRequest,
+    MisdirectedHost,
+)
+from gateway.web.hosts import host_is_allowed
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 256
+MAX_TARGET_BYTES = 8 * 1024
+
+_KEPT = frozenset(
+    (
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"transfer-encoding",
+    )
+)
+
+
+class Request(NamedTuple):
+    """One whole request; header names are lower-case and only those the gateway acts on."""
+
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+    keep_alive: bool
+    chunked: bool  # the client understands a chunked answer (HTTP/1.1)
+
+
+class RequestParser:
+    """The parser of one connection. `partial` and `in_body` say where an unfinished request is."""
+
+    __slots__ = (
+        "_allowed_hosts",
+        "_body",
+        "_expect",
+        "_header_count",
+        "_headers",
+        "_keep_alive",
+        "_max_body_bytes",
+        "_parser",
+        "_target",
+        "body_bytes",
+        "error",
+        "head_bytes",
+        "in_body",
+        "partial",
+        "requests",
+    )
+
+    def __init__(
+        self, max_body_bytes: int, allowed_hosts: frozenset[str], expect: Callable[[], None]
+    ) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._max_body_bytes = max_body_bytes
+        self._allowed_hosts = allowed_hosts
+        self._expect = expect
+        self.requests: deque[Request] = deque()
+        self.error: GatewayError | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._header_count = 0
+        self._target = b""
+        self._body: list[bytes] = []
+        self._keep_alive = True
+        self.body_bytes = 0
+        self.head_bytes = 0
+        self.partial = False
+        self.in_body = False
+
+    def feed(self, data: bytes) -> None:
+        """Parse some bytes; look at `requests` and `error` afterwards."""
+        if self.error is not None:
+            return
+        if not self.in_body:
+            self.head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.requests.clear()
+            self.error = InvalidRequest("Protocol upgrades are not supported here.")
+        except httptools.HttpParserError:
+            self.error = self.error or InvalidRequest("The request is not valid HTTP/1.1.")
+        else:
+            if self.partial and not self.in_body and self.head_bytes > MAX_HEAD_BYTES:
+                self.error = HeadersTooLarge()
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Leave llhttp with an error that becomes the answer."""
+        self.error = error
+        raise error
+
+    # --- httptools callbacks --------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._clear()
+        self.partial = True
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the target."""
+        self._target += url
+        if len(self._target) > MAX_TARGET_BYTES:
+            self._refuse(HeadersTooLarge("The request target is too long."))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the headers that matter; a repeated one of them is refused."""
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            self._refuse(HeadersTooLarge())
+        name = name.lower()
+        if name in _KEPT:
+            if name in self._headers:
+                self._refuse(InvalidRequest(f"The header {name.decode()} is repeated."))
+            self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: refuse what can be refused before the body."""
+        headers = self._headers
+        version = self._parser.get_http_version()
+        host = headers.get(b"host")
+        if (host is None and version != "1.0") or (
+            host is not None and not host_is_allowed(host, self._allowed_hosts)
+        ):
+            self._refuse(MisdirectedHost())
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and (version == "1.0" or coding.strip().lower() != b"chunked"):
+            self._refuse(InvalidRequest("Only the transfer coding `chunked` is understood."))
+        if int(headers.get(b"content-length", b"0")) > self._max_body_bytes:
+            self._refuse(BodyTooLarge())
+        self._keep_alive = bool(self._parser.should_keep_alive())
+        self.in_body = True
+        expect = headers.get(b"expect")
+        if expect is not None:
+            if expect.lower() != b"100-continue":
+                self._refuse(InvalidRequest("The expectation cannot be met."))
+            self._expect()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body up to the limit."""
+        self.body_bytes += len(body)
+        if self.body_bytes > self._max_body_bytes:
+            self._refuse(BodyTooLarge())
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self.requests.append(
+            Request(
+                self._parser.get_method(),
+                self._target,
+                self._headers,
+                body,
+                self._keep_alive,
+                self._parser.get_http_version() != "1.0",
+            )
+        )
+        self._clear()

@@ -1,0 +1,192 @@
+"""The public port: accepts connections within limits, keeps their deadlines, stops gracefully.
+
+One sweep, twice a second, enforces every deadline of every client connection and every attempt, so
+no request or chunk pays for a timer. Nothing here parses or routes.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any, NamedTuple
+
+from gateway.base.config import Settings
+from gateway.base.errors import GatewayError, ShuttingDown
+from gateway.base.telemetry import Metrics
+from gateway.proxy.exchange import Plane
+from gateway.web.connection import Connection
+from gateway.web.hosts import parse_allowed
+from gateway.web.inference import Inference
+from gateway.web.parser import Request
+
+SWEEP_S = 0.5
+BACKLOG = 4096
+SETTLE_S = 5.0  # after the deadline of a stop, charges get this long to become durable
+
+
+class Limits(NamedTuple):
+    """The limits of client connections, from the settings."""
+
+    max_connections: int
+    max_per_address: int
+    max_body_bytes: int
+    header_timeout_s: float
+    body_timeout_s: float
+    keepalive_timeout_s: float
+    write_stall_timeout_s: float
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Read the limits from the settings."""
+    return Limits(
+        settings.server_max_connections,
+        settings.server_max_connections_per_address,
+        settings.server_max_body_bytes,
+        settings.server_header_timeout_s,
+        settings.server_body_timeout_s,
+        settings.server_keepalive_timeout_s,
+        settings.server_write_stall_timeout_s,
+    )
+
+
+class Server:
+    """The listening socket and everything connected to it."""
+
+    def __init__(self, plane: Plane, console_protocol: Callable[[], Any]) -> None:
+        self.loop = plane.loop
+        self.limits = limits_of(plane.settings)
+        self.allowed_hosts = parse_allowed(plane.settings.server_allowed_hosts)
+        self.console_protocol = console_protocol
+        self.stopping = False
+        self.date_line = b""
+        self._plane = plane
+        self._metrics: Metrics = plane.metrics
+        self._inference = Inference(plane)
+        self._connections: set[Connection] = set()
+        self._by_address: dict[str, int] = {}
+        self._listener: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._refresh_date()
+
+    @property
+    def connections(self) -> int:
+        """Client connections open now."""
+        return len(self._connections)
+
+    async def listen(self, host: str, port: int) -> int:
+        """Bind and accept; returns the port. Raises OSError when it cannot be bound."""
+        self._listener = await self.loop.create_server(
+            lambda: Connection(self), host, port, backlog=BACKLOG
+        )
+        self._sweep()
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    # --- what a connection asks -----------------------------------------------------------------
+
+    def now_s(self) -> float:
+        """The loop's clock, for deadlines."""
+        return self.loop.time()
+
+    def new_request_id(self) -> str:
+        """An id for an answer without an exchange."""
+        return self._plane.ids.make("req")
+
+    def serve(self, connection: Connection, request: Request) -> None:
+        """A whole `/v1/` request has come."""
+        self._inference.serve(connection, request)
+
+    def count_refusal(self, error: GatewayError) -> None:
+        """Count a request that was refused before it became one."""
+        self._metrics.series("", "", error.status).duration.observe(0)
+
+    def opened(self, connection: Connection) -> None:
+        """Admit a connection, or cut it where a limit is reached."""
+        if len(self._connections) >= self.limits.max_connections or self.stopping:
+            self._metrics.count("connections_refused")
+            connection.abort()
+            return
+        address = _counted_address(connection)
+        if address:
+            held = self._by_address.get(address, 0)
+            if held >= self.limits.max_per_address:
+                self._metrics.count("connections_refused")
+                connection.abort()
+                return
+            self._by_address[address] = held + 1
+            connection.address = address
+        self._connections.add(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        address = connection.address
+        if address:
+            left = self._by_address.get(address, 1) - 1
+            if left:
+                self._by_address[address] = left
+            else:
+                self._by_address.pop(address, None)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        now_s = self.loop.time()
+        for connection in list(self._connections):
+            connection.check(now_s)
+        for attempt in list(self._plane.attempts):
+            attempt.check(now_s)
+            if attempt.done.done() and attempt.over:
+                self._plane.attempts.discard(attempt)
+        self._plane.pool.sweep()
+        self._refresh_date()
+        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+
+    def _refresh_date(self) -> None:
+        self.date_line = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+
+    # --- the end --------------------------------------------------------------------------------
+
+    async def stop(self, timeout_s: float) -> None:
+        """Stop accepting, let requests finish until the deadline, then end each and settle it."""
+        self.stopping = self._plane.stopping = True
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._connections):
+            connection.stop()
+        await self._until_quiet(timeout_s)
+        for attempt in list(self._plane.attempts):
+            attempt.stop(ShuttingDown())
+        await self._until_quiet(SETTLE_S)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._connections):
+            connection.abort()
+        self._plane.pool.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while self._connections:
+                    await asyncio.sleep(0.01)
+
+    async def _until_quiet(self, timeout_s: float) -> None:
+        """Wait until no request runs, no charge waits and no answer is being written."""
+        plane = self._plane
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while plane.active or plane.settlements.pending or self._busy():
+                    await asyncio.sleep(0.02)
+
+    def _busy(self) -> bool:
+        return any(connection.busy for connection in self._connections)
+
+
+def _counted_address(connection: Connection) -> str:
+    """The peer's address when it counts against the limit; loopback (a reverse proxy) does not."""
+    peer = connection.transport.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return ""
+    try:
+        address = ipaddress.ip_address(peer[0].partition("%")[0])
+    except ValueError:
+        return ""
+    return "" if address.is_loopback else str(address)
