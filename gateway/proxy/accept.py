@@ -4,19 +4,14 @@ One native pass checks the whole document and finds the spans of those fields; t
 body is never decoded and passes on as it came. Nothing here knows keys, models or money.
 """
 
-from typing import Any
-
-import msgspec
-
 from gateway._native.jsonscan import RequestScan, scan_request
 from gateway.base.errors import InvalidRequest, UnsupportedMedia
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.fields import field
 
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_OUTPUT_TOKENS = 2**31 - 1
-
-_decode = msgspec.json.Decoder().decode
 
 
 def accept(x: Exchange) -> None:
@@ -65,13 +60,3 @@ def _read_limits(x: Exchange, scan: RequestScan) -> None:
         if type(choices) is not int or not 1 <= choices <= MAX_CHOICES:
             raise InvalidRequest(f"`n` must be from 1 to {MAX_CHOICES}.", param="n")
         x.choices = choices
-
-
-def field(body: bytes, span: tuple[int, int] | None) -> Any:
-    """The decoded value of a span of the body; None when the field is absent or null."""
-    if span is None:
-        return None
-    try:
-        return _decode(body[span[0] : span[1]])
-    except (msgspec.DecodeError, ValueError):  # ValueError: an integer of too many digits
-        raise InvalidRequest("The body is not valid: a field cannot be read.") from None

@@ -22,6 +22,7 @@ from gateway.base.money import ceil_microusd
 from gateway.platform.metering.framing import framed_prompt_tokens
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
+from gateway.proxy.affordable import affordable_tokens
 from gateway.proxy.exchange import Exchange
 
 THREAD_COUNT_BYTES = 512 * 1024  # larger bodies are counted off the loop
@@ -109,13 +110,3 @@ def clamp_output(x: Exchange, ceiling: int) -> None:
         hold.release()
         raise InsufficientCredit()
     x.clamped_tokens = min(affordable, ceiling)
-
-
-def affordable_tokens(amount_microusd: int, x: Exchange) -> int:
-    """Output tokens that an amount pays for beside the prompt; a huge number when they are free."""
-    price = x.price
-    per_token = max(price.output, price.reasoning or 0)
-    if per_token == 0:
-        return 2**31 - 1
-    left = amount_microusd * 1_000_000 - rate(Usage(input=x.measured_input), price)
-    return max(0, int(left // per_token))

@@ -7,9 +7,10 @@ here decides anything.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from gateway._native.jsonscan import RequestScan
+from gateway._native.jsonscan import BodyMeter, RequestScan
+from gateway._native.sse import StreamMeter
 from gateway.base.clock import Clock
 from gateway.base.config import Settings
 from gateway.base.errors import GatewayError
@@ -17,7 +18,7 @@ from gateway.base.ids import IdFactory
 from gateway.base.telemetry import Metrics
 from gateway.platform.catalog import Catalog, Model, Target
 from gateway.platform.keys import Key, KeyRing
-from gateway.platform.ledger.holds import Bank, Hold
+from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.metering.usage import Basis, Usage
 from gateway.platform.settlement import Settlements
 from gateway.proxy.dialects.endpoints import Endpoint
@@ -105,6 +106,15 @@ class Plane:
         self.stopping = False
 
 
+class Metering(NamedTuple):
+    """What the forward phase asks of the meter phase; `pipeline` brings the two together."""
+
+    stream: Callable[["Exchange"], StreamMeter]
+    body: Callable[["Exchange", bytes], BodyMeter]
+    grow: Callable[["Exchange", StreamMeter], int]
+    conclude: Callable[["Exchange", StreamMeter | BodyMeter | None], None]
+
+
 class Exchange:
     """One request. Times are seconds of the monotonic clock unless the name says otherwise."""
 
@@ -116,6 +126,7 @@ class Exchange:
         "basis",
         "body",
         "candidates",
+        "charge",
         "choices",
         "clamped_tokens",
         "client",
@@ -198,6 +209,7 @@ class Exchange:
         # settle, record, refuse
         self.answered = False  # the response's head has gone to the client
         self.tail: Callable[[], None] | None = None  # releases the end of the response
+        self.charge: Charge | None = None
         self.status = 0
         self.outcome = "refused"
         self.error: GatewayError | None = None

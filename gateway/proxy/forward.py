@@ -17,8 +17,7 @@ from gateway.base.errors import (
     UpstreamUnreachable,
 )
 from gateway.platform.catalog import Target
-from gateway.proxy.exchange import Exchange
-from gateway.proxy.meter import body_meter, conclude_usage, grow, stream_meter
+from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.upstream.attempt import Attempt, Wire, extra_headers
 
@@ -26,14 +25,14 @@ BACKOFF_S = 0.05  # before another attempt at the only candidate, doubled each t
 CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the log
 
 
-async def forward(x: Exchange) -> None:
+async def forward(x: Exchange, metering: Metering) -> None:
     """Attempt until answered. Raises the last attempt's error when none was."""
     limit = x.plane.settings.upstream_attempts
     alone = len(x.candidates) == 1
     for number in range(limit):
         target = x.candidates[number % len(x.candidates)]
         try:
-            await attempt_once(x, target)
+            await attempt_once(x, target, metering)
             return
         except GatewayError as error:
             again = isinstance(error, UpstreamUnreachable) if alone else error.retryable
@@ -44,32 +43,32 @@ async def forward(x: Exchange) -> None:
             await sleep(BACKOFF_S * 2**number * (0.5 + random.random()))
 
 
-async def attempt_once(x: Exchange, target: Target) -> None:
+async def attempt_once(x: Exchange, target: Target, metering: Metering) -> None:
     """One attempt: the answer is relayed or ready in `x.tail`. Raises GatewayError."""
     x.target = target
     x.attempts += 1
     upstream: Upstream = x.plane.upstreams.of(target.provider)
     request = upstream.request(x, target)
     wire = upstream.take_idle() or await upstream.dial()
-    attempt = await run(x, wire, request)
+    attempt = await run(x, wire, request, metering)
     if stale(attempt):
-        attempt = await run(x, await upstream.dial(), request)
+        attempt = await run(x, await upstream.dial(), request, metering)
     if attempt.gone:
-        leave(x, attempt)
+        leave(x, attempt, metering)
     elif attempt.error is not None:
-        fail(x, attempt)
+        fail(x, attempt, metering)
     elif attempt.streaming:
-        finish_stream(x, attempt)
+        finish_stream(x, attempt, metering)
     elif attempt.status == 200:
-        finish_body(x, attempt)
+        finish_body(x, attempt, metering)
     else:
         raise upstream.error(attempt.status, attempt.headers, attempt.body())
 
 
-async def run(x: Exchange, wire: Wire, request: bytes) -> Attempt:
+async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
     """Send the request and wait until there is nothing more to wait for."""
-    meter = stream_meter(x) if x.stream else None
-    attempt = Attempt(x, wire, meter, grow)
+    meter = metering.stream(x) if x.stream else None
+    attempt = Attempt(x, wire, meter, metering.grow)
     if x.client.closed:
         attempt.client_gone()
         return attempt
@@ -99,19 +98,19 @@ def stale(attempt: Attempt) -> bool:
     )
 
 
-def leave(x: Exchange, attempt: Attempt) -> None:
+def leave(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """The client has left: what was received until then (or drained since) is billed."""
-    conclude_usage(x, attempt.meter)
+    metering.conclude(x, attempt.meter)
     x.status = CLIENT_CLOSED_STATUS
     x.outcome = "client_gone"
 
 
-def fail(x: Exchange, attempt: Attempt) -> None:
+def fail(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """The attempt failed; inside a stream what was delivered is billed. Always raises."""
     error = attempt.error
     assert error is not None
     if x.answered:
-        conclude_usage(x, attempt.meter)
+        metering.conclude(x, attempt.meter)
         x.outcome = {
             InsufficientCredit: "credit_exhausted",
             ShuttingDown: "shutdown",
@@ -121,11 +120,11 @@ def fail(x: Exchange, attempt: Attempt) -> None:
     raise error
 
 
-def finish_stream(x: Exchange, attempt: Attempt) -> None:
+def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """The stream has ended; its withheld end goes out once its charge is durable."""
     meter = attempt.meter
     assert meter is not None
-    conclude_usage(x, meter)
+    metering.conclude(x, meter)
     x.outcome = "completed"
     if meter.error is not None:
         x.outcome = "upstream_failed"
@@ -137,10 +136,10 @@ def finish_stream(x: Exchange, attempt: Attempt) -> None:
     x.tail = release
 
 
-def finish_body(x: Exchange, attempt: Attempt) -> None:
+def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """A whole JSON answer: metered now, sent once its charge is durable."""
     body = attempt.body()
-    meter = body_meter(x, body)
+    meter = metering.body(x, body)
     if meter.malformed:
         x.outcome = "upstream_failed"
         raise UpstreamBadResponse()
@@ -148,7 +147,7 @@ def finish_body(x: Exchange, attempt: Attempt) -> None:
         x.outcome = "upstream_failed"
         raise UpstreamFailed()
     x.status = 200
-    conclude_usage(x, meter)
+    metering.conclude(x, meter)
     x.outcome = "completed"
     headers = b"Content-Type: application/json\r\nx-request-id: %b\r\n%b" % (
         x.id.encode(),

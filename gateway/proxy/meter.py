@@ -13,8 +13,8 @@ from gateway.base.errors import InsufficientCredit
 from gateway.base.money import ceil_microusd
 from gateway.platform.metering.usage import Basis, Usage, parse_report
 from gateway.platform.pricing.rating import rate
-from gateway.proxy.admit import affordable_tokens
-from gateway.proxy.exchange import Exchange
+from gateway.proxy.affordable import affordable_tokens
+from gateway.proxy.exchange import Exchange, Metering
 
 GROWTH_TOKENS = 512  # a stream's hold grows by so much output at a time
 NEVER = 2**62
@@ -90,3 +90,6 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
         x.basis = Basis.MEASURED
     elif embeddings and x.status == 200:
         x.usage, x.basis = Usage(input=x.measured_input), Basis.MEASURED
+
+
+METER = Metering(stream_meter, body_meter, grow, conclude_usage)

@@ -1,6 +1,6 @@
 """The life of a request on one screen: each phase in its own file, in this order.
 
-Phases never call each other; whatever happens, the request ends in `settle`, exactly once.
+Phases never call each other; whatever happens, the request ends in `settle` and `record`, once.
 """
 
 import logging
@@ -11,6 +11,8 @@ from gateway.proxy.admit import admit
 from gateway.proxy.authenticate import authenticate
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.forward import forward
+from gateway.proxy.meter import METER
+from gateway.proxy.record import record
 from gateway.proxy.refuse import refuse
 from gateway.proxy.route import route
 from gateway.proxy.settle import settle
@@ -26,7 +28,7 @@ async def serve(x: Exchange) -> None:
         accept(x)
         await admit(x)
         route(x)
-        await forward(x)
+        await forward(x, METER)
     except GatewayError as error:
         refuse(x, error)
     except Exception:
@@ -35,3 +37,4 @@ async def serve(x: Exchange) -> None:
     finally:
         x.plane.active.discard(x)
         settle(x)
+        record(x)

@@ -1,48 +1,71 @@
-"""Phase 8, record: one row of metadata per authenticated request, and the counters of /metrics.
+"""Phase 8, record: charge and metadata row go to the writer; the end waits for the disk.
 
-Never a prompt, a completion, a key or an address: the row's type has no place for one.
+With durability `full` the end of an answer is released only when its charge is on disk, so "the
+client saw the end" implies "the charge is durable". One row per authenticated request, never with
+a prompt, a completion, a key or an address: the row's type has no place for one.
 """
 
-from gateway.platform.ledger.holds import Charge
+from gateway.platform.keys import Key
 from gateway.platform.request_log.record import RequestRow
 from gateway.proxy.exchange import Exchange
 
 
-def record(x: Exchange, charge: Charge | None) -> RequestRow | None:
-    """The request's row, or None for a request without a known key (those are only counted)."""
-    plane = x.plane
-    duration_ms = round((plane.clock.monotonic_s() - x.started_s) * 1000)
-    first_ms = None if x.first_token_s is None else round((x.first_token_s - x.started_s) * 1000)
+def record(x: Exchange) -> None:
+    """Queue charge and row in one item, and release the end of the response."""
+    observe(x)
+    release = x.tail or _nothing
+    settlements = x.plane.settlements
+    if x.key is None:
+        release()  # only counted: a stranger's requests must not fill the log
+    elif x.charge is None or x.plane.settings.ledger_durability == "relaxed":
+        settlements.submit(x.charge, row_of(x, x.key), _nothing)
+        release()
+    else:
+        settlements.submit(x.charge, row_of(x, x.key), release)
+
+
+def _nothing() -> None:
+    """An end nobody waits for."""
+
+
+def elapsed_ms(x: Exchange, until_s: float) -> int:
+    """Whole milliseconds since the request began."""
+    return round((until_s - x.started_s) * 1000)
+
+
+def observe(x: Exchange) -> None:
+    """Add the request to the counters of its model, provider and status class."""
     model = x.model.name if x.model is not None else ""
     provider = x.target.provider.name if x.target is not None else ""
-    usage = x.usage
-    series = plane.metrics.series(model, provider, x.status)
-    series.duration.observe(duration_ms)
-    if first_ms is not None:
-        series.first_token.observe(first_ms)
-    series.input_tokens += usage.total_input
-    series.output_tokens += usage.output
-    if charge is not None:
-        series.cost_microusd += charge.posted_microusd
-    key = x.key
-    if key is None:
-        return None
+    series = x.plane.metrics.series(model, provider, x.status)
+    series.duration.observe(elapsed_ms(x, x.plane.clock.monotonic_s()))
+    if x.first_token_s is not None:
+        series.first_token.observe(elapsed_ms(x, x.first_token_s))
+    series.input_tokens += x.usage.total_input
+    series.output_tokens += x.usage.output
+    if x.charge is not None:
+        series.cost_microusd += x.charge.posted_microusd
+
+
+def row_of(x: Exchange, key: Key) -> RequestRow:
+    """The request's row of the log."""
+    usage, charge, target = x.usage, x.charge, x.target
     return RequestRow(
         id=x.id,
         started_us=x.started_us,
         account_no=key.account.no,
         key_no=key.no,
-        model=model,
-        provider=provider,
-        upstream_model=x.target.model if x.target is not None else "",
+        model=x.model.name if x.model is not None else "",
+        provider=target.provider.name if target is not None else "",
+        upstream_model=target.model if target is not None else "",
         endpoint=x.endpoint.name,
         stream=x.stream,
         status=x.status,
         outcome=x.outcome,
         error_code=x.error.code if x.error is not None else "",
         attempts=x.attempts,
-        duration_ms=duration_ms,
-        first_token_ms=first_ms,
+        duration_ms=elapsed_ms(x, x.plane.clock.monotonic_s()),
+        first_token_ms=None if x.first_token_s is None else elapsed_ms(x, x.first_token_s),
         basis=x.basis,
         input_tokens=usage.input,
         cache_read_tokens=usage.cache_read,

@@ -7,7 +7,7 @@ body without the dialect's own end marker, so no client can take it for a normal
 from functools import partial
 
 from gateway.base.errors import GatewayError
-from gateway.proxy.dialects.openai import error_body, error_event
+from gateway.proxy.dialects.openai import error_body, error_event, error_headers
 from gateway.proxy.exchange import Exchange
 
 
@@ -20,13 +20,3 @@ def refuse(x: Exchange, error: GatewayError) -> None:
     x.answered = True
     x.status = error.status
     x.tail = partial(x.client.respond, error.status, error_headers(error, x.id), error_body(error))
-
-
-def error_headers(error: GatewayError, request_id: str) -> bytes:
-    """Header lines of an error response, with Retry-After where waiting helps."""
-    lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
-    if error.retry_after_s is not None:
-        lines += f"Retry-After: {error.retry_after_s}\r\n"
-    elif error.source == "caller" and not error.retryable:
-        lines += "x-should-retry: false\r\n"  # the OpenAI SDKs obey this header
-    return lines.encode("latin-1")

@@ -17,9 +17,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from gateway.base.errors import GatewayError, RequestTimeout
-from gateway.proxy.dialects.openai import error_body
+from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.refuse import error_headers
 from gateway.web.parser import RequestParser
 
 if TYPE_CHECKING:

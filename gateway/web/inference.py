@@ -18,10 +18,9 @@ from gateway.base.errors import (
 from gateway.platform.catalog import Model, Snapshot
 from gateway.proxy.authenticate import key_of
 from gateway.proxy.dialects.endpoints import ENDPOINTS, KNOWN_UNSERVED
-from gateway.proxy.dialects.openai import error_body
+from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.exchange import Exchange, Plane
 from gateway.proxy.pipeline import serve
-from gateway.proxy.refuse import error_headers
 from gateway.web.connection import Connection
 from gateway.web.parser import Request
 

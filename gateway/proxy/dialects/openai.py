@@ -25,6 +25,16 @@ def error_body(error: GatewayError) -> bytes:
     )
 
 
+def error_headers(error: GatewayError, request_id: str) -> bytes:
+    """Header lines of an error response, with Retry-After where waiting helps."""
+    lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
+    if error.retry_after_s is not None:
+        lines += f"Retry-After: {error.retry_after_s}\r\n"
+    elif error.source == "caller" and not error.retryable:
+        lines += "x-should-retry: false\r\n"  # the OpenAI SDKs obey this header
+    return lines.encode("latin-1")
+
+
 def error_event(error: GatewayError, endpoint: str, request_id: str) -> bytes:
     """An error inside a stream, as one SSE event. Never followed by a normal end.
 

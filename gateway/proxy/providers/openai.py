@@ -22,8 +22,8 @@ from gateway.base.errors import (
     UpstreamTimeout,
 )
 from gateway.platform.catalog import Provider, Target
-from gateway.proxy.accept import field
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.fields import field
 from gateway.proxy.upstream.attempt import Wire
 from gateway.proxy.upstream.pool import Origin, Pool
 
