@@ -1,0 +1,90 @@
+"""Tables of the request log: one metadata row a request, and its two rollups. No content, ever.
+
+`request_log` is written in the transaction that posts the charge. Its two indexes are all it
+needs: ids sort by time, so both grow near their ends and a row costs the same at any size. The
+rollups are keyed by what a person asks for, without the log's own order. Tokens that did not come
+are NULL (absent is not zero); an `error_code` or `price_version` that does not apply is '' or 0.
+"""
+
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table
+
+from gateway.store.schema import integer, metadata, text
+
+request_log = Table(
+    "request_log",
+    metadata,
+    integer("seq", primary_key=True),
+    text("id", unique=True),
+    integer("started_us"),
+    integer("account_no"),
+    integer("key_no"),
+    text("model"),
+    text("provider"),
+    text("upstream_model"),
+    text("endpoint"),
+    integer("stream"),
+    integer("status"),
+    text("outcome"),
+    text("error_code"),
+    integer("attempts"),
+    integer("duration_ms"),
+    integer("first_token_ms", nullable=True),
+    text("basis"),
+    integer("input_tokens"),
+    integer("cache_read_tokens"),
+    integer("cache_write_tokens"),
+    integer("output_tokens"),
+    integer("reasoning_tokens"),
+    integer("reported_input_tokens", nullable=True),
+    integer("reported_output_tokens", nullable=True),
+    integer("measured_input_tokens", nullable=True),
+    integer("measured_output_tokens", nullable=True),
+    integer("measured_exact"),
+    integer("cost_picousd"),
+    integer("cost_microusd"),
+    integer("overrun_microusd"),
+    integer("price_version"),
+    CheckConstraint(
+        "cost_picousd >= 0 AND cost_microusd >= 0 AND overrun_microusd >= 0", name="cost"
+    ),
+    Index("ix_request_log_account_no_seq", "account_no", "seq"),
+    sqlite_strict=True,
+)
+
+usage_hourly = Table(
+    "usage_hourly",
+    metadata,
+    integer("hour"),
+    integer("account_no"),
+    integer("key_no"),
+    text("model"),
+    text("provider"),
+    integer("requests"),
+    integer("failures"),
+    integer("input_tokens"),
+    integer("cache_read_tokens"),
+    integer("cache_write_tokens"),
+    integer("output_tokens"),
+    integer("reasoning_tokens"),
+    integer("cost_microusd"),
+    integer("overrun_microusd"),
+    PrimaryKeyConstraint("hour", "account_no", "key_no", "model", "provider"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+usage_drift_daily = Table(
+    "usage_drift_daily",
+    metadata,
+    integer("day"),
+    text("provider"),
+    text("model"),
+    integer("requests"),
+    integer("reported_tokens"),
+    integer("measured_tokens"),
+    integer("ratio_ppm_sum"),
+    integer("ratio_square_ppm_sum"),
+    PrimaryKeyConstraint("day", "provider", "model"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,335 @@
+"""The group writer: one thread owns the writing connection and commits whatever has queued.
+
+The event loop hands over items and functions and never waits; the thread takes everything that
+queued while its last commit ran, writes it in one transaction, and tells the loop once per batch.
+Nothing is reported durable before its commit returned. When the storage fails the batch is kept,
+in order, and tried again with backoff until it is stored: `healthy` is False meanwhile, so that
+new paid work can be refused, and True again by itself. What an item is, and how a batch of them
+becomes rows, is the caller's: this file knows neither money nor tables.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from gateway.base.errors import StorageUnavailable
+
+LOG = logging.getLogger("tallygate.store")
+T = TypeVar("T")
+
+BATCH_ITEMS = 1_000
+FULL_BATCH_ITEMS = 64  # a batch of this size gains no more from waiting (bench_settlement.py)
+BACKOFF_FIRST_S = 0.1
+BACKOFF_LAST_S = 2.0
+RATE_WINDOW_S = 0.02
+IDLE_CHECKPOINT_S = 0.25
+CHECKPOINT_ITEMS = 2_000  # items written before an idle moment is used for a checkpoint
+
+
+class Item(Protocol):
+    """What is submitted. `on_durable` runs on the event loop after the commit."""
+
+    def on_durable(self) -> None:
+        """Called once, after the item's commit."""
+        ...
+
+
+class Storage(Protocol):
+    """What the writer needs from a database: a connection it may lose, and judgement of errors."""
+
+    def connect(self) -> Connection:
+        """Open the writing connection."""
+        ...
+
+    def reopen(self, old: Connection) -> Connection:
+        """Replace a connection that failed and check the store. Raises while it is unsound."""
+        ...
+
+    def is_storage_fault(self, error: BaseException) -> bool:
+        """Whether the same work may succeed later."""
+        ...
+
+    def needs_reopening(self, error: BaseException) -> bool:
+        """Whether the connection cannot be trusted any more."""
+        ...
+
+    def checkpoint(self, connection: Connection) -> None:
+        """Tidy the log of the database; called when the writer is idle."""
+        ...
+
+
+class Flush(Protocol):
+    """Writes a batch of items inside the open transaction.
+
+    `again` is true when an earlier try of the same batch failed, perhaps after its commit took
+    effect: then the flush must find out which items are stored already.
+    """
+
+    def __call__(self, connection: Connection, items: Sequence[Any], again: bool) -> None:
+        """Write the rows; raise to have the transaction rolled back."""
+        ...
+
+
+class _Call:
+    """A function that runs in its own transaction, in its place in the queue."""
+
+    __slots__ = ("error", "fn", "future", "result")
+
+    def __init__(self, fn: Callable[[Connection], Any], future: asyncio.Future[Any]) -> None:
+        self.fn = fn
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def on_durable(self) -> None:
+        """Resolve the caller's future, unless the caller has gone."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class GroupWriter:
+    """Owns the writing connection on one thread. Loop side: `submit`, `write`, `close`."""
+
+    def __init__(self, storage: Storage, name: str = "tallygate-writer") -> None:
+        self._storage = storage
+        self._flush: Flush | None = None
+        self._delay_s = 0.0
+        self._queue: deque[Any] = deque()
+        self._wake = threading.Lock()  # held while there is nothing to do; released to wake
+        self._wake.acquire()
+        self._sleeping = False
+        self._closing = False
+        self._abandon = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._since_checkpoint = 0
+        self._window_start_s = 0.0
+        self._window_items = 0
+        self._rate_per_s = 0.0
+        self.healthy = True
+        self.fault = ""
+        self.batches = 0
+        self.items = 0
+        self._connection = storage.connect()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    # --- the loop's side ------------------------------------------------------------------------
+
+    def flush_with(self, flush: Flush, commit_delay_us: int) -> None:
+        """Say how items become rows, and how long a busy writer may wait for a fuller batch."""
+        self._flush = flush
+        self._delay_s = commit_delay_us / 1_000_000
+
+    def submit(self, item: Item) -> None:
+        """Queue an item; the caller bounds how many. Call from the event loop only."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._queue.append(item)
+        if self._sleeping:
+            self._rouse()
+
+    async def write(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn` in its own transaction, after all that was queued before it.
+
+        Raises what `fn` raises, and StorageUnavailable when the database cannot be written; a
+        write that failed so may still have been stored, so retries need an idempotency key.
+        """
+        if self._closing:
+            raise StorageUnavailable
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._loop = loop
+        self._queue.append(_Call(fn, future))
+        if self._sleeping:
+            self._rouse()
+        return await future
+
+    def _rouse(self) -> None:
+        self._sleeping = False
+        try:
+            self._wake.release()
+        except RuntimeError:
+            return  # already awake: the thread will look at the queue once more than needed
+
+    async def close(self, timeout_s: float = 10.0) -> int:
+        """Write all that is queued, then close. Returns how many items had to be left behind."""
+        self._closing = True
+        self._rouse()
+        await asyncio.to_thread(self._thread.join, timeout_s)
+        if self._thread.is_alive():  # the storage is failing: stop retrying
+            self._abandon.set()
+            self._rouse()
+            await asyncio.to_thread(self._thread.join)
+        await asyncio.sleep(0)  # let the last batch's callbacks run
+        return len(self._queue)
+
+    # --- the thread's side ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            if batch is None or not self._store(batch):
+                break
+        self._connection.close()
+
+    def _take(self) -> list[Any] | None:
+        """The next batch: one call, or items up to the cap. None when closed and empty."""
+        queue = self._queue
+        while not queue:
+            if self._closing:
+                return None
+            self._wait()
+        if isinstance(queue[0], _Call):
+            return [queue.popleft()]
+        self._await_more()
+        batch: list[Any] = []
+        while queue and len(batch) < BATCH_ITEMS and not isinstance(queue[0], _Call):
+            batch.append(queue.popleft())
+        self._measure_rate(len(batch))
+        return batch
+
+    def _wait(self) -> None:
+        """Sleep until something is queued; use a longer idle moment for a checkpoint."""
+        self._sleeping = True
+        if self._queue or self._closing:  # it came between the look and the flag
+            self._sleeping = False
+            return
+        if self._since_checkpoint < CHECKPOINT_ITEMS:
+            self._wake.acquire()
+        elif not self._wake.acquire(timeout=IDLE_CHECKPOINT_S):
+            self._checkpoint()
+        self._sleeping = False
+
+    def _await_more(self) -> None:
+        """Wait for a fuller batch, but only if the recent rate says that more will come.
+
+        The idea is PostgreSQL's commit_delay: a lone request commits at once, and none waits
+        longer than the delay.
+        """
+        missing = FULL_BATCH_ITEMS - len(self._queue)
+        if self._delay_s <= 0 or missing <= 0 or self._closing:
+            return
+        if self._rate_per_s * self._delay_s < 2:
+            return
+        time.sleep(min(self._delay_s, missing / self._rate_per_s))
+
+    def _measure_rate(self, taken: int) -> None:
+        now_s = time.monotonic()
+        elapsed_s = now_s - self._window_start_s
+        self._window_items += taken
+        if elapsed_s >= RATE_WINDOW_S:
+            self._rate_per_s = self._window_items / elapsed_s
+            self._window_start_s = now_s
+            self._window_items = 0
+
+    def _checkpoint(self) -> None:
+        self._since_checkpoint = 0
+        try:
+            self._storage.checkpoint(self._connection)
+        except Exception as error:
+            if not self._storage.is_storage_fault(error):
+                raise
+            LOG.warning("checkpoint_failed", extra={"f": {"error": type(error).__name__}})
+
+    def _store(self, batch: list[Any]) -> bool:
+        """Commit a batch, however often it takes; a call is tried once. False: told to give up."""
+        delay_s = BACKOFF_FIRST_S
+        again = False
+        while True:
+            try:
+                self._transact(batch, again)
+            except Exception as error:  # noqa: BLE001 - every fault is reported and retried
+                if isinstance(batch[0], _Call):
+                    self._fail_call(batch[0], error)
+                    break
+                self._report(error, again)
+                again = True
+            else:
+                if not self.healthy:
+                    self.healthy, self.fault = True, ""
+                    LOG.warning("storage_recovered")
+                break
+            if self._abandon.wait(delay_s):
+                self._queue.extendleft(reversed(batch))
+                return False
+            delay_s = min(delay_s * 2, BACKOFF_LAST_S)
+        self._deliver(batch)
+        return True
+
+    def _transact(self, batch: list[Any], again: bool) -> None:
+        connection = self._connection
+        if connection.closed or connection.invalidated:
+            connection = self._connection = self._storage.reopen(connection)
+        try:
+            transaction = connection.begin()
+            head = batch[0]
+            if isinstance(head, _Call):
+                head.result = head.fn(connection)
+            else:
+                if self._flush is None:
+                    raise RuntimeError("items were submitted before flush_with")
+                self._flush(connection, batch, again)
+            transaction.commit()
+        except Exception as error:
+            self._roll_back(connection, error)
+            raise
+        self.batches += 1
+        self.items += len(batch)
+        self._since_checkpoint += len(batch)
+
+    def _roll_back(self, connection: Connection, error: Exception) -> None:
+        """Undo, and drop a connection that can no longer be trusted (it is reopened later)."""
+        broken = self._storage.needs_reopening(error)
+        try:
+            connection.rollback()
+        except Exception:  # noqa: BLE001 - a connection that cannot roll back is replaced
+            broken = True
+        if broken:
+            connection.invalidate()
+            connection.close()
+
+    def _fail_call(self, call: _Call, error: Exception) -> None:
+        if self._storage.is_storage_fault(error):
+            LOG.error("write_refused_by_storage", extra={"f": {"error": type(error).__name__}})
+            call.error = StorageUnavailable()
+        else:
+            call.error = error
+
+    def _report(self, error: Exception, again: bool) -> None:
+        self.healthy = False
+        self.fault = type(error).__name__
+        if not again or not self._storage.is_storage_fault(error):
+            LOG.error(
+                "storage_failing",
+                exc_info=error,
+                extra={"f": {"queued": len(self._queue), "error": self.fault}},
+            )
+
+    def _deliver(self, batch: list[Any]) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._announce, batch)
+        except RuntimeError:
+            LOG.warning("loop_closed_before_completion", extra={"f": {"items": len(batch)}})
+
+    def _announce(self, batch: list[Any]) -> None:
+        """On the loop: tell each item; one that fails does not silence the others."""
+        for item in batch:
+            try:
+                item.on_durable()
+            except Exception as error:  # noqa: BLE001 - reported to the loop's handler
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a completion callback failed", "exception": error}
+                )
