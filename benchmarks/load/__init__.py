@@ -1,0 +1,1 @@
+"""A cheap upstream, an open-loop client and a runner that measures gateways side by side."""
