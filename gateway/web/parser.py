@@ -79,6 +79,7 @@ class RequestParser:
         self._expect = expect
         self.requests: deque[Request] = deque()
         self.error: GatewayError | None = None
+        self.head_bytes = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -88,7 +89,6 @@ class RequestParser:
         self._body: list[bytes] = []
         self._keep_alive = True
         self.body_bytes = 0
-        self.head_bytes = 0
         self.partial = False
         self.in_body = False
 
@@ -180,4 +180,5 @@ class RequestParser:
                 self._parser.get_http_version() != "1.0",
             )
         )
+        self.head_bytes = 0
         self._clear()
