@@ -110,7 +110,7 @@ class Metering(NamedTuple):
     """What the forward phase asks of the meter phase; `pipeline` brings the two together."""
 
     stream: Callable[["Exchange"], StreamMeter]
-    body: Callable[["Exchange", bytes], BodyMeter]
+    body: Callable[["Exchange"], BodyMeter]
     grow: Callable[["Exchange", StreamMeter], int]
     conclude: Callable[["Exchange", StreamMeter | BodyMeter | None], None]
 

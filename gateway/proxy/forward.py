@@ -67,8 +67,7 @@ async def attempt_once(x: Exchange, target: Target, metering: Metering) -> None:
 
 async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
     """Send the request and wait until there is nothing more to wait for."""
-    meter = metering.stream(x) if x.stream else None
-    attempt = Attempt(x, wire, meter, metering.grow)
+    attempt = Attempt(x, wire, metering)
     if x.client.closed:
         attempt.client_gone()
         return attempt
@@ -100,7 +99,7 @@ def stale(attempt: Attempt) -> bool:
 
 def leave(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """The client has left: what was received until then (or drained since) is billed."""
-    metering.conclude(x, attempt.meter)
+    metering.conclude(x, attempt.meter or attempt.body_meter)
     x.status = CLIENT_CLOSED_STATUS
     x.outcome = "client_gone"
 
@@ -138,8 +137,8 @@ def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
 
 def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """A whole JSON answer: metered now, sent once its charge is durable."""
-    body = attempt.body()
-    meter = metering.body(x, body)
+    meter = attempt.body_meter
+    assert meter is not None
     if meter.malformed:
         x.outcome = "upstream_failed"
         raise UpstreamBadResponse()
@@ -154,4 +153,4 @@ def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
         extra_headers(x),
     )
     x.answered = True
-    x.tail = partial(x.client.respond, 200, headers, body)
+    x.tail = partial(x.client.respond, 200, headers, attempt.body())

@@ -31,12 +31,10 @@ def stream_meter(x: Exchange) -> StreamMeter:
     )
 
 
-def body_meter(x: Exchange, body: bytes) -> BodyMeter:
-    """The native meter of a whole JSON answer, already fed."""
+def body_meter(x: Exchange) -> BodyMeter:
+    """The native meter of an answer in one JSON document."""
     assert x.model is not None
-    meter = BodyMeter(x.endpoint.dialect, partial(Counter, x.model.encoding))
-    meter.feed(body)
-    return meter
+    return BodyMeter(x.endpoint.dialect, partial(Counter, x.model.encoding))
 
 
 def grow(x: Exchange, meter: StreamMeter) -> int:

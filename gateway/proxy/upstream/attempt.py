@@ -7,8 +7,9 @@ client has seen anything. Deadlines are checked from outside by `check`, so a ch
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
+from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
 from gateway.base.errors import (
     GatewayError,
@@ -17,7 +18,7 @@ from gateway.base.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
-from gateway.proxy.exchange import Exchange
+from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.upstream.connection import Receiver
 from gateway.proxy.upstream.decode import Inflater
 
@@ -50,11 +51,12 @@ class Attempt:
         "_head_s",
         "_inflater",
         "_limit_bytes",
-        "_on_growth",
+        "_metering",
         "_progress_s",
         "_reads",
         "_send",
         "_started_s",
+        "body_meter",
         "collected",
         "content_type",
         "done",
@@ -71,13 +73,12 @@ class Attempt:
         "wire",
     )
 
-    def __init__(
-        self, exchange: Exchange, wire: Wire, meter: StreamMeter | None, on_growth: Any
-    ) -> None:
+    def __init__(self, exchange: Exchange, wire: Wire, metering: Metering) -> None:
         plane = exchange.plane
         self.exchange = exchange
         self.wire = wire
-        self.meter = meter
+        self.meter: StreamMeter | None = None  # of a streamed answer
+        self.body_meter: BodyMeter | None = None  # of a whole one
         self.done: asyncio.Future[None] = plane.loop.create_future()
         self.error: GatewayError | None = None
         self.status = 0
@@ -90,7 +91,7 @@ class Attempt:
         self.draining = False
         self.paused = False
         self._send = exchange.client.send
-        self._on_growth = on_growth
+        self._metering = metering
         self._grow_at = 0
         self._inflater: Inflater | None = None
         self._limit_bytes = MAX_ERROR_BYTES
@@ -119,11 +120,12 @@ class Attempt:
             return
         self._limit_bytes = exchange.plane.settings.upstream_max_response_bytes
         if not self.content_type.startswith(b"text/event-stream"):
-            return
-        if self.meter is None:
+            self.body_meter = self._metering.body(exchange)
+        elif exchange.stream:
+            self.meter = self._metering.stream(exchange)
+            self.streaming = True
+        else:
             self._stop(UpstreamBadResponse("The provider streamed an answer not asked for."))
-            return
-        self.streaming = True
 
     def begin(self) -> None:
         """Send the head of the stream to the client, before its first bytes."""
@@ -167,7 +169,7 @@ class Attempt:
         if exchange.first_token_s is None and meter.output_seen:
             exchange.first_token_s = exchange.plane.clock.monotonic_s()
         try:
-            self._grow_at = self._on_growth(exchange, meter)
+            self._grow_at = self._metering.grow(exchange, meter)
         except GatewayError as error:
             self._stop(error)
 
@@ -177,6 +179,8 @@ class Attempt:
             self._stop(ResponseTooLarge())
             return
         self.collected.append(data)
+        if self.body_meter is not None:
+            self.body_meter.feed(data)  # as it comes, so that a long answer never stalls the loop
 
     def _inflate(self, data: bytes) -> None:
         assert self._inflater is not None
