@@ -1,0 +1,123 @@
+"""Meters JSON as it passes: a provider's whole answer, and a caller's request."""
+
+from collections.abc import Callable
+
+from gateway._native.tokens import Counter
+
+class Meter:
+    """What a stream and a body have in common. All counts are of our own counter, in tokens.
+
+    One counter per choice is made by `counter_factory` when its first text comes; choices numbered
+    max_choices and up share the last one. A change between kinds of text (content, reasoning,
+    refusal, a tool's name, its input, a transcript) is a boundary: tokens never span it.
+    """
+
+    @property
+    def tokens(self) -> int:
+        """Tokens decided so far over all choices."""
+    @property
+    def reasoning_tokens(self) -> int:
+        """Those of `tokens` that were reasoning; exact after finish()."""
+    @property
+    def usage(self) -> bytes | None:
+        """The last usage object reported, as raw JSON of at most 4096 bytes."""
+    @property
+    def usage_start(self) -> bytes | None:
+        """The usage object of Anthropic's message_start."""
+    @property
+    def usage_events(self) -> int:
+        """How many usage objects were reported (those of message_start not counted)."""
+    @property
+    def usage_overflow(self) -> bool:
+        """True when a usage object was too long to be kept, and so is not in `usage`."""
+    @property
+    def error(self) -> bytes | None:
+        """The last error reported, as raw JSON; one longer than 4096 bytes is cut."""
+    @property
+    def output_seen(self) -> bool:
+        """True once any output came: text that is not empty, a tool call, audio, an image."""
+    @property
+    def finish_seen(self) -> bool:
+        """True once a finish or stop reason that is not null came."""
+    @property
+    def model(self) -> str | None:
+        """The first model named that is not empty and at most 128 bytes long."""
+    @property
+    def service_tier(self) -> str | None:
+        """The service tier reported last; Anthropic's is read from its usage object."""
+
+class BodyMeter(Meter):
+    """Meters one JSON answer fed in pieces.
+
+    dialect: chat, completions, responses, embeddings or anthropic. `usage`, `error` and the flags
+    are set by finish(), and only when the body is one valid JSON value.
+    Raises ValueError for an unknown dialect, and from feed() whatever counter_factory raises.
+    """
+
+    def __init__(
+        self, dialect: str, counter_factory: Callable[[], Counter], *, max_choices: int = 128
+    ) -> None: ...
+    def feed(self, data: bytes) -> None:
+        """Scan the next bytes of the body; RuntimeError after finish()."""
+    def finish(self) -> int:
+        """End the body; the tokens of all its texts. Further calls return the same."""
+    @property
+    def malformed(self) -> bool:
+        """True after finish() of a body that is not valid JSON."""
+
+class RequestScan:
+    """What one pass over a request's body found.
+
+    Spans are (start, end) byte offsets of the values of top-level members, None when absent or
+    when the body is not valid. Of a member that comes twice the span is the last one's.
+    """
+
+    @property
+    def error(self) -> str | None:
+        """Why the body is not valid, and where; never a piece of it. None: valid."""
+    @property
+    def duplicate(self) -> str | None:
+        """The first of the members below that comes twice."""
+    @property
+    def brace(self) -> int:
+        """Offset of the root's opening brace."""
+    @property
+    def model(self) -> tuple[int, int] | None: ...
+    @property
+    def stream(self) -> tuple[int, int] | None: ...
+    @property
+    def stream_options(self) -> tuple[int, int] | None: ...
+    @property
+    def max_tokens(self) -> tuple[int, int] | None: ...
+    @property
+    def max_completion_tokens(self) -> tuple[int, int] | None: ...
+    @property
+    def max_output_tokens(self) -> tuple[int, int] | None: ...
+    @property
+    def n(self) -> tuple[int, int] | None: ...
+    @property
+    def user(self) -> tuple[int, int] | None: ...
+    @property
+    def text_bytes(self) -> int:
+        """UTF-8 bytes of the prompt's text, decoded."""
+    @property
+    def media_bytes(self) -> int:
+        """Bytes of the prompt's strings that are files or addresses of files, not counted."""
+    @property
+    def media_parts(self) -> int:
+        """How many such strings there are."""
+    @property
+    def message_count(self) -> int:
+        """Elements of `messages` or `input`."""
+    @property
+    def tool_count(self) -> int:
+        """Elements of `tools` or `functions`."""
+
+def scan_request(body: bytes, count_into: Counter | None = None) -> RequestScan:
+    """Check a whole request body strictly (RFC 8259, UTF-8, an object, depth at most 128), find the
+    members the gateway reads or edits, and feed the prompt's text to a counter in the same pass.
+
+    The prompt's text is every string value under messages, input, prompt, instructions, system,
+    tools and functions, each a text of its own, except values of members named url, data,
+    image_url, file_data and b64_json (see media_bytes). Never raises because of the data.
+    """

@@ -1,0 +1,45 @@
+/* One strict pass over a request body: validity, the members the proxy edits, the prompt's text.
+ *
+ * Invariants: the work is linear and the state fixed, whatever the body; the whole document is
+ * valid JSON in UTF-8 (RFC 8259, RFC 3629) with an object as its root, or `error` says where it is
+ * not; no byte outside the body is read. Spans are byte offsets of values of top-level members. A
+ * key is compared decoded, so "mod\u0065l" is model here as it is for the provider. This file must
+ * know nothing of Python, dialects' rules or prices. */
+#ifndef TALLYGATE_REQUEST_H
+#define TALLYGATE_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RQ_NAMES = 8, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
+
+typedef struct rq_span {
+    size_t start, end; /* end 0: absent */
+} rq_span;
+
+typedef void (*rq_text_fn)(void *context, const uint8_t *utf8, size_t n);
+
+typedef struct rq_scan {
+    rq_text_fn text; /* gets every piece of the prompt's text, or null */
+    rq_text_fn cut;  /* called at the end of each string of it */
+    void *context;
+    rq_span span[RQ_NAMES];
+    int duplicate;   /* index of the first name that came twice, or -1 */
+    size_t brace;    /* offset of the root's '{' */
+    size_t error_at;
+    const char *error; /* null: valid */
+    uint64_t text_bytes;  /* decoded bytes of the prompt's text */
+    uint64_t media_bytes; /* bytes of encoded files and of addresses of media, not counted as text */
+    uint32_t media_parts;
+    uint32_t messages, tools; /* elements of `messages` or `input`, and of `tools` or `functions` */
+} rq_scan;
+
+/* Scans the body. The three callback fields are the caller's to set; all others are results. */
+void rq_run(rq_scan *r, const uint8_t *body, size_t n);
+
+/* The index of a name in span, or -1. */
+int rq_name(const char *name);
+
+const char *rq_name_at(int index);
+
+#endif

@@ -1,0 +1,343 @@
+# distutils: sources = native/c/jsonscan.c native/c/jsontext.c native/c/jsonpath.c native/c/request.c
+"""Meters JSON as it passes: a provider's whole answer (BodyMeter) and a caller's request.
+
+Text goes from the input to one token counter per choice without a copy. What is kept is bounded:
+usage and error objects up to 4 KiB each, names up to 128 bytes. Nothing here raises because of the
+data. It must know nothing of SSE, HTTP, prices or providers' addresses; which keys matter is in
+native/c/jsonpath.c, what is valid JSON in RFC 8259.
+"""
+
+import json
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+
+
+cdef extern from "jsonscan.h":
+    ctypedef void (*js_text_fn)(void *, js_voice *, int, const uint8_t *, size_t) noexcept
+    enum:
+        JS_CHAT_BODY
+        JS_RESPONSES_BODY
+        JS_ANTHROPIC_BODY
+        JS_REASONING
+        JS_USAGE
+        JS_USAGE_START
+        JS_ERROR
+        JS_FINISH
+        JS_OUTPUT
+    const js_table *js_table_of(int dialect)
+    void js_init(js_scan *, const js_table *, uint32_t, js_text_fn, void *)
+    void js_free(js_scan *)
+    void js_feed(js_scan *, const uint8_t *, size_t)
+    int js_complete(const js_scan *)
+    int js_end(js_scan *, int *usage)
+    void js_finish(js_scan *)
+
+
+cdef extern from "request.h":
+    ctypedef struct rq_span:
+        size_t start
+        size_t end
+    ctypedef void (*rq_text_fn)(void *, const uint8_t *, size_t) noexcept
+    ctypedef struct rq_scan:
+        rq_text_fn text
+        rq_text_fn cut
+        void *context
+        rq_span span[8]
+        int duplicate
+        size_t brace
+        size_t error_at
+        const char *error
+        uint64_t text_bytes
+        uint64_t media_bytes
+        uint32_t media_parts
+        uint32_t messages
+        uint32_t tools
+    void rq_run(rq_scan *, const uint8_t *, size_t)
+    int rq_name(const char *name)
+    const char *rq_name_at(int index)
+
+
+# Called by the scanner for every piece of text; C code cannot raise, so a failure waits in `self`.
+cdef void on_text(
+    void *context, js_voice *voice, int kind, const uint8_t *utf8, size_t size
+) noexcept:
+    cdef Meter self = <Meter>context
+    if voice.counter == NULL:
+        if self.failure is not None:
+            return
+        try:
+            counter = <Counter?>self.factory()
+            self.counters.append(counter)
+            voice.counter = <void *>counter
+        except BaseException as error:
+            self.failure = error
+            return
+        voice.kind = kind
+    elif voice.kind != kind or voice.fresh:
+        (<Counter>voice.counter).boundary()
+        turn(self, voice, kind)
+    voice.fresh = 0
+    (<Counter>voice.counter).feed_utf8(utf8, size)
+
+
+# Books what the last run of one kind came to; the counter has just decided everything.
+cdef void turn(Meter self, js_voice *voice, int kind) noexcept:
+    cdef long long decided = (<Counter>voice.counter).decided()
+    if voice.kind == JS_REASONING:
+        self.reasoned += decided - voice.mark
+    voice.mark = decided
+    voice.kind = kind
+
+
+cdef bytes kept(js_scan *scan, int slot):
+    if scan.kept[slot].len == 0:
+        return None
+    return PyBytes_FromStringAndSize(<char *>scan.kept[slot].data, scan.kept[slot].len)
+
+
+cdef class Meter:
+    """What a stream and a body have in common; made by StreamMeter and BodyMeter only."""
+
+    cdef object start(self, int dialect, object counter_factory, long max_choices):
+        if not 1 <= max_choices <= 65536:
+            raise ValueError("max_choices must be from 1 to 65536")
+        self.factory = counter_factory
+        self.counters = []
+        js_init(&self.scan, js_table_of(dialect), max_choices, on_text, <void *>self)
+
+    def __dealloc__(self):
+        js_free(&self.scan)
+
+    cdef object check(self):
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        if self.scan.failed:
+            raise MemoryError("no memory to go on metering")
+
+    cdef long long total(self) noexcept:
+        cdef long long sum = 0
+        cdef uint32_t i
+        for i in range(self.scan.voice_count):
+            if self.scan.voices[i].counter != NULL:
+                sum += (<Counter>self.scan.voices[i].counter).decided()
+        return sum
+
+    cdef long long conclude(self) noexcept:
+        cdef uint32_t i
+        js_finish(&self.scan)
+        for i in range(self.scan.voice_count):
+            if self.scan.voices[i].counter != NULL:
+                (<Counter>self.scan.voices[i].counter).boundary()
+                turn(self, &self.scan.voices[i], self.scan.voices[i].kind)
+        return self.total()
+
+    @property
+    def tokens(self):
+        return self.total()
+
+    @property
+    def reasoning_tokens(self):
+        cdef long long sum = self.reasoned
+        cdef js_voice *voice
+        cdef uint32_t i
+        for i in range(self.scan.voice_count):
+            voice = &self.scan.voices[i]
+            if voice.counter != NULL and voice.kind == JS_REASONING:
+                sum += (<Counter>voice.counter).decided() - voice.mark
+        return sum
+
+    @property
+    def usage(self):
+        return kept(&self.scan, JS_USAGE)
+
+    @property
+    def usage_start(self):
+        return kept(&self.scan, JS_USAGE_START)
+
+    @property
+    def usage_events(self):
+        return self.scan.usage_events
+
+    @property
+    def usage_overflow(self):
+        return bool(self.scan.usage_overflow)
+
+    @property
+    def error(self):
+        # The third buffer kept; a longer error is cut at 4 KiB.
+        return kept(&self.scan, JS_ERROR)
+
+    @property
+    def output_seen(self):
+        return bool(self.scan.output or self.scan.seen & JS_OUTPUT)
+
+    @property
+    def finish_seen(self):
+        return bool(self.scan.seen & JS_FINISH)
+
+    @property
+    def model(self):
+        if self.scan.model_len == 0:
+            return None
+        return (<char *>self.scan.model)[:self.scan.model_len].decode("utf-8", "replace")
+
+    @property
+    def service_tier(self):
+        if self.scan.tier_len:
+            return (<char *>self.scan.tier)[:self.scan.tier_len].decode("utf-8", "replace")
+        return tier_inside(self.usage or self.usage_start)
+
+
+def tier_inside(usage):
+    """The service tier that Anthropic reports inside its usage object, or None."""
+    if usage is None or b"service_tier" not in usage:
+        return None
+    try:
+        tier = json.loads(usage).get("service_tier")
+    except (ValueError, RecursionError):
+        return None
+    return tier if isinstance(tier, str) else None
+
+
+cdef class BodyMeter(Meter):
+    """Meters one JSON answer fed in pieces; see jsonscan.pyi for the whole contract."""
+
+    cdef bint ended
+    cdef bint valid
+
+    def __init__(self, str dialect not None, counter_factory, *, int max_choices=128):
+        cdef int table
+        if dialect in ("chat", "completions", "embeddings"):
+            table = JS_CHAT_BODY
+        elif dialect == "responses":
+            table = JS_RESPONSES_BODY
+        elif dialect == "anthropic":
+            table = JS_ANTHROPIC_BODY
+        else:
+            raise ValueError(f"unknown dialect: {dialect!r}")
+        if self.factory is not None:
+            raise RuntimeError("a meter meters one answer")
+        self.start(table, counter_factory, max_choices)
+
+    def feed(self, bytes data not None):
+        if self.ended:
+            raise RuntimeError("the body was finished")
+        js_feed(&self.scan, <const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        self.check()
+
+    def finish(self):
+        cdef int usage
+        cdef long long tokens
+        if not self.ended:
+            self.ended = True
+            self.valid = js_end(&self.scan, &usage) >= 0
+        tokens = self.conclude()
+        self.check()
+        return tokens
+
+    @property
+    def malformed(self):
+        return self.ended and not self.valid
+
+
+cdef void on_prompt(void *context, const uint8_t *utf8, size_t size) noexcept:
+    (<Counter>context).feed_utf8(utf8, size)
+
+
+cdef void on_prompt_cut(void *context, const uint8_t *utf8, size_t size) noexcept:
+    (<Counter>context).boundary()
+
+
+cdef class RequestScan:
+    """What one pass over a request's body found; see jsonscan.pyi for the whole contract."""
+
+    cdef rq_scan scan
+
+    cdef object at(self, const char *name):
+        cdef int i = rq_name(name)
+        if self.scan.error != NULL or self.scan.span[i].end == 0:
+            return None
+        return self.scan.span[i].start, self.scan.span[i].end
+
+    @property
+    def error(self):
+        if self.scan.error == NULL:
+            return None
+        return f"{self.scan.error.decode()} at byte {self.scan.error_at}"
+
+    @property
+    def duplicate(self):
+        if self.scan.duplicate < 0:
+            return None
+        return rq_name_at(self.scan.duplicate).decode()
+
+    @property
+    def brace(self):
+        return self.scan.brace
+
+    @property
+    def model(self):
+        return self.at("model")
+
+    @property
+    def stream(self):
+        return self.at("stream")
+
+    @property
+    def stream_options(self):
+        return self.at("stream_options")
+
+    @property
+    def max_tokens(self):
+        return self.at("max_tokens")
+
+    @property
+    def max_completion_tokens(self):
+        return self.at("max_completion_tokens")
+
+    @property
+    def max_output_tokens(self):
+        return self.at("max_output_tokens")
+
+    @property
+    def n(self):
+        return self.at("n")
+
+    @property
+    def user(self):
+        return self.at("user")
+
+    @property
+    def text_bytes(self):
+        return self.scan.text_bytes
+
+    @property
+    def media_bytes(self):
+        return self.scan.media_bytes
+
+    @property
+    def media_parts(self):
+        return self.scan.media_parts
+
+    @property
+    def message_count(self):
+        return self.scan.messages
+
+    @property
+    def tool_count(self):
+        return self.scan.tools
+
+
+def scan_request(bytes body not None, Counter count_into=None):
+    """Scans a whole request body in one pass; never raises because of the data."""
+    cdef RequestScan found = RequestScan.__new__(RequestScan)
+    if count_into is not None:
+        found.scan.text = on_prompt
+        found.scan.cut = on_prompt_cut
+        found.scan.context = <void *>count_into
+    rq_run(
+        &found.scan, <const uint8_t *>PyBytes_AS_STRING(body), <size_t>PyBytes_GET_SIZE(body)
+    )
+    found.scan.context = NULL
+    return found
