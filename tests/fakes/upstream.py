@@ -33,7 +33,9 @@ class Received:
 Handler = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
 
 
-def chunk(text: str | None = None, *, index: int = 0, finish: str | None = None, **more: Any) -> bytes:
+def chunk(
+    text: str | None = None, *, index: int = 0, finish: str | None = None, **more: Any
+) -> bytes:
     """One chat.completion.chunk event."""
     delta = {} if text is None else {"content": text}
     choice = {"index": index, "delta": {**delta, **more}, "finish_reason": finish}
@@ -52,9 +54,15 @@ def usage_event(prompt: Any, completion: Any) -> bytes:
     return event({"choices": [], "usage": usage})
 
 
-def completion(text: str = "hello", prompt: Any = 7, output: Any = 3, **more: Any) -> dict[str, Any]:
+def completion(
+    text: str = "hello", prompt: Any = 7, output: Any = 3, **more: Any
+) -> dict[str, Any]:
     """A whole chat.completion."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text},
+        "finish_reason": "stop",
+    }
     usage = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": 0}
     base = {"id": "c1", "object": "chat.completion", "created": 1, "model": "up"}
     return {**base, "choices": [choice], "usage": usage, **more}
