@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 ENV_PREFIX = "TALLYGATE_"
 # Environment names with the prefix that are not settings of the running gateway.
 ENV_OTHER = frozenset(
-    {"TALLYGATE_DEBUG", "TALLYGATE_SANITIZE", "TALLYGATE_COVERAGE", "TALLYGATE_PEPPER"}
+    {"TALLYGATE_DEBUG", "TALLYGATE_SANITIZE", "TALLYGATE_COVERAGE", "TALLYGATE_MASTER_KEY"}
 )
 
 

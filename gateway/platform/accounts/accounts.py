@@ -1,0 +1,157 @@
+"""Accounts in memory and in the database: created by an operator, found by e-mail, suspended.
+
+The records are shared: a key holds its account's record, so a suspension reaches the next request
+without a lookup. E-mail addresses are compared in one normal form. This file knows nothing of
+money, keys or sign-in.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Literal, cast
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.base.clock import Clock
+from gateway.base.ids import IdFactory
+from gateway.platform.refusals import Refusal
+from gateway.store.database import Database
+from gateway.store.schema.accounts import accounts
+
+Role = Literal["member", "administrator"]
+State = Literal["active", "suspended"]
+MAX_EMAIL = 254  # RFC 5321 4.5.3.1.3: a path is at most 256 octets, its brackets included
+_EMAIL = re.compile(
+    r"[^\s@\x00-\x1f\x7f<>(),;:\\\"\[\]]{1,64}@[^\s@\x00-\x1f\x7f<>(),;:\\\"]{1,253}"
+)
+
+
+class Account:
+    """One account's record. `state` changes in place; everything else is fixed."""
+
+    __slots__ = ("created_us", "email", "id", "no", "role", "state")
+
+    def __init__(
+        self, no: int, id: str, email: str, role: Role, state: State, created_us: int
+    ) -> None:
+        self.no = no
+        self.id = id
+        self.email = email
+        self.role = role
+        self.state = state
+        self.created_us = created_us
+
+    def __repr__(self) -> str:
+        return f"Account({self.id!r}, {self.role!r}, {self.state!r})"
+
+
+def normal_email(text: str) -> str:
+    """An address in the form that is compared and stored: NFC, lower case. Raises Refusal."""
+    email = unicodedata.normalize("NFC", text.strip()).lower()
+    if len(email.encode(errors="replace")) > MAX_EMAIL or not _EMAIL.fullmatch(email):
+        raise Refusal(f"not an e-mail address: {text[:80]!r}")
+    return email
+
+
+class Accounts:
+    """All accounts, loaded once; every change is durable before it is visible here."""
+
+    def __init__(self, database: Database, clock: Clock, ids: IdFactory) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._by_no: dict[int, Account] = {}
+        self._by_email: dict[str, Account] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_no)
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(self._by_no.values())
+
+    async def load(self) -> None:
+        """Read every account; call once, before anything else."""
+        for account in await self._database.read(_read_all):
+            self._keep(account)
+
+    def by_no(self, no: int) -> Account:
+        """The account of a number that a stored row names. Raises KeyError."""
+        return self._by_no[no]
+
+    def find(self, email: str) -> Account | None:
+        """The account of an address, or None."""
+        return self._by_email.get(normal_email(email))
+
+    def named(self, email: str) -> Account:
+        """The account of an address. Raises Refusal when there is none."""
+        account = self.find(email)
+        if account is None:
+            raise Refusal(
+                f"no account {normal_email(email)}; create it: tallygate accounts create "
+                f"{normal_email(email)}"
+            )
+        return account
+
+    async def create(self, email: str, role: Role = "member") -> Account:
+        """A new, active account. Raises Refusal when the address is taken or malformed."""
+        address = normal_email(email)
+        taken = Refusal(f"the account {address} exists already")
+        if address in self._by_email:
+            raise taken
+        row = {
+            "id": self._ids.make("acc"),
+            "email": address,
+            "role": role,
+            "state": "active",
+            "created_us": self._clock.now_us(),
+        }
+
+        def add(connection: Connection) -> Account:
+            # Numbers are never reused: rows of the ledger and the log refer to them.
+            highest = connection.execute(select(func.max(accounts.c.no))).scalar()
+            no = (highest or 0) + 1
+            connection.execute(insert(accounts).values(no=no, **row))
+            return _record((no, *row.values()))
+
+        try:
+            account = await self._database.write(add)
+        except IntegrityError:
+            raise taken from None
+        self._keep(account)
+        return account
+
+    async def set_state(self, account: Account, state: State) -> None:
+        """Suspend or reactivate; the next request of any of its keys meets the new state."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(
+                update(accounts).where(accounts.c.no == account.no).values(state=state)
+            )
+
+        await self._database.write(change)
+        account.state = state
+
+    def _keep(self, account: Account) -> None:
+        self._by_no[account.no] = account
+        self._by_email[account.email] = account
+
+
+def _read_all(connection: Connection) -> list[Account]:
+    columns = accounts.c
+    query = select(
+        columns.no, columns.id, columns.email, columns.role, columns.state, columns.created_us
+    ).order_by(columns.no)
+    return [_record(tuple(row)) for row in connection.execute(query)]
+
+
+def _record(row: tuple[object, ...]) -> Account:
+    no, id, email, role, state, created_us = row
+    return Account(
+        cast(int, no),
+        cast(str, id),
+        cast(str, email),
+        cast(Role, role),
+        cast(State, state),
+        cast(int, created_us),
+    )

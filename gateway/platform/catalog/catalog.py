@@ -1,0 +1,198 @@
+"""The catalog room: loads a snapshot, applies documents in one transaction, swaps the snapshot.
+
+A change is durable before a request can meet it. `env:` references are resolved at each load from
+the environment given; a missing variable leaves the provider listed, without credentials, and adds
+one warning. Providers of kind `sandbox` are left out where the setting `sandbox.enabled` is off.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from sqlalchemy import Connection
+
+from gateway.base.clock import Clock
+from gateway.platform.catalog import render, rows
+from gateway.platform.catalog.address import split_base_url
+from gateway.platform.catalog.changes import Change, compare
+from gateway.platform.catalog.document import (
+    ENV_PREFIX,
+    Document,
+    ProviderEntry,
+    parse,
+    read_file,
+)
+from gateway.platform.catalog.snapshot import Model, Provider, Snapshot, Target
+from gateway.store.database import Database
+from gateway.store.secrets import Secrets
+
+
+def encoding_for_model(name: str) -> str:
+    """The encoding to count a model's tokens with where the catalog names none."""
+    return "o200k_base" if name else "cl100k_base"
+
+
+class Catalog:
+    """Holds the snapshot that requests read: `catalog.snapshot`."""
+
+    def __init__(
+        self,
+        database: Database,
+        secrets: Secrets,
+        clock: Clock,
+        *,
+        sandbox: bool = True,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.snapshot = Snapshot()
+        self._database = database
+        self._secrets = secrets
+        self._clock = clock
+        self._sandbox = sandbox
+        self._environ = environ
+
+    async def load(self) -> None:
+        """Read the database and swap the snapshot."""
+        now_us = self._clock.now_us()
+
+        def read(connection: Connection) -> tuple[Document, dict[str, int], int | None]:
+            return (
+                rows.read_document(connection, self._secrets, now_us),
+                rows.read_created_us(connection),
+                rows.next_price_us(connection, now_us),
+            )
+
+        document, created_us, next_price_us = await self._database.read(read)
+        self.snapshot = build_snapshot(
+            document, created_us, self._environ, sandbox=self._sandbox, next_price_us=next_price_us
+        )
+
+    async def refresh_due(self) -> bool:
+        """Reload when a scheduled price has taken effect; cheap to call often."""
+        due_us = self.snapshot.next_price_us
+        if due_us is None or due_us > self._clock.now_us():
+            return False
+        await self.load()
+        return True
+
+    async def apply(
+        self, text: str, source: str, *, dry_run: bool = False, prune: bool = False
+    ) -> list[Change]:
+        """Make the catalog what a TOML text says; returns the changes made (or to be made).
+
+        Raises CatalogError, and then nothing is changed. Applying the same text again changes
+        nothing.
+        """
+        return await self.apply_document(parse(text, source), dry_run=dry_run, prune=prune)
+
+    async def apply_document(
+        self,
+        wanted: Document,
+        *,
+        dry_run: bool = False,
+        prune: bool = False,
+        only_new: bool = False,
+    ) -> list[Change]:
+        """As `apply`, for a document; `only_new` leaves every entry alone that is already there."""
+        now_us = self._clock.now_us()
+
+        def plan(connection: Connection) -> list[Change]:
+            stored = rows.read_document(connection, self._secrets, now_us)
+            changes = compare(stored, wanted, prune=prune)
+            return [change for change in changes if change.sign == "+" or not only_new]
+
+        def change(connection: Connection) -> list[Change]:
+            changes = plan(connection)
+            rows.apply(connection, changes, self._secrets, now_us)
+            return changes
+
+        if dry_run:
+            return await self._database.read(plan)
+        changes = await self._database.write(change)
+        await self.load()
+        return changes
+
+    async def apply_file(self, path: Path) -> list[Change]:
+        """`apply` a file. Raises CatalogError also when it cannot be read."""
+        return await self.apply(await asyncio.to_thread(read_file, path), str(path))
+
+    async def export(self) -> str:
+        """The stored catalog as TOML text, without any literal credential."""
+        now_us = self._clock.now_us()
+        document = await self._database.read(
+            lambda connection: rows.read_document(connection, self._secrets, now_us)
+        )
+        return render.render(document)
+
+
+def build_snapshot(
+    document: Document,
+    created_us: Mapping[str, int],
+    environ: Mapping[str, str],
+    *,
+    sandbox: bool = True,
+    next_price_us: int | None = None,
+) -> Snapshot:
+    """A snapshot of a document; pure but for the environment it is given."""
+    warnings: list[str] = []
+    providers: dict[str, Provider] = {}
+    for entry in document.providers.values():
+        if entry.kind == "sandbox" and not sandbox:
+            continue
+        provider = _provider(entry, environ)
+        if provider.missing_variable is not None:
+            warnings.append(
+                f"provider {entry.name} has no credentials: {provider.missing_variable} is not set"
+            )
+        providers[entry.name] = provider
+    models: dict[str, Model] = {}
+    for model in document.models.values():
+        targets = tuple(
+            Target(providers[provider], name)
+            for provider, name in model.targets
+            if provider in providers
+        )
+        if not targets:
+            continue
+        if model.price is None:
+            warnings.append(f"model {model.name} has no price: requests for it are refused")
+        models[model.name] = Model(
+            name=model.name,
+            context_tokens=model.context_tokens,
+            max_output_tokens=model.max_output_tokens,
+            output_reserve_tokens=model.output_reserve_tokens,
+            encoding=model.encoding or encoding_for_model(targets[0].model),
+            targets=targets,
+            price=model.price,
+            created_s=created_us.get(model.name, 0) // 1_000_000,
+        )
+    return Snapshot(
+        MappingProxyType(models), MappingProxyType(providers), tuple(warnings), next_price_us
+    )
+
+
+def _provider(entry: ProviderEntry, environ: Mapping[str, str]) -> Provider:
+    address = split_base_url(entry.base_url)
+    api_key, variable = entry.api_key, None
+    if api_key is not None and api_key.startswith(ENV_PREFIX):
+        variable = api_key.removeprefix(ENV_PREFIX)
+        api_key = environ.get(variable, "").strip() or None
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            api_key = None  # it could not stand in a header line
+    return Provider(
+        name=entry.name,
+        kind=entry.kind,
+        scheme=address.scheme,
+        host=address.host,
+        port=address.port,
+        path=address.path,
+        api_key=api_key,
+        needs_key=entry.api_key is not None,
+        missing_variable=variable if api_key is None else None,
+        allow_private_address=entry.allow_private_address,
+        proxy=entry.proxy,
+        disconnect="drain" if entry.disconnect == "drain" else "abort",
+        endpoints=frozenset(entry.endpoints),
+    )

@@ -1,0 +1,76 @@
+"""Writes a catalog document as TOML that `catalog apply` reads back to the same catalog.
+
+A literal credential is never written: "stored" stands in its place, which an apply to the same
+installation understands as "keep it". Keys that equal their default are left out.
+"""
+
+import json
+
+from gateway.platform.catalog.document import (
+    ENV_PREFIX,
+    SANDBOX_URL,
+    STORED,
+    Document,
+    ModelEntry,
+    ProviderEntry,
+)
+from gateway.platform.catalog.snapshot import ENDPOINTS
+from gateway.platform.pricing import prices
+
+
+def render(document: Document) -> str:
+    """The document as TOML text, entries in their own order."""
+    blocks = [_provider(entry) for entry in document.providers.values()]
+    blocks += [_model(entry) for entry in document.models.values()]
+    return "\n".join(blocks)
+
+
+def shown_api_key(api_key: str) -> str:
+    """An `api_key` as it may be shown: a reference as it is, a literal as "stored"."""
+    return api_key if api_key.startswith(ENV_PREFIX) else STORED
+
+
+def shown_proxy(proxy: str) -> str:
+    """A proxy as it may be shown: one that holds credentials as "stored"."""
+    return STORED if "@" in proxy else proxy
+
+
+def _text(value: str) -> str:
+    # JSON's string escapes are TOML's too, except that TOML also wants DEL escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _provider(entry: ProviderEntry) -> str:
+    lines = ["[[providers]]", f"name = {_text(entry.name)}", f"kind = {_text(entry.kind)}"]
+    if entry.kind != "sandbox" or entry.base_url != SANDBOX_URL:
+        lines.append(f"base_url = {_text(entry.base_url)}")
+    if entry.api_key is not None:
+        lines.append(f"api_key = {_text(shown_api_key(entry.api_key))}")
+    if entry.allow_private_address:
+        lines.append("allow_private_address = true")
+    if entry.proxy is not None:
+        lines.append(f"proxy = {_text(shown_proxy(entry.proxy))}")
+    if entry.disconnect != "abort":
+        lines.append(f"disconnect = {_text(entry.disconnect)}")
+    if entry.endpoints != ENDPOINTS:
+        lines.append(f"endpoints = [{', '.join(_text(name) for name in entry.endpoints)}]")
+    return "\n".join(lines) + "\n"
+
+
+def _model(entry: ModelEntry) -> str:
+    lines = [
+        "[[models]]",
+        f"name = {_text(entry.name)}",
+        f"context_tokens = {entry.context_tokens}",
+        f"max_output_tokens = {entry.max_output_tokens}",
+    ]
+    if entry.output_reserve_tokens is not None:
+        lines.append(f"output_reserve_tokens = {entry.output_reserve_tokens}")
+    if entry.encoding is not None:
+        lines.append(f"encoding = {_text(entry.encoding)}")
+    for provider, model in entry.targets:
+        lines += ["[[models.targets]]", f"provider = {_text(provider)}", f"model = {_text(model)}"]
+    if entry.price is not None:
+        lines.append("[models.price]")
+        lines += [f"{key} = {_text(text)}" for key, text in prices.render(entry.price).items()]
+    return "\n".join(lines) + "\n"

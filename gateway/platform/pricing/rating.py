@@ -1,0 +1,32 @@
+"""Rating: a usage and a price give a cost. Pure, integer, exact.
+
+Cached input has its own price and is never counted twice (`Usage.input` excludes it); reasoning
+tokens are a part of output and cost their own price where the model has one. No rounding happens
+here: the one rounding rule is `base.money.carry`.
+"""
+
+from gateway.base.money import MAX_PICOUSD, MoneyError
+from gateway.platform.metering.usage import Usage
+from gateway.platform.pricing.prices import Price
+
+
+def rate(usage: Usage, price: Price) -> int:
+    """The cost in picousd. Raises MoneyError for a negative count or a cost beyond 2^53 microusd.
+
+    The request fee is part of every rated usage; a request that delivered nothing is not rated.
+    """
+    fresh, cache_read, cache_write, output, reasoning = usage
+    if fresh < 0 or cache_read < 0 or cache_write < 0 or not 0 <= reasoning <= output:
+        raise MoneyError("a usage cannot be negative, nor reasoning exceed output")
+    cost = (
+        fresh * price.input
+        + cache_read * price.cache_read
+        + cache_write * price.cache_write
+        + output * price.output
+        + price.request
+    )
+    if price.reasoning is not None:
+        cost += reasoning * (price.reasoning - price.output)
+    if cost > MAX_PICOUSD:
+        raise MoneyError("cost exceeds 2^53 micro-dollars")
+    return cost
