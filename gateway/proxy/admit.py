@@ -68,7 +68,9 @@ def count_prompt(x: Exchange) -> None:
     assert x.model is not None
     counter = Counter(x.model.encoding)
     scan = scan_request(x.body, counter)
-    x.measured_input = framed_prompt_tokens(x.endpoint.name, counter.finish(), scan.messages)
+    x.measured_input = framed_prompt_tokens(
+        x.endpoint.name, counter.finish(), scan.message_count, scan.tool_count
+    )
     x.measured_exact = counter.exact
 
 

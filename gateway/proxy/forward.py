@@ -139,6 +139,7 @@ def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """A whole JSON answer: metered now, sent once its charge is durable."""
     meter = attempt.body_meter
     assert meter is not None
+    meter.finish()
     if meter.malformed:
         x.outcome = "upstream_failed"
         raise UpstreamBadResponse()

@@ -127,7 +127,7 @@ def rewritten(x: Exchange, target: Target) -> bytes:
             edits.append((*scan.user, _encode(x.plane.pseudonym(x.key.account.id, user))))
     if not edits and not inserts:
         return body
-    return apply(body, scan.object_start, edits, inserts)
+    return apply(body, scan.brace, edits, inserts)
 
 
 def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) -> None:

@@ -200,9 +200,10 @@ class Attempt:
             self.begin()
         if self.done.done():
             return
-        meter = self.meter
-        if self.streaming and meter is not None and not meter.done and not self._complete(meter):
-            self.error = UpstreamTruncated()
+        if self.meter is not None:
+            self.meter.finish()
+            if not self.meter.done and not self._complete(self.meter):
+                self.error = UpstreamTruncated()
         self.done.set_result(None)
 
     def _complete(self, meter: StreamMeter) -> bool:
