@@ -90,19 +90,24 @@ class OpenAIUpstream:
         return ("\r\n".join(lines) + "\r\nContent-Length: ").encode("latin-1")
 
     def error(self, status: int, headers: dict[bytes, bytes], body: bytes) -> GatewayError:
-        """Map a non-200 answer; redirects are neither followed nor relayed."""
-        if status in (401, 403):
-            return UpstreamCredentials()
-        if status == 429:
-            return UpstreamRateLimited(retry_after_s=retry_after_s(headers))
-        if status == 408 or status == 504:
-            return UpstreamTimeout()
-        if status in (400, 404, 409, 413, 415, 422):
-            message, param = caller_message(body)
-            return UpstreamRejected(message, param=param)
-        if status >= 500:
-            return UpstreamFailed(retry_after_s=retry_after_s(headers))
-        return UpstreamBadResponse()
+        """What a non-200 answer of this provider means to the caller."""
+        return translated(status, headers, body)
+
+
+def translated(status: int, headers: dict[bytes, bytes], body: bytes) -> GatewayError:
+    """Map a non-200 answer; redirects are neither followed nor relayed."""
+    if status in (401, 403):
+        return UpstreamCredentials()
+    if status == 429:
+        return UpstreamRateLimited(retry_after_s=retry_after_s(headers))
+    if status == 408 or status == 504:
+        return UpstreamTimeout()
+    if status in (400, 404, 409, 413, 415, 422):
+        message, param = caller_message(body)
+        return UpstreamRejected(message, param=param)
+    if status >= 500:
+        return UpstreamFailed(retry_after_s=retry_after_s(headers))
+    return UpstreamBadResponse()
 
 
 def rewritten(x: Exchange, target: Target) -> bytes:
