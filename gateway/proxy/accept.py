@@ -44,7 +44,7 @@ def accept(x: Exchange) -> None:
             raise InvalidRequest("`stream_options` must be an object.", param="stream_options")
         if options is not None and not x.stream:
             raise InvalidRequest("`stream_options` goes with `stream`.", param="stream_options")
-        x.usage_asked = bool(options) and options.get("include_usage") is True
+        x.usage_asked = options is not None and options.get("include_usage") is True
 
 
 def _read_limits(x: Exchange, scan: RequestScan) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from gateway._native.jsonscan import BodyMeter, RequestScan
+from gateway._native.jsonscan import BodyMeter, RequestScan, scan_request
 from gateway._native.sse import StreamMeter
 from gateway.base.clock import Clock
 from gateway.base.config import Settings
@@ -22,6 +22,8 @@ from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.metering.usage import Basis, Usage
 from gateway.platform.settlement import Settlements
 from gateway.proxy.dialects.endpoints import Endpoint
+
+NO_SCAN = scan_request(b"")  # what an exchange has before its body is accepted
 
 
 class Client(Protocol):
@@ -181,7 +183,7 @@ class Exchange:
         self.started_s = plane.clock.monotonic_s()
         self.started_us = plane.clock.now_us()
         # accept
-        self.scan: RequestScan = None
+        self.scan: RequestScan = NO_SCAN
         self.model_name = ""
         self.stream = False
         self.usage_asked = False

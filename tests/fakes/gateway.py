@@ -127,7 +127,7 @@ async def running(
     catalog: str | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningGateway]:
-    """A gateway with one funded account and key. Settings: `upstream_idle_timeout_s=1` and so on."""
+    """A gateway with a funded account and a key; settings as `upstream_idle_timeout_s=1`."""
     flags = {name.replace("_", ".", 1): value for name, value in settings.items()}
     platform = await open_platform(load(environ={}, flags=flags), data_dir)
     if catalog is None and upstream is not None:

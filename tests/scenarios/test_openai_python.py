@@ -153,15 +153,19 @@ def test_an_error_inside_a_stream_raises(client: OpenAI) -> None:
 
 def test_retries_follow_the_gateways_advice(process: Process) -> None:
     """429 is retried (three requests), 402 is not."""
-    with OpenAI(base_url=process.url + "/v1", api_key=process.key, max_retries=2) as client:
-        with pytest.raises(openai.RateLimitError):
-            client.chat.completions.create(
-                model="sandbox/lorem:error=429,retry_after=0", messages=HELLO
-            )
+    with (
+        OpenAI(base_url=process.url + "/v1", api_key=process.key, max_retries=2) as client,
+        pytest.raises(openai.RateLimitError),
+    ):
+        client.chat.completions.create(
+            model="sandbox/lorem:error=429,retry_after=0", messages=HELLO
+        )
     rows = process.run("requests", "list", "--limit", "3")["requests"]
     assert [row["error_code"] for row in rows] == ["upstream_rate_limited"] * 3
     poor = process.fund("0.000001", "poor@example.com")
-    with OpenAI(base_url=process.url + "/v1", api_key=poor, max_retries=2) as client:
-        with pytest.raises(openai.APIStatusError) as caught:
-            client.chat.completions.create(model="sandbox/lorem", messages=HELLO)
+    with (
+        OpenAI(base_url=process.url + "/v1", api_key=poor, max_retries=2) as client,
+        pytest.raises(openai.APIStatusError) as caught,
+    ):
+        client.chat.completions.create(model="sandbox/lorem", messages=HELLO)
     assert caught.value.status_code == 402 and caught.value.code == "insufficient_credit"

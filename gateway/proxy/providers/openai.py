@@ -115,7 +115,7 @@ def rewritten(x: Exchange, target: Target) -> bytes:
     scan, body, endpoint = x.scan, x.body, x.endpoint
     edits: list[Edit] = []
     inserts: list[bytes] = []
-    if target.model != x.model_name:
+    if target.model != x.model_name and scan.model is not None:
         edits.append((*scan.model, _encode(target.model)))
     if x.stream and endpoint.usage_option and not x.usage_asked:
         options = field(body, scan.stream_options) or {}

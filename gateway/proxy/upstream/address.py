@@ -9,6 +9,7 @@ RFC 6052 (NAT64), RFC 4291 (IPv4-mapped), RFC 3056 (6to4), RFC 4380 (Teredo).
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Sequence
 
 from gateway.base.errors import UpstreamUnreachable
 
@@ -45,7 +46,7 @@ def is_public(address: str) -> bool:
 
 async def resolve(
     loop: asyncio.AbstractEventLoop, host: str, port: int, *, allow_private: bool
-) -> list[tuple[int, tuple[str, int]]]:
+) -> Sequence[tuple[int, tuple[str, int]]]:
     """(family, (ip, port)) to try in order; at most MAX_ADDRESSES.
 
     Raises UpstreamUnreachable when the name has no address, or none that may be dialled.
