@@ -4,16 +4,22 @@ The order of the methods is the binary interface: append, never reorder. The att
 counter's own; others call the methods only.
 """
 
+from libc.stdint cimport uint32_t
+
 
 cdef class Counter:
     cdef readonly str encoding
     cdef readonly bint exact
+    cdef object _vocabulary
     cdef void *_state
-    cdef long long _decided
-    cdef long long _bytes
+    cdef uint32_t _high          # the first half of a surrogate pair cut by two feeds of str
+    cdef long long _numerator    # an estimate is the base encoding's count times this
+    cdef long long _denominator
     # Any split of UTF-8 text; what is not valid UTF-8 counts as U+FFFD.
     cdef void feed_utf8(self, const unsigned char *data, Py_ssize_t size) noexcept nogil
     # Decides everything pending: text on both sides of a boundary never merges.
     cdef void boundary(self) noexcept nogil
     # Tokens decided so far; what is still pending is not in it.
     cdef long long decided(self) noexcept nogil
+    cdef void _flush_high(self) noexcept nogil
+    cdef void _feed_str(self, object text) noexcept

@@ -1,0 +1,89 @@
+/* Counting one piece: caches, exact tables, then whichever algorithm suits its length. */
+#include "bpe_word.h"
+
+uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size);
+
+/* Pieces of mostly wide characters are few tokens over many bytes: longest match is cheaper than
+ * merging byte by byte, and for mostly ASCII the other way round. */
+static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
+    uint32_t wide = 0;
+    if (size <= TG_SHORT_MAX) {
+        for (uint32_t i = 0; i < size; i++) wide += piece[i] >> 7;
+        if (wide * 2 < size) return tg_merge(vocab, piece, size);
+    }
+    uint32_t count = tg_greedy(vocab, piece, size);
+    if (count != TG_NONE) return count;
+    return size <= TG_SHORT_MAX ? tg_merge(vocab, piece, size)
+                                : tg_long_count(vocab, piece, size);
+}
+
+uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {
+    uint64_t hash = tg_hash(key), found = 0;
+    for (uint32_t slot = (uint32_t)hash;; slot++) {
+        uint64_t entry = vocab->words7[slot & vocab->words7_mask];
+        if (!entry) break;
+        if ((entry ^ key) << 5 == 0) {
+            found = entry;
+            break;
+        }
+    }
+    if (!found) {
+        uint8_t text[8];
+        uint32_t size = (uint32_t)(key >> 56);
+        for (int i = 0; i < 7; i++) text[i] = (uint8_t)(key >> (8 * i));
+        found = key | compute(vocab, text, size) << TG_COUNT_SHIFT;
+    }
+    vocab->cache7[hash & ((1u << TG_CACHE7_BITS) - 1)] = found;
+    return (uint32_t)(found >> TG_COUNT_SHIFT);
+}
+
+uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high) {
+    uint64_t hash = tg_hash16(low, high), found = 0;
+    for (uint32_t slot = (uint32_t)hash;; slot++) {
+        tg_key16 entry = vocab->words15[slot & vocab->words15_mask];
+        if (entry.high == TG_EMPTY) break;
+        if (entry.low == low && (entry.high ^ high) << 5 == 0) {
+            found = entry.high;
+            break;
+        }
+    }
+    if (!found) {
+        uint8_t text[16];
+        for (int i = 0; i < 8; i++) {
+            text[i] = (uint8_t)(low >> (8 * i));
+            text[8 + i] = (uint8_t)(high >> (8 * i));
+        }
+        found = high | compute(vocab, text, 8 + (uint32_t)(high >> 56)) << TG_COUNT_SHIFT;
+    }
+    vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)] = (tg_key16){low, found};
+    return (uint32_t)(found >> TG_COUNT_SHIFT);
+}
+
+uint64_t tg_count_over15(tg_vocab *vocab, const uint8_t *piece, size_t size) {
+    if (size < 256) {
+        const uint8_t *literal = vocab->literals;
+        for (uint32_t i = 0; i < vocab->n_literals; i++, literal += *literal + 1)
+            if (*literal == size && !memcmp(literal + 1, piece, size)) return 1;
+    }
+    if (size > TG_PIECE_MAX) return tg_long_count(vocab, piece, size);
+    return compute(vocab, piece, (uint32_t)size);
+}
+
+uint64_t tg_count_padded(tg_vocab *vocab, const uint8_t *piece, size_t size) {
+    if (size <= 7) {
+        uint64_t key = tg_key7(tg_load8(piece), (uint32_t)size);
+        return tg_count7(vocab, key, tg_hash(key));
+    }
+    if (size <= 15) {
+        uint64_t low = tg_load8(piece), high = tg_key7(tg_load8(piece + 8), (uint32_t)size - 8);
+        return tg_count15(vocab, low, high, tg_hash16(low, high));
+    }
+    return tg_count_over15(vocab, piece, size);
+}
+
+uint64_t tg_count_piece(tg_vocab *vocab, const uint8_t *piece, size_t size) {
+    uint8_t padded[TG_PAD * 2] = {0};
+    if (size > 15) return tg_count_over15(vocab, piece, size);
+    memcpy(padded, piece, size);
+    return tg_count_padded(vocab, padded, size);
+}

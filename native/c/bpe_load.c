@@ -1,0 +1,321 @@
+/* Builds a vocabulary's tables from its file (written by native/vocab/build.py). */
+#if defined(__linux__)
+#define _DEFAULT_SOURCE /* madvise and MAP_ANONYMOUS under -std=c11 */
+#endif
+#include "bpe_table.h"
+
+#include <stdlib.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+typedef struct {
+    const uint8_t *at, *end;
+} reader;
+
+static const uint8_t *take(reader *in, size_t size) {
+    if ((size_t)(in->end - in->at) < size) return NULL;
+    const uint8_t *found = in->at;
+    in->at += size;
+    return found;
+}
+
+static uint32_t u32(const uint8_t *at) {
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* Token text while loading: freed once the tables stand. */
+typedef struct {
+    uint32_t *offset;
+    uint8_t *bytes;
+} texts;
+
+static size_t power_of_two(size_t least) {
+    size_t size = 1024;
+    while (size < least) size *= 2;
+    return size;
+}
+
+/* One zeroed mapping for all tables, in huge pages where the system has them: the tables are read
+ * at random, and a page-table walk costs more than the cache miss. */
+static void *map_arena(size_t size) {
+#if defined(__linux__) && !defined(TG_PLAIN_MALLOC)
+    size_t huge = (size_t)2 << 20;
+    uint8_t *raw = mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                        0);
+    if (raw == MAP_FAILED) return NULL;
+    size_t skip = (huge - (uintptr_t)raw % huge) % huge;
+    if (skip) munmap(raw, skip);
+    if (huge - skip) munmap(raw + skip + size, huge - skip);
+    madvise(raw + skip, size, MADV_HUGEPAGE);
+    return raw + skip;
+#else
+    return calloc(1, size);
+#endif
+}
+
+static void unmap_arena(void *arena, size_t size) {
+#if defined(__linux__) && !defined(TG_PLAIN_MALLOC)
+    if (arena) munmap(arena, size);
+#else
+    (void)size;
+    free(arena);
+#endif
+}
+
+static void *carve(uint8_t **at, size_t size) {
+    void *found = *at;
+    *at += (size + 63) & ~(size_t)63;
+    return found;
+}
+
+/* Lay the tables out in the arena. The sizes hold each table under 60 % full. */
+static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, uint32_t n_edges) {
+    size_t words7 = power_of_two((size_t)v->n_tokens * 5 / 4);
+    size_t words15 = power_of_two((size_t)v->n_tokens * 5 / 8);
+    size_t pairs = (size_t)v->n_tokens * 9 / 4;
+    size_t edges = (size_t)n_edges * 2 + 2;
+    size_t fixed = 65536 * 4 + ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
+                   ((size_t)4 << TG_VALID_BITS);
+    size_t total = words7 * 8 + words15 * 16 + pairs * 8 + edges * 8 + fixed +
+                   (size_t)v->n_tokens * 9 + n_literals_bytes + (0x110000 / 128) * 2 +
+                   (size_t)n_blocks * 128 + 16 * 64;
+    v->arena_size = (total + 4095) & ~(size_t)4095;
+    v->arena = map_arena(v->arena_size);
+    if (!v->arena) return 0;
+    uint8_t *at = v->arena;
+    v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
+    v->cache15 = carve(&at, (size_t)16 << TG_CACHE15_BITS);
+    v->valid_pairs = carve(&at, (size_t)4 << TG_VALID_BITS);
+    v->byte_pairs = carve(&at, 65536 * 4);
+    v->first = carve(&at, (0x110000 / 128) * 2);
+    v->blocks = carve(&at, (size_t)n_blocks * 128);
+    v->words7 = carve(&at, words7 * 8);
+    v->words15 = carve(&at, words15 * 16);
+    v->pairs = carve(&at, pairs * 8);
+    v->edges = carve(&at, edges * 8);
+    v->split = carve(&at, (size_t)v->n_tokens * 8);
+    v->length = carve(&at, v->n_tokens);
+    v->literals = carve(&at, n_literals_bytes);
+    v->words7_mask = (uint32_t)words7 - 1;
+    v->words15_mask = (uint32_t)words15 - 1;
+    v->pairs_size = (uint32_t)pairs;
+    v->edges_size = (uint32_t)edges;
+    memset(v->cache15, 0xFF, (size_t)16 << TG_CACHE15_BITS);
+    memset(v->words15, 0xFF, words15 * 16);
+    memset(v->pairs, 0xFF, pairs * 8);
+    memset(v->edges, 0xFF, edges * 8);
+    memset(v->byte_pairs, 0xFF, 65536 * 4);
+    return 1;
+}
+
+/* A whole piece that is a token counts as one. The empty slot is zero in the table of 7 (no key is,
+ * its length being >= 1) and all ones in the table of 15 (no UTF-8 is). */
+static void add_word(tg_vocab *v, const uint8_t *text, uint32_t size) {
+    uint8_t padded[24] = {0};
+    if (size > 15) return;
+    memcpy(padded, text, size);
+    uint64_t low = tg_load8(padded);
+    uint64_t one = (uint64_t)1 << 59;
+    if (size <= 7) {
+        uint64_t key = tg_key7(low, size);
+        uint64_t hash = tg_hash(key);
+        uint32_t slot = (uint32_t)hash & v->words7_mask;
+        while (v->words7[slot]) slot = (slot + 1) & v->words7_mask;
+        v->words7[slot] = key | one;
+        uint64_t *cached = &v->cache7[hash & ((1u << TG_CACHE7_BITS) - 1)];
+        if (!*cached) *cached = key | one;
+        return;
+    }
+    uint64_t high = tg_key7(tg_load8(padded + 8), size - 8);
+    uint64_t hash = tg_hash16(low, high);
+    uint32_t slot = (uint32_t)hash & v->words15_mask;
+    while (v->words15[slot].high != TG_EMPTY) slot = (slot + 1) & v->words15_mask;
+    v->words15[slot] = (tg_key16){low, high | one};
+    tg_key16 *cached = &v->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)];
+    if (cached->high == TG_EMPTY) *cached = (tg_key16){low, high | one};
+}
+
+static void add_pair(tg_vocab *v, uint32_t left, uint32_t right, uint32_t merged) {
+    uint64_t key = tg_pair_key(left, right);
+    uint32_t slot = tg_slot(key, v->pairs_size);
+    while (v->pairs[slot] != TG_EMPTY) slot = tg_next_slot(slot, v->pairs_size);
+    v->pairs[slot] = key << TG_TOKEN_BITS | merged;
+    v->split[merged].left = left | (v->split[merged].left & TG_IS_PART);
+    v->split[merged].right = right | (v->split[merged].right & TG_IS_PART);
+    v->split[left].left |= TG_IS_PART;
+    v->split[right].right |= TG_IS_PART;
+}
+
+/* Add a token's path to the trie. Shorter tokens come first, so every prefix that is a token has
+ * its node already, and the walk starts at the token's left part where that ends a character. */
+static int add_path(tg_vocab *v, const texts *t, uint32_t token, uint8_t *whole) {
+    const uint8_t *text = t->bytes + t->offset[token];
+    uint32_t size = v->length[token], at = 0, node = TG_ROOT;
+    uint32_t left = v->split[token].left & TG_TOKEN_MASK;
+    if (left != token && whole[left]) {
+        node = left;
+        at = v->length[left];
+    }
+    whole[token] = 1;
+    while (at < size) {
+        uint32_t unit_size = tg_unit_size(text[at]);
+        if (unit_size > size - at) {
+            unit_size = size - at;
+            whole[token] = 0;
+        }
+        uint64_t key = (uint64_t)node << 24 | tg_unit(text + at, unit_size);
+        uint32_t slot = tg_slot(key, v->edges_size);
+        while (v->edges[slot] != TG_EMPTY && v->edges[slot] >> 20 != key)
+            slot = tg_next_slot(slot, v->edges_size);
+        at += unit_size;
+        if (v->edges[slot] == TG_EMPTY) {
+            uint32_t child = at == size ? token : ++v->n_nodes;
+            if (child > 0xFFFFF || ++v->n_edges > v->edges_size / 2) return 0;
+            v->edges[slot] = key << 20 | child;
+        }
+        node = (uint32_t)v->edges[slot] & 0xFFFFF;
+    }
+    return 1;
+}
+
+/* Reconstruct token text from the pairs: parts always have a lower rank than their token. */
+static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
+    uint32_t n = v->n_tokens, merged = n - 256;
+    const uint8_t *bytes = take(in, 256), *planes = take(in, (size_t)merged * 6);
+    if (!bytes || !planes) return 0;
+    const uint8_t *literal = in->at;
+    size_t total = 256;
+    for (uint32_t i = 0; i < 256; i++) {
+        v->byte_token[bytes[i]] = i;
+        v->split[i].left = v->split[i].right = i;
+        v->length[i] = 1;
+    }
+    for (uint32_t i = 0; i < n_whole; i++) {
+        const uint8_t *head = take(in, 5);
+        if (!head || !take(in, head[4])) return 0;
+        if (u32(head) < 256 || u32(head) >= n || head[4] < 2) return 0;
+        v->length[u32(head)] = head[4];
+    }
+    for (uint32_t i = 256; i < n; i++) {
+        const uint8_t *p = planes + (i - 256);
+        uint32_t left = p[0] | (uint32_t)p[merged] << 8 | (uint32_t)p[2 * (size_t)merged] << 16;
+        uint32_t right = p[3 * (size_t)merged] | (uint32_t)p[4 * (size_t)merged] << 8 |
+                         (uint32_t)p[5 * (size_t)merged] << 16;
+        v->split[i].left |= i;
+        v->split[i].right |= i;
+        if (!v->length[i]) {
+            if (left >= i || right >= i) return 0;
+            if (v->length[left] + v->length[right] > 255) return 0;
+            v->length[i] = (uint8_t)(v->length[left] + v->length[right]);
+            v->split[i].left = left;
+            v->split[i].right = right;
+        }
+        total += v->length[i];
+    }
+    t->offset = malloc((size_t)n * 4);
+    t->bytes = malloc(total + TG_PAD);
+    if (!t->offset || !t->bytes) return 0;
+    uint8_t *at = t->bytes;
+    for (uint32_t i = 0; i < n; at += v->length[i++]) {
+        t->offset[i] = (uint32_t)(at - t->bytes);
+        if (i < 256) {
+            *at = bytes[i];
+        } else if (v->split[i].left != i) {
+            uint32_t left = v->split[i].left, right = v->split[i].right;
+            memcpy(at, t->bytes + t->offset[left], v->length[left]);
+            memcpy(at + v->length[left], t->bytes + t->offset[right], v->length[right]);
+        }
+    }
+    uint8_t *keep = v->literals;
+    for (uint32_t i = 0; i < n_whole; literal += 5 + literal[4], i++) {
+        memcpy(t->bytes + t->offset[u32(literal)], literal + 5, literal[4]);
+        if (literal[4] <= 15) continue;
+        v->n_literals++;
+        memcpy(keep, literal + 4, (size_t)literal[4] + 1);
+        keep += literal[4] + 1;
+    }
+    return 1;
+}
+
+static int fill_tables(tg_vocab *v, const texts *t) {
+    uint32_t n = v->n_tokens, start[257] = {0};
+    uint32_t *order = malloc((size_t)n * 4);
+    uint8_t *whole = calloc(n, 1);
+    int fine = order && whole;
+    for (uint32_t i = 0; fine && i < n; i++) {
+        add_word(v, t->bytes + t->offset[i], v->length[i]);
+        start[v->length[i] + 1]++;
+    }
+    for (uint32_t i = 1; i < 257; i++) start[i] += start[i - 1];
+    for (uint32_t i = 0; fine && i < n; i++) order[start[v->length[i]]++] = i;
+    v->n_nodes = TG_ROOT;
+    for (uint32_t k = 0; fine && k < n; k++) {
+        uint32_t i = order[k], left = v->split[i].left & TG_TOKEN_MASK;
+        if (i >= 256 && left == i) continue; /* merging never builds it */
+        fine = add_path(v, t, i, whole);
+    }
+    for (uint32_t i = 256; fine && i < n; i++) {
+        uint32_t left = v->split[i].left & TG_TOKEN_MASK, right = v->split[i].right & TG_TOKEN_MASK;
+        if (left == i) continue;
+        add_pair(v, left, right, i);
+        if (v->length[i] == 2)
+            v->byte_pairs[t->bytes[t->offset[i]] << 8 | t->bytes[t->offset[i] + 1]] = i;
+    }
+    free(order);
+    free(whole);
+    return fine;
+}
+
+tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
+                        size_t size) {
+    reader unicode = {classes, classes + classes_size}, in = {data, data + size};
+    const uint8_t *table = take(&unicode, 8), *head = take(&in, 28);
+    if (!table || memcmp(table, "TGU1", 4) || !head || memcmp(head, "TGV1", 4)) return NULL;
+    uint32_t n_blocks = table[4] | (uint32_t)table[5] << 8, n_whole = u32(head + 8);
+    uint32_t n_states = head[24];
+    const uint8_t *first = take(&unicode, (0x110000 / 128) * 2);
+    const uint8_t *blocks = take(&unicode, (size_t)n_blocks * 128);
+    const uint8_t *ascii = take(&in, 128), *base = take(&in, 32);
+    const uint8_t *rows = take(&in, (size_t)n_states * TG_ROW);
+    tg_vocab *v = calloc(1, sizeof *v);
+    texts t = {0};
+    int fine = v && blocks && rows && n_states && n_states <= TG_MAX_STATES &&
+               u32(head + 4) >= 256 && u32(head + 4) <= TG_TOKEN_MASK;
+    if (fine) {
+        v->n_tokens = u32(head + 4);
+        v->flags = u32(head + 12);
+#if defined(__x86_64__)
+        v->has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+#endif
+        fine = u32(head + 20) <= (1u << 20) && lay_out(v, u32(head + 16), n_blocks, u32(head + 20));
+    }
+    for (size_t i = 0; fine && i < (size_t)n_states * TG_ROW; i++)
+        fine = (rows[i] & 0x7F) == 0x7F || (rows[i] & 0x7Fu) < n_states;
+    if (fine) {
+        memcpy(v->rows, rows, (size_t)n_states * TG_ROW);
+        memcpy(v->ascii, ascii, 128);
+        for (uint32_t i = 0; i < 0x110000 / 128; i++) {
+            uint32_t block = first[2 * i] | (uint32_t)first[2 * i + 1] << 8;
+            fine = fine && block < n_blocks;
+            v->first[i] = (uint16_t)block;
+        }
+        for (size_t i = 0; i < (size_t)n_blocks * 128; i++) v->blocks[i] = base[blocks[i] & 31] & 31;
+        for (int i = 0; i < 128; i++) v->ascii[i] &= 31;
+    }
+    fine = fine && read_tokens(v, &in, n_whole, &t) && fill_tables(v, &t);
+    free(t.offset);
+    free(t.bytes);
+    if (fine) return v;
+    tg_vocab_free(v);
+    return NULL;
+}
+
+void tg_long_free(struct tg_long *tables);
+
+void tg_vocab_free(tg_vocab *vocab) {
+    if (!vocab) return;
+    tg_long_free(vocab->long_tables);
+    unmap_arena(vocab->arena, vocab->arena_size);
+    free(vocab);
+}

@@ -1,0 +1,230 @@
+/* Prefix dynamic programming over an Aho-Corasick automaton of the vocabulary.
+ *
+ * For each prefix of the piece the last token of its encoding is unique: the one token that ends
+ * there and is a valid neighbour of the last token of the prefix before it. The automaton gives the
+ * candidates, longest first; a ring of 256 prefixes is enough, tokens being shorter. Adversarial
+ * input costs the same as any other.
+ */
+#include "bpe_long.h"
+#include "bpe_table.h"
+
+#include <stdlib.h>
+
+/* Nodes are numbered breadth-first, so a node's children are consecutive. */
+struct tg_long {
+    uint32_t n_nodes;
+    uint32_t *children; /* first child of each node; the next node's entry ends the list */
+    uint8_t *label;
+    uint32_t *fail;
+    uint32_t *longest; /* longest token that ends the node's text */
+    uint32_t *shorter; /* per token: the next shorter token that ends it, or TG_NONE */
+};
+
+/* Token text while building, in lexicographic order. */
+typedef struct {
+    uint64_t head; /* the first eight bytes, big-endian, so that numbers sort as text */
+    uint32_t token, offset;
+} entry;
+
+static void write_token(const tg_vocab *v, const uint8_t *byte_of, uint32_t token, uint8_t *to) {
+    while (token >= 256) {
+        uint32_t left = v->split[token].left & TG_TOKEN_MASK;
+        write_token(v, byte_of, left, to);
+        to += v->length[left];
+        token = v->split[token].right & TG_TOKEN_MASK;
+    }
+    *to = byte_of[token];
+}
+
+/* Write the text of every token that merging can build; returns how many. */
+static uint32_t list_texts(const tg_vocab *v, entry *entries, uint8_t *bytes) {
+    uint8_t byte_of[256];
+    uint32_t at = 0, n = 0;
+    for (uint32_t b = 0; b < 256; b++) byte_of[v->byte_token[b]] = (uint8_t)b;
+    for (uint32_t i = 0; i < v->n_tokens; i++) {
+        if (i >= 256 && (v->split[i].left & TG_TOKEN_MASK) == i) continue;
+        write_token(v, byte_of, i, bytes + at);
+        uint64_t head = tg_low_bytes(tg_load8(bytes + at), v->length[i]);
+        entries[n++] = (entry){__builtin_bswap64(head), i, at};
+        at += v->length[i];
+    }
+    return n;
+}
+
+static int before(const tg_vocab *v, const uint8_t *bytes, const entry *a, const entry *b) {
+    uint32_t size_a = v->length[a->token], size_b = v->length[b->token];
+    int order = memcmp(bytes + a->offset, bytes + b->offset, size_a < size_b ? size_a : size_b);
+    return order ? order < 0 : size_a < size_b;
+}
+
+/* Radix sort by the first eight bytes, then insertion among the few that share them. */
+static void sort_texts(const tg_vocab *v, const uint8_t *bytes, entry *entries, entry *spare,
+                       uint32_t n) {
+    for (int shift = 0; shift < 64; shift += 8) {
+        uint32_t place[257] = {0};
+        for (uint32_t i = 0; i < n; i++) place[(entries[i].head >> shift & 255) + 1]++;
+        for (int b = 1; b < 257; b++) place[b] += place[b - 1];
+        for (uint32_t i = 0; i < n; i++) spare[place[entries[i].head >> shift & 255]++] = entries[i];
+        entry *swap = entries;
+        entries = spare;
+        spare = swap;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        entry moved = entries[i];
+        uint32_t at = i;
+        for (; at && entries[at - 1].head == moved.head && before(v, bytes, &moved, &entries[at - 1]);
+             at--)
+            entries[at] = entries[at - 1];
+        entries[at] = moved;
+    }
+}
+
+static uint32_t shared(const tg_vocab *v, const uint8_t *bytes, const entry *a, const entry *b) {
+    uint32_t most = v->length[a->token], size = 0;
+    if (v->length[b->token] < most) most = v->length[b->token];
+    while (size < most && bytes[a->offset + size] == bytes[b->offset + size]) size++;
+    return size;
+}
+
+/* Number the nodes by depth, then lexicographically: a node's children are then consecutive, and
+ * begin where the next level stands when the node is made. */
+static void grow(const tg_vocab *v, struct tg_long *a, const uint8_t *bytes, const entry *entries,
+                 uint32_t n) {
+    uint32_t next[TG_RING + 2] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t depth = i ? shared(v, bytes, &entries[i - 1], &entries[i]) : 0;
+        for (; depth < v->length[entries[i].token]; depth++) next[depth + 2]++;
+    }
+    next[1] = 1;
+    for (int d = 2; d < TG_RING + 2; d++) next[d] += next[d - 1];
+    a->n_nodes = next[TG_RING + 1];
+    a->children[0] = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t depth = i ? shared(v, bytes, &entries[i - 1], &entries[i]) : 0, node = 0;
+        uint32_t token = entries[i].token;
+        for (; depth < v->length[token]; depth++) {
+            node = next[depth + 1]++;
+            a->label[node] = bytes[entries[i].offset + depth];
+            a->children[node] = next[depth + 2];
+            a->longest[node] = TG_NONE;
+        }
+        a->longest[node] = token;
+    }
+    a->children[a->n_nodes] = a->n_nodes;
+}
+
+static uint32_t child_of(const struct tg_long *a, uint32_t node, uint8_t byte) {
+    uint32_t from = a->children[node], size = a->children[node + 1] - from;
+    const uint8_t *labels = a->label + from;
+    if (size <= 8) {
+        for (uint32_t i = 0; i < size; i++)
+            if (labels[i] == byte) return from + i;
+        return TG_NONE;
+    }
+    const uint8_t *found = memchr(labels, byte, size);
+    return found ? from + (uint32_t)(found - labels) : TG_NONE;
+}
+
+static inline uint32_t step(const struct tg_long *a, uint32_t node, uint8_t byte) {
+    for (;;) {
+        uint32_t child = child_of(a, node, byte);
+        if (child != TG_NONE) return child;
+        if (!node) return 0;
+        node = a->fail[node];
+    }
+}
+
+/* Failure links in breadth-first order, each from its parent's. */
+static void link_failures(struct tg_long *a) {
+    a->fail[0] = 0;
+    a->longest[0] = TG_NONE;
+    for (uint32_t node = 0; node < a->n_nodes; node++) {
+        for (uint32_t child = a->children[node]; child < a->children[node + 1]; child++) {
+            uint32_t fail = node ? step(a, a->fail[node], a->label[child]) : 0;
+            uint32_t token = a->longest[child];
+            a->fail[child] = fail;
+            if (token == TG_NONE) a->longest[child] = a->longest[fail];
+            else a->shorter[token] = a->longest[fail];
+        }
+    }
+}
+
+void tg_long_free(struct tg_long *a) {
+    if (!a) return;
+    free(a->children);
+    free(a->label);
+    free(a->fail);
+    free(a->longest);
+    free(a->shorter);
+    free(a);
+}
+
+int tg_long_prepare(tg_vocab *vocab) {
+    if (vocab->long_tables) return 1;
+    size_t total = TG_PAD;
+    for (uint32_t i = 0; i < vocab->n_tokens; i++) total += vocab->length[i];
+    uint8_t *bytes = calloc(total, 1);
+    entry *entries = malloc(sizeof(entry) * vocab->n_tokens);
+    entry *spare = malloc(sizeof(entry) * vocab->n_tokens);
+    struct tg_long *a = calloc(1, sizeof *a);
+    int fine = bytes && entries && spare && a;
+    uint32_t n = fine ? list_texts(vocab, entries, bytes) : 0, nodes = 1;
+    if (fine) {
+        sort_texts(vocab, bytes, entries, spare, n);
+        for (uint32_t i = 0; i < n; i++)
+            nodes += vocab->length[entries[i].token] -
+                     (i ? shared(vocab, bytes, &entries[i - 1], &entries[i]) : 0);
+        a->children = malloc(((size_t)nodes + 1) * 4);
+        a->label = malloc(nodes);
+        a->fail = malloc((size_t)nodes * 4);
+        a->longest = malloc((size_t)nodes * 4);
+        a->shorter = malloc((size_t)vocab->n_tokens * 4);
+        fine = a->children && a->label && a->fail && a->longest && a->shorter;
+    }
+    if (fine) {
+        grow(vocab, a, bytes, entries, n);
+        link_failures(a);
+        vocab->long_tables = a;
+    } else {
+        tg_long_free(a);
+    }
+    free(bytes);
+    free(entries);
+    free(spare);
+    return fine;
+}
+
+void tg_long_start(tg_long_state *state) {
+    state->node = 0;
+    state->total = 0;
+    state->last[0] = TG_NONE;
+    state->count[0] = 0;
+}
+
+void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, size_t size) {
+    const struct tg_long *a = vocab->long_tables;
+    for (size_t i = 0; i < size; i++) {
+        uint32_t node = state->node = step(a, state->node, bytes[i]);
+        uint64_t total = ++state->total;
+        uint32_t token = a->longest[node], before;
+        for (;; token = a->shorter[token]) {
+            uint32_t length = vocab->length[token];
+            before = (uint32_t)(total - length) % TG_RING;
+            if (length == total || tg_valid_pair(vocab, state->last[before], token)) break;
+        }
+        state->last[total % TG_RING] = token;
+        state->count[total % TG_RING] = state->count[before] + 1;
+    }
+}
+
+uint64_t tg_long_tokens(const tg_long_state *state) {
+    return state->count[state->total % TG_RING];
+}
+
+uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size) {
+    tg_long_state state;
+    if (!tg_long_prepare(vocab)) return (size + 3) / 4;
+    tg_long_start(&state);
+    tg_long_feed(vocab, &state, piece, size);
+    return tg_long_tokens(&state);
+}
