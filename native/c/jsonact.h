@@ -13,6 +13,7 @@ static inline void begin_capture(js_scan *j, const js_node *node, const uint8_t 
         return;
     if (node->action == JS_CAPTURE) {
         js_buf *b = &j->event[node->arg];
+        j->captured = 1;
         b->len = 0;
         b->overflow = 0;
         b->present = *p != 'n';
@@ -20,6 +21,7 @@ static inline void begin_capture(js_scan *j, const js_node *node, const uint8_t 
             return;
         j->capture = (int8_t)node->arg;
     } else if (*p != 'n') {
+        j->captured = 1;
         j->capture = JS_SLOTS;
         j->capture_kind = node->arg;
     }
@@ -122,6 +124,7 @@ static inline void end_wanted(js_scan *j, const uint8_t *p)
         j->model_len = j->small_over ? 0 : (uint8_t)j->small_len;
         memcpy(j->model, j->small, j->model_len);
     } else if (!j->small_over && j->small_len <= sizeof j->tier) {
+        j->tier_told = 1;
         j->tier_len = (uint8_t)j->small_len;
         memcpy(j->tier, j->small, j->tier_len);
     }

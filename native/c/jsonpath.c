@@ -132,6 +132,8 @@ static int built;
 
 uint8_t js_child(const js_table *t, uint8_t node, const uint8_t *key, uint32_t len)
 {
+    if (len >= 64 || !(t->node[node].lengths >> len & 1))
+        return 0;
     for (uint8_t i = t->node[node].first; i; i = t->node[i].next) {
         const js_node *n = &t->node[i];
         if (n->key_len == len && memcmp(n->key, key, len) == 0)
@@ -164,6 +166,7 @@ static uint8_t grow(js_table *t, uint8_t at, const char *path)
             while (*link)
                 link = &t->node[*link].next;
             *link = child;
+            t->node[at].lengths |= (uint64_t)1 << len;
         }
         at = child;
         path += len + (dot ? 1 : 0);

@@ -68,6 +68,7 @@ typedef struct js_node {
     uint8_t action, arg;
     uint8_t first; /* first child, 0: none (node 0 is "no match", node 1 the root) */
     uint8_t next;  /* next sibling, 0: none */
+    uint64_t lengths; /* bit n: some child's key is n bytes long */
 } js_node;
 
 typedef struct js_type {

@@ -9,6 +9,7 @@
 #include "jsonact.h"
 #include "jsonscalar.h"
 #include "jsonlex.h"
+#include "jsonmemo.h"
 
 static const uint8_t *open_container(js_scan *j, const uint8_t *p)
 {
@@ -53,6 +54,8 @@ static const uint8_t *begin_value(js_scan *j, const uint8_t *p, const uint8_t *e
     switch (*p) {
     case '"':
         j->state = STRING;
+        if (j->string_mode == IS_TEXT && j->event_from)
+            memo_save(j, p + 1);
         return p + 1;
     case '{': case '[':
         return open_container(j, p);
@@ -94,6 +97,10 @@ static const uint8_t *in_string(js_scan *j, const uint8_t *p, const uint8_t *end
         uint8_t at = open_node(j);
         j->vnode = at && !j->small_over ? js_child(j->table, at, j->small, j->small_len) : 0;
         j->state = COLON;
+        if (LEX_LIKELY(q < end && *q == ':')) {
+            j->state = VALUE;
+            q++;
+        }
         return q;
     }
     if (j->string_mode != IS_SKIPPED)
@@ -179,7 +186,9 @@ static inline const uint8_t *between(js_scan *j, const uint8_t *p, const uint8_t
     case AFTER:
         if (*p == ',') {
             j->state = in_object(j) ? KEY : VALUE;
-            return p + 1;
+            p++;
+            /* The usual next byte, taken without going round. */
+            return p < end && *p == '"' && j->state == KEY ? begin_key(j, p, end) : p;
         }
         return *p == '}' || *p == ']' ? close_container(j, p, end) : bad(j, end);
     default: /* WHOLE: only white space may follow */
@@ -190,8 +199,12 @@ static inline const uint8_t *between(js_scan *j, const uint8_t *p, const uint8_t
 void js_feed(js_scan *j, const uint8_t *p, size_t n)
 {
     const uint8_t *end = p + n;
-    if (j->capture >= 0)
+    if (n == 0)
+        return;
+    if (LEX_UNLIKELY(j->capture >= 0))
         j->capture_from = p;
+    if (j->at_start)
+        p = memo_begin(j, p, n);
     while (p < end) {
         switch (j->state) {
         case STRING: p = in_string(j, p, end); break;
@@ -202,10 +215,11 @@ void js_feed(js_scan *j, const uint8_t *p, size_t n)
         case OPAQUE: p = in_opaque(j, p, end); break;
         case OPAQUE_STRING: p = in_opaque_string(j, p, end); break;
         case OPAQUE_ESCAPE: j->state = OPAQUE_STRING; p++; break;
-        case BAD: return;
+        case BAD: j->event_from = NULL; return;
         default: p = lex_is_space(*p) ? p + 1 : between(j, p, end);
         }
     }
+    j->event_from = NULL;
     if (j->capture >= 0)
         capture_piece(j, end);
 }
@@ -234,8 +248,12 @@ static void reset(js_scan *j)
     j->position = j->element_depth = UINT32_MAX;
     j->type = NULL;
     j->capture = -1;
-    for (int i = 0; i < JS_SLOTS; i++)
-        j->event[i].present = 0;
+    if (j->captured) {
+        for (int i = 0; i < JS_SLOTS; i++)
+            j->event[i].present = 0;
+    }
+    j->captured = j->tier_told = 0;
+    j->at_start = 1;
 }
 
 int js_end(js_scan *j, int *usage)

@@ -21,7 +21,9 @@ enum {
     JS_PATH_DEPTH = 64,   /* levels at which keys are looked up */
     JS_SMALL_MAX = 128,   /* longest key, type or model name that is looked at, bytes */
     JS_CAPTURE_MAX = 4096,
-    JS_PENDING_MAX = 8192 /* text that waits for its choice or type, bytes */
+    JS_PENDING_MAX = 8192, /* text that waits for its choice or type, bytes */
+    JS_MEMO_MAX = 384,     /* longest beginning of an event that is remembered, bytes */
+    JS_MEMO_DEPTH = 16
 };
 
 /* One choice of the answer. The owner of the scanner keeps `counter` and `mark`. */
@@ -43,6 +45,17 @@ typedef struct js_buf {
     uint8_t present;  /* a value that is not null was begun */
     uint8_t overflow; /* the value was longer than JS_CAPTURE_MAX: data holds its beginning */
 } js_buf;
+
+/* The beginning of an event up to its first text, and the state after it; see jsonmemo.h. */
+typedef struct js_memo {
+    uint16_t len, flags;
+    uint8_t have, kind, depth, tier_told, tier_len;
+    uint32_t index, position, element_depth;
+    uint64_t is_object;
+    const js_type *type;
+    uint8_t node[JS_MEMO_DEPTH], tier[32];
+    uint8_t bytes[JS_MEMO_MAX];
+} js_memo;
 
 typedef struct js_scan {
     const js_table *table;
@@ -66,6 +79,10 @@ typedef struct js_scan {
     uint8_t have, track_number, kind;
     uint32_t position, index, element_depth, number_value;
     const js_type *type;
+    uint8_t at_start;  /* no byte of the event was read yet */
+    uint8_t captured;  /* some capture was begun in this event */
+    uint8_t tier_told; /* the service tier was told in this event */
+    const uint8_t *event_from;  /* the event's start, if in this feed and no text came yet */
     const uint8_t *terminal_at; /* just after the type that ended the stream; valid in its feed */
 
     /* captures: event[] is being written, kept[] is of the last well-formed event that had it */
@@ -89,6 +106,7 @@ typedef struct js_scan {
     uint8_t usage_overflow;
     uint8_t failed;    /* memory ran out: counts are no longer complete */
     uint64_t usage_events, malformed_events;
+    js_memo memo;
 } js_scan;
 
 /* max_choices >= 1; choices numbered beyond it share the last voice. */

@@ -231,13 +231,14 @@ static void keep(js_scan *j, int slot)
 /* An error counts when it is what a client would take for one: not null, false, 0 or empty. */
 static int is_truthy(const js_buf *b)
 {
-    const uint8_t *p = b->data, *end = p + b->len;
-    if (!b->present || p == end || *p == 'f' || *p == 'n' || (*p == '0' && b->len == 1))
+    const uint8_t *p = b->data;
+    if (!b->present || b->len == 0 || *p == 'f' || *p == 'n' || (*p == '0' && b->len == 1))
         return 0;
     if (*p == '"')
         return b->len > 2;
     if (*p != '{' && *p != '[')
         return 1;
+    const uint8_t *end = p + b->len;
     for (p++; p < end && lex_is_space(*p); p++) {
     }
     return p < end && *p != '}' && *p != ']';
@@ -264,6 +265,9 @@ static void compose_error(js_scan *j)
 
 void js_commit(js_scan *j, int *usage)
 {
+    j->seen |= j->flags;
+    if (!j->captured && !(j->flags & JS_TYPE_ERROR))
+        return;
     for (int slot = JS_USAGE; slot <= JS_USAGE_START; slot++) {
         js_buf *b = &j->event[slot];
         if (!b->present || !b->len || b->data[0] != '{')
@@ -278,5 +282,4 @@ void js_commit(js_scan *j, int *usage)
         compose_error(j);
     if (is_truthy(&j->event[JS_ERROR]))
         keep(j, JS_ERROR);
-    j->seen |= j->flags;
 }
