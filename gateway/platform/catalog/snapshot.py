@@ -6,7 +6,6 @@ one request. Credentials live here in plain, in memory only, and no `repr` shows
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from gateway.platform.pricing.prices import Price
@@ -71,7 +70,7 @@ class Snapshot:
     `next_price_us` is when the next scheduled price takes effect, if one is scheduled.
     """
 
-    models: Mapping[str, Model] = MappingProxyType({})
-    providers: Mapping[str, Provider] = MappingProxyType({})
+    models: Mapping[str, Model] = field(default_factory=dict)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     next_price_us: int | None = None

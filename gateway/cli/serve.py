@@ -1,0 +1,102 @@
+"""`tallygate serve`: start the gateway and say how to use it.
+
+The banner is made of values; this file decides nothing. Secrets of the first start are printed
+here once, to stdout, and nowhere else.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import click
+
+from gateway.base.money import format_usd
+from gateway.cli.client import CommandFailed, load_settings, translated
+from gateway.cli.output import data_option
+
+if TYPE_CHECKING:
+    from gateway.platform.assembly import FirstStart
+
+SIGN_IN_PATH = "/sign-in"
+
+
+@click.command()
+@data_option
+@click.option("--host", help="Address to listen on (setting server.host).")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port (setting server.port).")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="Settings file.")
+@click.option("--catalog", type=click.Path(path_type=Path), help="Catalog file to apply first.")
+def serve(
+    data: Path, host: str | None, port: int | None, file: Path | None, catalog: Path | None
+) -> None:
+    """Start the gateway; SIGTERM or Ctrl-C stops it gracefully."""
+    settings = load_settings(file, {"server.host": host, "server.port": port})
+    try:
+        from gateway.app import run  # heavy: the whole server
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("gateway._native"):
+            raise CommandFailed("the compiled meter is missing; build it with: make run") from None
+        raise
+    from gateway.store.lock import DataFolderInUse
+
+    try:
+        translated(lambda: run(settings, data, catalog, print_banner))
+    except DataFolderInUse as error:
+        raise CommandFailed(str(error)) from None
+    except OSError as error:
+        at = f"{settings.server_host}:{settings.server_port}"
+        raise CommandFailed(
+            f"cannot listen on {at}: {error.strerror or error}; stop what uses it, or choose "
+            "another with --port"
+        ) from None
+
+
+def print_banner(host: str, port: int, first: "FirstStart | None") -> None:
+    """Print where the gateway is and, once, the secrets of the first start."""
+    click.echo(banner(host, port, first), nl=False)
+
+
+def banner(host: str, port: int, first: "FirstStart | None") -> str:
+    """The lines printed when the doors are open."""
+    base = base_url(host, port)
+    if first is None:
+        return f"Tallygate is ready at {base}\n"
+    url = sign_in_url(host, port, first.sign_in_token)
+    credit = format_usd(first.credit_microusd)
+    body = (
+        '{"model": "sandbox/lorem", "stream": true, '
+        '"messages": [{"role": "user", "content": "Hello"}]}'
+    )
+    lines = [
+        f"Tallygate is ready at {base}",
+        "",
+        f"  Console   {base}/",
+        f"  Sign in   {url}",
+        f"            as {first.email}; the link works once, within 24 hours",
+        f"  API key   {first.key}",
+        f"            with {credit} USD of credit; shown only this time",
+        f"  Offering  {', '.join(first.providers) or 'nothing yet: tallygate catalog apply FILE'}",
+        "",
+        "Try it:",
+        "",
+        f"  curl -N {base}/v1/chat/completions \\",
+        f"    -H 'Authorization: Bearer {first.key}' \\",
+        "    -H 'Content-Type: application/json' \\",
+        f"    -d '{body}'",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def base_url(host: str, port: int) -> str:
+    """The address to type into a browser on this machine."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
+    local = everywhere.get(host, host)
+    if ":" in local and not local.startswith("["):
+        local = f"[{local}]"
+    return f"http://{local}:{port}"
+
+
+def sign_in_url(host: str, port: int, token: str) -> str:
+    """The address that redeems a sign-in token."""
+    return f"{base_url(host, port)}{SIGN_IN_PATH}?token={quote(token)}"

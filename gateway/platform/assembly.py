@@ -1,0 +1,215 @@
+"""The platform: every room of this floor opened over one data folder, in order, and closed again.
+
+The folder's lock comes first and goes last, so no second process ever sees the database. The first
+start gives out an administrator, a key with credit and a sign-in link once, as values for whoever
+prints them; they are stored as digests only. A first start that was cut short is taken up again:
+each of its steps is idempotent, and a key that nobody has seen is revoked.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.base.clock import Clock, SystemClock
+from gateway.base.config import Settings
+from gateway.base.ids import IdFactory
+from gateway.base.money import MoneyError, parse_usd
+from gateway.platform.accounts import Account, Accounts
+from gateway.platform.accounts.sign_in import SignInLinks
+from gateway.platform.catalog import Catalog
+from gateway.platform.catalog.presets import offered
+from gateway.platform.keys import Keys
+from gateway.platform.ledger.holds import Bank
+from gateway.platform.ledger.ledger import Ledger
+from gateway.platform.refusals import Refusal
+from gateway.platform.settlement import Settlements
+from gateway.store.database import Database
+from gateway.store.lock import DataFolder
+from gateway.store.schema.accounts import installation
+from gateway.store.secrets import KEY_FILE, Secrets, SecretsError
+
+DATABASE_FILE = "tallygate.db"
+ADMIN_SOCKET = "admin.sock"
+FIRST_ADMIN = "admin@localhost"
+FIRST_KEY = "first key"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """What only the first start can show. `repr` hides the secrets."""
+
+    email: str
+    credit_microusd: int
+    key: str = field(repr=False)
+    sign_in_token: str = field(repr=False)
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The open rooms. `first_start` is set only by the start that made the installation."""
+
+    settings: Settings
+    clock: Clock
+    ids: IdFactory
+    folder: DataFolder
+    database: Database
+    secrets: Secrets
+    accounts: Accounts
+    sign_in: SignInLinks
+    keys: Keys
+    catalog: Catalog
+    bank: Bank
+    ledger: Ledger
+    settlements: Settlements
+    first_start: FirstStart | None = None
+
+    async def close(self) -> None:
+        """Write what is queued, close the database, give the folder up."""
+        try:
+            await self.database.close()
+        finally:
+            self.folder.release()
+
+
+async def open_platform(
+    settings: Settings,
+    data_dir: Path,
+    clock: Clock | None = None,
+    *,
+    first_start: bool = True,
+    environ: Mapping[str, str] = os.environ,
+) -> Platform:
+    """Open every room over a data folder, making what is missing.
+
+    With `first_start` False (a command without a server) an installation that was never served
+    stays without its first administrator until it is. Raises DataFolderError, DatabaseError,
+    SecretsError or Refusal: one line each.
+    """
+    clock = clock or SystemClock()
+    folder = DataFolder(data_dir)
+    database: Database | None = None
+    try:
+        path = folder.file(DATABASE_FILE)
+        # A database whose key file is gone must not silently get another key.
+        secrets = Secrets.open(folder.path, environ, create=not path.exists())
+        database = await asyncio.to_thread(Database.open, path, clock=clock)
+        opened = await _open_rooms(settings, clock, folder, database, secrets, environ)
+        if not first_start:
+            return opened
+        return await _complete_first_start(opened, environ)
+    except BaseException:
+        if database is not None:
+            await database.close()
+        folder.release()
+        raise
+
+
+async def _open_rooms(
+    settings: Settings,
+    clock: Clock,
+    folder: DataFolder,
+    database: Database,
+    secrets: Secrets,
+    environ: Mapping[str, str],
+) -> Platform:
+    await database.write(lambda connection: _claim(connection, secrets, clock.now_us()))
+    ids = IdFactory(clock)
+    accounts = Accounts(database, clock, ids)
+    await accounts.load()
+    keys = Keys(database, accounts, secrets, clock, ids)
+    await keys.load()
+    catalog = Catalog(database, secrets, clock, sandbox=settings.sandbox_enabled, environ=environ)
+    await catalog.load()
+    bank = Bank()
+    ledger = Ledger(database, bank)
+    await database.read(ledger.load)
+    return Platform(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        folder=folder,
+        database=database,
+        secrets=secrets,
+        accounts=accounts,
+        sign_in=SignInLinks(database, accounts, secrets, clock),
+        keys=keys,
+        catalog=catalog,
+        bank=bank,
+        ledger=ledger,
+        settlements=Settlements(
+            database,
+            bank,
+            settings.ledger_max_pending,
+            commit_delay_us=settings.ledger_commit_delay_us,
+        ),
+    )
+
+
+def _claim(connection: Connection, secrets: Secrets, now_us: int) -> None:
+    """Tie a new database to its master key; refuse a key that is not the database's own."""
+    key_id = connection.execute(select(installation.c.key_id)).scalar()
+    if key_id is None:
+        connection.execute(
+            insert(installation).values(no=1, key_id=secrets.key_id, created_us=now_us)
+        )
+    elif key_id != secrets.key_id:
+        raise SecretsError(
+            f"this database belongs to master key {key_id}, but {KEY_FILE} holds key "
+            f"{secrets.key_id}; restore the {KEY_FILE} that was backed up with it"
+        )
+
+
+async def _complete_first_start(opened: Platform, environ: Mapping[str, str]) -> Platform:
+    """Unless it was done before: the presets, an administrator, credit, a key and a link."""
+    started = await opened.database.read(
+        lambda connection: connection.execute(select(installation.c.started_us)).scalar()
+    )
+    if started is not None:
+        return opened
+    presets = offered(environ, sandbox=opened.settings.sandbox_enabled)
+    await opened.catalog.apply_document(presets, only_new=True)
+    account = opened.accounts.find(FIRST_ADMIN)
+    if account is None:
+        account = await opened.accounts.create(FIRST_ADMIN, "administrator")
+    credit_microusd = await _welcome(opened, account)
+    for row in await opened.keys.listing(account):
+        if row.name == FIRST_KEY:
+            await opened.keys.revoke(row.id)  # made by a start that never showed it
+    issued = await opened.keys.issue(account, FIRST_KEY)
+    token = await opened.sign_in.create(account)
+    now_us = opened.clock.now_us()
+
+    def finish(connection: Connection) -> None:
+        connection.execute(update(installation).values(started_us=now_us))
+
+    await opened.database.write(finish)
+    shown = FirstStart(
+        email=account.email,
+        credit_microusd=credit_microusd,
+        key=issued.text,
+        sign_in_token=token,
+        providers=tuple(presets.providers),
+    )
+    return replace(opened, first_start=shown)
+
+
+async def _welcome(opened: Platform, account: Account) -> int:
+    """Grant the welcome credit once, whatever the setting says the second time."""
+    try:
+        amount_microusd = parse_usd(opened.settings.sandbox_welcome_credit_usd)
+    except MoneyError as error:
+        raise Refusal(f"setting sandbox.welcome_credit_usd: {error}") from None
+    if opened.ledger.balance(account.no) == 0 and amount_microusd > 0:
+        await opened.ledger.grant(
+            account.no,
+            amount_microusd,
+            source="promotion",
+            reason="welcome credit",
+            transaction_id=f"grant:welcome:{account.id}",
+        )
+    return opened.ledger.balance(account.no)

@@ -1,0 +1,306 @@
+"""The table of administrative commands: name, parameters, what it does to a platform.
+
+The Unix socket of a running server and the command line without one run the same functions, so a
+command means the same either way. Results are plain values that become JSON; a secret appears only
+in the result of the command that makes it. Money is given in exact decimal dollars and in microusd.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.base.errors import GatewayError
+from gateway.base.money import MoneyError, format_price, format_usd, parse_usd
+from gateway.platform.accounts import Account
+from gateway.platform.assembly import Platform
+from gateway.platform.keys import MAX_NAME
+from gateway.platform.ledger.reconcile import verify
+from gateway.platform.refusals import Refusal
+from gateway.store.secrets import SecretsError
+
+# What a command may be refused with; each is one line for the operator.
+REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
+DAY_US = 86_400 * 1_000_000
+MAX_EXPIRY_DAYS = 36_500
+MAX_LISTED = 10_000
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """No parameters."""
+
+
+class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
+    """An address and whether its owner administers the gateway."""
+
+    email: str
+    admin: bool = False
+
+
+class Email(msgspec.Struct, forbid_unknown_fields=True):
+    """The address of an existing account."""
+
+    email: str
+
+
+class Grant(msgspec.Struct, forbid_unknown_fields=True):
+    """Credit for an account; `id` makes a repeated command grant once."""
+
+    email: str
+    amount_usd: str
+    reason: str
+    id: str
+    source: str = "adjustment"
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    """A key's owner, its name, and after how many days it stops working."""
+
+    email: str
+    name: str
+    expires_days: int | None = None
+
+
+class KeyListing(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose keys to list; everybody's when no address is given."""
+
+    email: str | None = None
+    limit: int = 1_000
+
+
+class KeyName(msgspec.Struct, forbid_unknown_fields=True):
+    """A key by id or shown prefix, or by name within an account."""
+
+    key: str
+    email: str | None = None
+
+
+class CatalogText(msgspec.Struct, forbid_unknown_fields=True):
+    """A catalog document, where it came from, and how to apply it."""
+
+    text: str
+    source: str = "catalog"
+    dry_run: bool = False
+    prune: bool = False
+
+
+def shown_time(at_us: int | None) -> str | None:
+    """Epoch microseconds as ISO 8601 in UTC, to the second."""
+    if at_us is None:
+        return None
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_us // 1_000_000))
+
+
+def _account(platform: Platform, account: Account) -> dict[str, Any]:
+    balance_microusd = platform.ledger.balance(account.no)
+    return {
+        "id": account.id,
+        "email": account.email,
+        "role": account.role,
+        "state": account.state,
+        "created": shown_time(account.created_us),
+        "balance_usd": format_usd(balance_microusd),
+        "balance_microusd": balance_microusd,
+    }
+
+
+async def accounts_create(platform: Platform, p: NewAccount) -> Any:
+    """Make an account."""
+    account = await platform.accounts.create(p.email, "administrator" if p.admin else "member")
+    return _account(platform, account)
+
+
+async def accounts_list(platform: Platform, _: Nothing) -> Any:
+    """Every account with its balance."""
+    return [_account(platform, account) for account in platform.accounts]
+
+
+async def accounts_suspend(platform: Platform, p: Email) -> Any:
+    """Refuse an account's requests from the next one on."""
+    account = platform.accounts.named(p.email)
+    await platform.accounts.set_state(account, "suspended")
+    return _account(platform, account)
+
+
+async def accounts_activate(platform: Platform, p: Email) -> Any:
+    """Take a suspension back."""
+    account = platform.accounts.named(p.email)
+    await platform.accounts.set_state(account, "active")
+    return _account(platform, account)
+
+
+async def accounts_link(platform: Platform, p: Email) -> Any:
+    """A one-time sign-in token, valid for 24 hours."""
+    account = platform.accounts.named(p.email)
+    if account.state != "active":
+        raise Refusal(f"the account {account.email} is suspended")
+    return {"email": account.email, "token": await platform.sign_in.create(account)}
+
+
+async def credits_grant(platform: Platform, p: Grant) -> Any:
+    """Give credit; the same id again gives nothing more."""
+    account = platform.accounts.named(p.email)
+    amount_microusd = parse_usd(p.amount_usd)
+    if amount_microusd <= 0:
+        raise Refusal("the amount to grant must be above zero")
+    if not p.reason.strip():
+        raise Refusal("a reason is needed; it stands in the ledger")
+    if not p.id.startswith("grant:"):
+        raise Refusal("a grant's id begins with grant:")
+    await platform.ledger.grant(
+        account.no,
+        amount_microusd,
+        source=p.source,
+        reason=p.reason.strip(),
+        transaction_id=p.id,
+    )
+    granted = {"transaction_id": p.id, "granted_usd": format_usd(amount_microusd)}
+    return granted | _balance(platform, account)
+
+
+async def credits_balance(platform: Platform, p: Email) -> Any:
+    """An account's balance, and how much of it running requests hold."""
+    return _balance(platform, platform.accounts.named(p.email))
+
+
+def _balance(platform: Platform, account: Account) -> dict[str, Any]:
+    wallet = platform.bank.wallets.get(account.no)
+    balance_microusd = wallet.balance_microusd if wallet is not None else 0
+    held_microusd = wallet.held_microusd if wallet is not None else 0
+    return {
+        "email": account.email,
+        "balance_usd": format_usd(balance_microusd),
+        "balance_microusd": balance_microusd,
+        "held_usd": format_usd(held_microusd),
+        "held_microusd": held_microusd,
+    }
+
+
+async def keys_create(platform: Platform, p: NewKey) -> Any:
+    """Issue a key; its text is in this result and nowhere else."""
+    account = platform.accounts.named(p.email)
+    expires_us = None
+    if p.expires_days is not None:
+        if not 1 <= p.expires_days <= MAX_EXPIRY_DAYS:
+            raise Refusal(f"a key expires after 1 to {MAX_EXPIRY_DAYS} days")
+        expires_us = platform.clock.now_us() + p.expires_days * DAY_US
+    issued = await platform.keys.issue(account, p.name, expires_us=expires_us)
+    return {
+        "id": issued.key.id,
+        "key": issued.text,
+        "prefix": issued.key.prefix,
+        "name": issued.key.name,
+        "email": account.email,
+        "expires": shown_time(expires_us),
+    }
+
+
+async def keys_list(platform: Platform, p: KeyListing) -> Any:
+    """Keys, newest first, never their text."""
+    account = platform.accounts.named(p.email) if p.email is not None else None
+    limit = max(1, min(p.limit, MAX_LISTED))
+    now_us = platform.clock.now_us()
+    return [
+        {
+            "id": row.id,
+            "prefix": row.prefix,
+            "name": row.name,
+            "email": row.account.email,
+            "state": _key_state(row.revoked_us, row.expires_us, now_us),
+            "created": shown_time(row.created_us),
+            "expires": shown_time(row.expires_us),
+            "revoked": shown_time(row.revoked_us),
+        }
+        for row in await platform.keys.listing(account, limit)
+    ]
+
+
+def _key_state(revoked_us: int | None, expires_us: int | None, now_us: int) -> str:
+    if revoked_us is not None:
+        return "revoked"
+    return "expired" if expires_us is not None and expires_us <= now_us else "active"
+
+
+async def keys_revoke(platform: Platform, p: KeyName) -> Any:
+    """Revoke a key; its next request is refused."""
+    account = platform.accounts.named(p.email) if p.email is not None else None
+    return {"id": await platform.keys.revoke(p.key[:MAX_NAME], account), "state": "revoked"}
+
+
+async def catalog_apply(platform: Platform, p: CatalogText) -> Any:
+    """Make the catalog what a document says, or say what that would change."""
+    changes = await platform.catalog.apply(p.text, p.source, dry_run=p.dry_run, prune=p.prune)
+    warnings = () if p.dry_run else platform.catalog.snapshot.warnings
+    return {
+        "changes": [str(change) for change in changes],
+        "dry_run": p.dry_run,
+        "warnings": list(warnings),
+    }
+
+
+async def catalog_export(platform: Platform, _: Nothing) -> Any:
+    """The catalog as a document, without credentials."""
+    return {"toml": await platform.catalog.export()}
+
+
+async def catalog_list(platform: Platform, _: Nothing) -> Any:
+    """The models offered, with price and targets."""
+    return [
+        {
+            "model": model.name,
+            "input_usd_per_million": format_price(model.price.input) if model.price else None,
+            "output_usd_per_million": format_price(model.price.output) if model.price else None,
+            "price_version": model.price.version if model.price else None,
+            "context_tokens": model.context_tokens,
+            "max_output_tokens": model.max_output_tokens,
+            "targets": [f"{target.provider.name}:{target.model}" for target in model.targets],
+        }
+        for model in platform.catalog.snapshot.models.values()
+    ]
+
+
+async def ledger_verify(platform: Platform, _: Nothing) -> Any:
+    """Check the whole ledger: chain, sums, balances, log and rollups."""
+    report = await platform.database.read(verify)
+    return {"ok": not report.findings, "findings": list(report.findings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table. `makes` marks the commands that may make a new installation."""
+
+    params: type[msgspec.Struct]
+    run: Callable[[Platform, Any], Awaitable[Any]]
+    makes: bool = False
+
+
+COMMANDS: dict[str, Command] = {
+    "accounts.create": Command(NewAccount, accounts_create, makes=True),
+    "accounts.list": Command(Nothing, accounts_list),
+    "accounts.suspend": Command(Email, accounts_suspend),
+    "accounts.activate": Command(Email, accounts_activate),
+    "accounts.link": Command(Email, accounts_link),
+    "credits.grant": Command(Grant, credits_grant),
+    "credits.balance": Command(Email, credits_balance),
+    "keys.create": Command(NewKey, keys_create),
+    "keys.list": Command(KeyListing, keys_list),
+    "keys.revoke": Command(KeyName, keys_revoke),
+    "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
+    "catalog.export": Command(Nothing, catalog_export),
+    "catalog.list": Command(Nothing, catalog_list),
+    "ledger.verify": Command(Nothing, ledger_verify),
+}
+
+
+async def run_command(platform: Platform, name: str, params: object) -> Any:
+    """Check the parameters and run a command. Raises one of REFUSALS."""
+    command = COMMANDS.get(name)
+    if command is None:
+        raise Refusal(f"unknown command {name[:64]!r}")
+    try:
+        checked = msgspec.convert(params, command.params)
+    except msgspec.ValidationError as error:
+        raise Refusal(f"{name}: {error}") from None
+    return await command.run(platform, checked)
