@@ -67,11 +67,13 @@ class Storage(Protocol):
 class Flush(Protocol):
     """Writes a batch of items inside the open transaction.
 
-    `again` is true when an earlier try of the same batch failed, perhaps after its commit took
-    effect: then the flush must find out which items are stored already.
+    `failed` is the error of the last try of the same batch, if there was one. A commit that failed
+    may have taken effect all the same, so the flush must then find out what is stored already.
     """
 
-    def __call__(self, connection: Connection, items: Sequence[Any], again: bool) -> None:
+    def __call__(
+        self, connection: Connection, items: Sequence[Any], failed: Exception | None
+    ) -> None:
         """Write the rows; raise to have the transaction rolled back."""
         ...
 
@@ -244,16 +246,16 @@ class GroupWriter:
     def _store(self, batch: list[Any]) -> bool:
         """Commit a batch, however often it takes; a call is tried once. False: told to give up."""
         delay_s = BACKOFF_FIRST_S
-        again = False
+        failed: Exception | None = None
         while True:
             try:
-                self._transact(batch, again)
+                self._transact(batch, failed)
             except Exception as error:  # noqa: BLE001 - every fault is reported and retried
                 if isinstance(batch[0], _Call):
                     self._fail_call(batch[0], error)
                     break
-                self._report(error, again)
-                again = True
+                self._report(error, failed)
+                failed = error
             else:
                 if not self.healthy:
                     self.healthy, self.fault = True, ""
@@ -266,7 +268,7 @@ class GroupWriter:
         self._deliver(batch)
         return True
 
-    def _transact(self, batch: list[Any], again: bool) -> None:
+    def _transact(self, batch: list[Any], failed: Exception | None) -> None:
         connection = self._connection
         if connection.closed or connection.invalidated:
             connection = self._connection = self._storage.reopen(connection)
@@ -278,7 +280,7 @@ class GroupWriter:
             else:
                 if self._flush is None:
                     raise RuntimeError("items were submitted before flush_with")
-                self._flush(connection, batch, again)
+                self._flush(connection, batch, failed)
             transaction.commit()
         except Exception as error:
             self._roll_back(connection, error)
@@ -305,10 +307,10 @@ class GroupWriter:
         else:
             call.error = error
 
-    def _report(self, error: Exception, again: bool) -> None:
+    def _report(self, error: Exception, failed: Exception | None) -> None:
         self.healthy = False
         self.fault = type(error).__name__
-        if not again or not self._storage.is_storage_fault(error):
+        if failed is None or not self._storage.is_storage_fault(error):
             LOG.error(
                 "storage_failing",
                 exc_info=error,

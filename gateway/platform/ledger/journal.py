@@ -1,0 +1,131 @@
+"""The journal: an append-only chain of transfers.
+
+One row is one transfer, from the account it debits to the account it credits, by one amount: so
+the postings of every transaction sum to zero by the form of the row, and no check can be
+forgotten. Rows are numbered without gaps; each carries SHA-256(hash before || its own canonical
+bytes), so changing, removing, inserting or swapping rows breaks the chain from there on. The pair
+(transaction id, leg) is unique: it is the idempotency key of whatever moved the money. The
+database's triggers refuse UPDATE and DELETE; a correction is a new transaction naming the old.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, select
+
+from gateway.base.money import MoneyError, checked
+from gateway.store.bulk import bulk_insert
+from gateway.store.schema.ledger import ledger_entries
+
+GENESIS = bytes(32)
+MAX_TEXT = 200
+FIELDS = (
+    "seq", "transaction_id", "leg", "kind", "debit_no", "credit_no", "amount_microusd", "at_us",
+    "corrects", "memo", "hash",
+)  # fmt: skip
+_insert = bulk_insert(ledger_entries, FIELDS)
+_sha256 = hashlib.sha256
+
+
+class TransactionConflict(MoneyError):
+    """A transaction id was used before for something else; nothing was moved."""
+
+
+class Transfer(NamedTuple):
+    """One movement of money: `amount_microusd` from `debit_no` to `credit_no`."""
+
+    transaction_id: str
+    leg: int
+    kind: str
+    debit_no: int
+    credit_no: int
+    amount_microusd: int
+    at_us: int
+    corrects: str | None = None
+    memo: str | None = None
+
+
+class Head(NamedTuple):
+    """The end of the chain: the last row's number and hash; (0, 32 zero bytes) when empty."""
+
+    seq: int
+    hash: bytes
+
+
+_newest = select(ledger_entries.c.seq, ledger_entries.c.hash).order_by(
+    ledger_entries.c.seq.desc()
+).limit(1)  # fmt: skip
+
+
+def head(connection: Connection) -> Head:
+    """Read the end of the chain; anew in each transaction, so a rollback cannot leave it wrong."""
+    row = connection.execute(_newest).first()
+    return Head(0, GENESIS) if row is None else Head(row[0], bytes(row[1]))
+
+
+def digest(
+    previous: bytes,
+    seq: object,
+    transaction_id: str,
+    leg: object,
+    kind: str,
+    debit_no: object,
+    credit_no: object,
+    amount_microusd: object,
+    at_us: object,
+    corrects: str | None,
+    memo: str | None,
+) -> bytes:
+    """SHA-256 of the previous hash and a row's canonical bytes.
+
+    Numbers are decimal and comma-separated, texts are preceded by their length, and an absent text
+    is a lone dash, so no two different rows have the same bytes.
+    """
+    line = (
+        f"{seq},{leg},{debit_no},{credit_no},{amount_microusd},{at_us},"
+        f"{len(kind)}:{kind}{len(transaction_id)}:{transaction_id}"
+    )
+    if corrects is None and memo is None:
+        line += "--"
+    else:
+        line += "-" if corrects is None else f"{len(corrects)}:{corrects}"
+        line += "-" if memo is None else f"{len(memo)}:{memo}"
+    return _sha256(previous + line.encode("utf-8", "surrogatepass")).digest()
+
+
+def append(connection: Connection, transfers: Iterable[Transfer]) -> Head:
+    """Append transfers in order; returns the new end of the chain.
+
+    Raises MoneyError for an amount that is not positive or out of bounds, and the database's
+    IntegrityError for a (transaction id, leg) that exists.
+    """
+    seq, previous = head(connection)
+    flat: list[Any] = []
+    for transfer in transfers:
+        transaction_id, leg, kind, debit_no, credit_no, amount, at_us, corrects, memo = transfer
+        if checked(amount) <= 0:
+            raise MoneyError("a transfer moves a positive amount")
+        seq += 1
+        previous = digest(
+            previous, seq, transaction_id, leg, kind, debit_no, credit_no, amount, at_us,
+            corrects, memo,
+        )  # fmt: skip
+        flat += (seq, transaction_id, leg, kind, debit_no, credit_no, amount, at_us)
+        flat += (corrects, memo, previous)
+    _insert.run(connection, flat)
+    return Head(seq, previous)
+
+
+def find(connection: Connection, transaction_id: str) -> list[Row[Any]]:
+    """The rows of one transaction, in the order of their legs."""
+    table = ledger_entries
+    query = select(table).where(table.c.transaction_id == transaction_id).order_by(table.c.leg)
+    return list(connection.execute(query))
+
+
+def check_text(text: str, what: str) -> str:
+    """Return a text fit for the journal, or raise MoneyError: printable, 1 to 200 characters."""
+    if not 1 <= len(text) <= MAX_TEXT or not text.isprintable():
+        raise MoneyError(f"{what} must be 1 to {MAX_TEXT} printable characters")
+    return text

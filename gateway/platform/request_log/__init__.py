@@ -1,0 +1,1 @@
+"""The request log room: one metadata row a request, rollups, and the questions asked of them."""

@@ -1,0 +1,73 @@
+"""The row of a request: its fields, in their fixed order, and the batched insert.
+
+There is no place for a prompt, a completion, a key, an address or an upstream's own words. Tokens
+that did not come are None: absent is not zero.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from gateway.store.bulk import bulk_insert
+from gateway.store.schema.request_log import request_log
+
+
+class RequestRow(NamedTuple):
+    """One finished request.
+
+    Outcomes: completed, client_gone, upstream_failed, credit_exhausted, refused, shutdown.
+    Bases: reported, measured, none.
+    """
+
+    id: str
+    started_us: int
+    account_no: int
+    key_no: int
+    model: str
+    provider: str
+    upstream_model: str
+    endpoint: str
+    stream: bool
+    status: int
+    outcome: str
+    error_code: str
+    attempts: int
+    duration_ms: int
+    first_token_ms: int | None
+    basis: str
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    reported_input_tokens: int | None
+    reported_output_tokens: int | None
+    measured_input_tokens: int | None
+    measured_output_tokens: int | None
+    measured_exact: bool
+    cost_picousd: int
+    cost_microusd: int
+    overrun_microusd: int
+    price_version: int
+
+
+FIELDS = RequestRow._fields
+_insert = bulk_insert(request_log, FIELDS)
+
+
+def insert_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
+    """Insert a batch. Raises the database's IntegrityError for an id that exists."""
+    flat: list[Any] = []
+    for row in rows:
+        flat += row
+    _insert.run(connection, flat)
+
+
+def stored_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these request ids are in the log."""
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        found.update(connection.scalars(select(request_log.c.id).where(request_log.c.id.in_(some))))
+    return found
