@@ -3,7 +3,7 @@
 #include "split.h"
 
 size_t tg_bulk(tg_vocab *vocab, const uint8_t *text, size_t size, uint64_t *tokens) {
-#if 0
+#if defined(__x86_64__) && !defined(TG_NO_AVX2)
     if (vocab->has_avx2 && (vocab->flags & TG_MASKS))
         return tg_bulk_avx2(vocab, text, size, tokens);
 #endif
