@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NATIVE := $(wildcard native/*.pyx gateway/_native/*.pxd native/c/*.c native/c/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench bench-compare clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -42,3 +42,9 @@ $(VENV)/.dev: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
 
 clean: ## remove what was built (never data/)
 	@rm -rf build $(VENV) gateway/_native/*.so
+
+bench: $(VENV)/.dev ## measure against nginx and a plain proxy (ARGS="--all" for every gateway)
+	@$(BIN)/python -m benchmarks.load.run $(ARGS)
+
+bench-compare: $(VENV)/.dev ## compare the last measurement with benchmarks/baseline.json
+	@$(BIN)/python -m benchmarks.compare $(ARGS)

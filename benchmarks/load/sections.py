@@ -1,0 +1,249 @@
+"""What is measured of one gateway: each section is one load and the figures it gives.
+
+All loads go to 127.0.0.1 and are bounded in requests and in seconds. CPU is that of the gateway's
+process tree; a "piece" is a content chunk of the mock that reached the client. Times in
+microseconds unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.load.build import build
+from benchmarks.load.contenders import CONF, Launch
+from benchmarks.load.machine import Meter, cpu_s, memory_kib
+from benchmarks.load.upstream import Upstream
+
+Figures = dict[str, Any]
+QUIET_TIMEOUT_S = 20.0
+LEAVERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a load is aimed at."""
+
+    pid: int
+    port: int
+    launch: Launch
+    max_streams: int = 10_000
+
+    @classmethod
+    def direct(cls, upstream: Upstream) -> Target:
+        """The mock itself, with no gateway before it."""
+        return cls(upstream.pid, upstream.port, Launch(()))
+
+
+class Loads:
+    """Aims loads at targets behind one mock. Each returns figures; `wait_until_quiet` between."""
+
+    def __init__(self, upstream: Upstream, seconds: float, max_files: int) -> None:
+        self._upstream = upstream
+        self._seconds = seconds
+        self._max_files = max_files
+        self._client = str(build("client"))
+
+    # The two load generators.
+
+    def _drive(self, target: Target, limit_s: float, *options: object) -> Figures:
+        launch = target.launch
+        command = [self._client, "-p", str(target.port), "-u", launch.path, "-k", launch.key]
+        command += ["-m", launch.model, "-T", str(limit_s), *map(str, options)]
+        for header in launch.headers:
+            command += ["-H", header]
+        with Meter(target.pid, (self._upstream.pid,)) as meter:
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return self._with_costs(json.loads(output), meter)
+
+    def _with_costs(self, found: Figures, meter: Meter) -> Figures:
+        found["gateway_cpu_share"] = round(meter.cpu_s / meter.seconds, 3)
+        found["foreign_cpus"] = round(meter.foreign_cpus, 2)
+        if found.get("finished"):
+            found["cpu_per_request"] = round(meter.cpu_s / found["finished"] * 1e6, 2)
+            found["requests_per_s"] = round(found["finished"] / found["seconds"], 1)
+        if found.get("pieces"):
+            found["cpu_per_piece"] = round(meter.cpu_s / found["pieces"] * 1e6, 3)
+            found["pieces_per_s"] = round(found["pieces"] / found["seconds"], 1)
+        failed = ("refused", "http_errors", "broken", "incomplete")
+        found["failures"] = sum(found.get(name, 0) for name in failed)
+        return found
+
+    def _json(self, target: Target, connections: int, seconds: float) -> Figures:
+        wrk = shutil.which("wrk")
+        if wrk is None:
+            return self._drive(target, seconds, "-j", "-c", connections, "-t", 100_000_000)
+        url = f"http://127.0.0.1:{target.port}{target.launch.path}"
+        command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s"]
+        environment = {
+            **os.environ,
+            "BENCH_KEY": target.launch.key,
+            "BENCH_MODEL": target.launch.model,
+            "BENCH_HEADERS": "\n".join(target.launch.headers),
+        }
+        with Meter(target.pid, (self._upstream.pid,)) as meter:
+            output = subprocess.run(
+                [*command, "-s", str(CONF / "post.lua"), url],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        found: Figures = json.loads(output[output.rindex("{") :])
+        found["finished"] = found.pop("requests")
+        times = ("p50", "p90", "p99", "max")
+        found["whole_us"] = {name: found.pop(name) for name in times}
+        return self._with_costs(found, meter)
+
+    # The sections.
+
+    def json64(self, target: Target) -> Figures:
+        """As many answers of 1 KB as 64 connections can get."""
+        return self._json(target, 64, self._seconds)
+
+    def json1(self, target: Target) -> Figures:
+        """The same over one connection: the time of one request."""
+        return self._json(target, 1, max(2.0, self._seconds / 2))
+
+    def p500x10(self, target: Target) -> Figures:
+        """500 streams of 200 pieces, 10 ms apart: 50,000 pieces a second are offered."""
+        total = 500 * max(2, round(self._seconds / 2))
+        options = ("-c", 500, "-t", total, "-n", 200, "-d", 10, "-r", 2000)
+        return self._drive(target, self._seconds * 2 + 6, *options)
+
+    def p50x20(self, target: Target) -> Figures:
+        """50 streams of 200 pieces, 20 ms apart: an office at work."""
+        total = 50 * max(1, round(self._seconds / 4))
+        options = ("-c", 50, "-t", total, "-n", 200, "-d", 20, "-r", 1000)
+        return self._drive(target, self._seconds * 2 + 8, *options)
+
+    def burst(self, target: Target) -> Figures:
+        """64 streams whose 200 pieces come in one write: the cost of bytes."""
+        options = ("-c", 64, "-t", 100_000_000, "-n", 200)
+        return self._drive(target, max(2.0, self._seconds * 0.6), *options)
+
+    def first(self, target: Target) -> Figures:
+        """Time to the first piece when half of the gateway's CPU is asked for (open loop), and
+        the same load straight at the mock; `added_*_ms` is the difference of the quantiles."""
+        shape = ("-n", 20, "-d", 10)
+        trial = self._drive(target, 8, "-c", 20, "-t", 200, *shape)
+        if not trial.get("cpu_per_request"):
+            return {"error": "no stream finished", **trial}
+        rate = max(1.0, min(1_500.0, 0.5e6 / trial["cpu_per_request"]))
+        total = max(20, int(rate * self._seconds))
+        options = ("-c", 2_000, "-t", total, "-R", f"{rate:.1f}", "-w", self._seconds / 5, *shape)
+        limit_s = self._seconds + 10
+        straight = self._drive(Target.direct(self._upstream), limit_s, *options)
+        self.wait_until_quiet(target)
+        found = self._drive(target, limit_s, *options)
+        found.update(rate=round(rate, 1), direct_first_us=straight["first_us"])
+        if found["first_us"] and straight["first_us"]:
+            for name in ("p50", "p99"):
+                added = found["first_us"][name] - straight["first_us"][name]
+                found[f"added_{name}_ms"] = round(added / 1000, 3)
+        return found
+
+    def streams(self, target: Target) -> Figures:
+        """Thousands of slow streams at once (6 pieces, 2 s apart): do all complete, and what
+        memory does each take? Bounded by the open files this machine allows, two a stream."""
+        count = min(target.max_streams, (self._max_files - 400) // 2)
+        before = memory_kib(target.pid)
+        peak, over = [before], threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.5):
+                peak.append(memory_kib(target.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            options = ("-c", count, "-t", count, "-n", 6, "-d", 2000, "-r", 8000, "-1")
+            found = self._drive(target, 60, *options)
+        finally:
+            over.set()
+            watcher.join()
+        found["streams"] = count
+        found["all_complete"] = found["finished"] == count and not found["failures"]
+        found["before_kib"], found["peak_kib"] = before, max(peak)
+        found["kib_per_stream"] = round((max(peak) - before) / count, 2)
+        return found
+
+    def abort(self, target: Target) -> Figures:
+        """20 clients leave after some pieces of a long stream: when does the upstream see it?"""
+        tag = f"leave{time.monotonic_ns()}x"
+        after = self._upstream.stats()["serial"]
+        left_us: dict[str, int] = {}
+        sockets = {f"{tag}{i}": self._open_stream(target, f"{tag}{i}") for i in range(LEAVERS)}
+        for name, sock in sockets.items():
+            found = b""
+            while len(re.findall(rb"@\d{16}@", found)) < 5 and (data := sock.recv(65536)):
+                found += data
+            left_us[name] = time.monotonic_ns() // 1000
+            sock.close()
+        deadline = time.monotonic() + 12
+        seen: dict[str, int] = {}
+        while time.monotonic() < deadline and len(seen) < LEAVERS:
+            aborts = self._upstream.aborts(after)
+            seen = {e["id"]: e["ended_us"] for e in aborts if e["id"] in left_us}
+            time.sleep(0.1)
+        delays_ms = sorted((seen[name] - left_us[name]) / 1000 for name in seen)
+        result: Figures = {"left": LEAVERS, "closed_upstream": len(seen)}
+        if delays_ms:
+            result["close_p50_ms"] = round(delays_ms[len(delays_ms) // 2], 2)
+            result["close_max_ms"] = round(delays_ms[-1], 2)
+        return result
+
+    def _open_stream(self, target: Target, tag: str) -> socket.socket:
+        text = f"[[n=300 d=50 id={tag}]] hello"
+        message = {"model": target.launch.model, "stream": True}
+        body = json.dumps({**message, "messages": [{"role": "user", "content": text}]})
+        head = [f"POST {target.launch.path} HTTP/1.1", f"Host: 127.0.0.1:{target.port}"]
+        head += [f"Authorization: Bearer {target.launch.key}", "Content-Type: application/json"]
+        head += [*target.launch.headers, f"Content-Length: {len(body)}", "", body]
+        sock = socket.create_connection(("127.0.0.1", target.port), timeout=15)
+        sock.sendall("\r\n".join(head).encode())
+        return sock
+
+    def warm(self, target: Target) -> None:
+        """Runs every path a little, so that the first section measures no first time."""
+        self._json(target, 8, 1.0)
+        self._drive(target, 4, "-c", 8, "-t", 40, "-n", 20)
+        self.wait_until_quiet(target)
+
+    def wait_until_quiet(self, target: Target) -> None:
+        """Returns when the mock answers nobody and the gateway rests, after 20 s at the latest."""
+        deadline = time.monotonic() + QUIET_TIMEOUT_S
+        while time.monotonic() < deadline:
+            before = cpu_s(target.pid)
+            time.sleep(0.3)
+            if cpu_s(target.pid) - before < 0.05 and not self._upstream.stats()["active"]:
+                return
+
+
+SECTIONS: dict[str, Callable[[Loads, Target], Figures]] = {
+    "streams": Loads.streams,
+    "json64": Loads.json64,
+    "json1": Loads.json1,
+    "p500x10": Loads.p500x10,
+    "p50x20": Loads.p50x20,
+    "burst": Loads.burst,
+    "first": Loads.first,
+    "abort": Loads.abort,
+}
+# The sections whose cost is compared with nginx, and the figure compared.
+RATIOS = {
+    "json64": "cpu_per_request",
+    "json1": "cpu_per_request",
+    "p500x10": "cpu_per_piece",
+    "p50x20": "cpu_per_piece",
+    "burst": "cpu_per_piece",
+}
