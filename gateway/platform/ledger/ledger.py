@@ -13,9 +13,14 @@ from gateway.base.money import MoneyError, checked
 from gateway.platform.ledger import balances, chart, journal
 from gateway.platform.ledger.balances import LotRow
 from gateway.platform.ledger.holds import Bank
-from gateway.store.database import Database
+from gateway.platform.ledger.reconcile import check_start
+from gateway.store.database import Database, DatabaseError
 
 CHARGE_PREFIX = "charge:"
+
+
+class LedgerDamaged(DatabaseError):
+    """A start found an altered or missing ledger row; the text is one line with the first one."""
 
 
 class Ledger:
@@ -27,7 +32,16 @@ class Ledger:
         self._running: set[asyncio.Task[LotRow]] = set()
 
     def load(self, connection: Connection) -> None:
-        """Fill the bank from the database; once, at start, before any grant or charge."""
+        """Check the ledger, then fill the bank; once, at start, before any grant or charge.
+
+        Raises LedgerDamaged when a row was altered: nothing may be charged on such a ledger.
+        """
+        report = check_start(connection)
+        if report.findings:
+            raise LedgerDamaged(
+                f"the ledger is damaged and nothing will be charged: {report.findings[0]} "
+                f"(findings: {len(report.findings)}); restore the data folder from a backup"
+            )
         balances.load(connection, self._bank)
 
     def balance(self, account_no: int) -> int:
