@@ -49,7 +49,7 @@ def build_plane(platform: Platform, loop: asyncio.AbstractEventLoop) -> Plane:
         settings=settings,
         clock=platform.clock,
         ids=platform.ids,
-        keys=platform.keys,
+        keys=platform.keys.ring,
         catalog=platform.catalog,
         bank=platform.bank,
         settlements=platform.settlements,
