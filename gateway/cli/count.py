@@ -1,5 +1,7 @@
 """`tallygate count`: count the tokens of a text with the gateway's own counter."""
 
+import importlib
+
 import click
 
 from gateway.cli.client import CommandFailed
@@ -13,7 +15,7 @@ from gateway.cli.client import CommandFailed
 def count(arguments: tuple[str, ...]) -> None:
     """Count the tokens of a file or of standard input; see `tallygate count --help`."""
     try:
-        from gateway.platform.metering import count as counting
+        counting = importlib.import_module("gateway.platform.metering.count")
     except ImportError:
-        raise CommandFailed("this build has no token counter; run: make run") from None
+        raise CommandFailed("this build has no token counter; build it with: make run") from None
     raise SystemExit(counting.main(list(arguments)))

@@ -5,7 +5,6 @@ command means the same either way. Results are plain values that become JSON; a 
 in the result of the command that makes it. Money is given in exact decimal dollars and in microusd.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,23 +12,27 @@ from typing import Any
 import msgspec
 
 from gateway.base.errors import GatewayError
-from gateway.base.money import MoneyError, format_price, format_usd, parse_usd
+from gateway.base.money import MoneyError, format_usd, parse_usd
 from gateway.platform.accounts import Account
 from gateway.platform.assembly import Platform
 from gateway.platform.keys import MAX_NAME
-from gateway.platform.ledger.reconcile import verify
 from gateway.platform.refusals import Refusal
 from gateway.store.secrets import SecretsError
+from gateway.web.admin.reports import (
+    CatalogText,
+    Nothing,
+    catalog_apply,
+    catalog_export,
+    catalog_list,
+    ledger_verify,
+    shown_time,
+)
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
 DAY_US = 86_400 * 1_000_000
 MAX_EXPIRY_DAYS = 36_500
 MAX_LISTED = 10_000
-
-
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """No parameters."""
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,22 +78,6 @@ class KeyName(msgspec.Struct, forbid_unknown_fields=True):
 
     key: str
     email: str | None = None
-
-
-class CatalogText(msgspec.Struct, forbid_unknown_fields=True):
-    """A catalog document, where it came from, and how to apply it."""
-
-    text: str
-    source: str = "catalog"
-    dry_run: bool = False
-    prune: bool = False
-
-
-def shown_time(at_us: int | None) -> str | None:
-    """Epoch microseconds as ISO 8601 in UTC, to the second."""
-    if at_us is None:
-        return None
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_us // 1_000_000))
 
 
 def _account(platform: Platform, account: Account) -> dict[str, Any]:
@@ -227,44 +214,6 @@ async def keys_revoke(platform: Platform, p: KeyName) -> Any:
     """Revoke a key; its next request is refused."""
     account = platform.accounts.named(p.email) if p.email is not None else None
     return {"id": await platform.keys.revoke(p.key[:MAX_NAME], account), "state": "revoked"}
-
-
-async def catalog_apply(platform: Platform, p: CatalogText) -> Any:
-    """Make the catalog what a document says, or say what that would change."""
-    changes = await platform.catalog.apply(p.text, p.source, dry_run=p.dry_run, prune=p.prune)
-    warnings = () if p.dry_run else platform.catalog.snapshot.warnings
-    return {
-        "changes": [str(change) for change in changes],
-        "dry_run": p.dry_run,
-        "warnings": list(warnings),
-    }
-
-
-async def catalog_export(platform: Platform, _: Nothing) -> Any:
-    """The catalog as a document, without credentials."""
-    return {"toml": await platform.catalog.export()}
-
-
-async def catalog_list(platform: Platform, _: Nothing) -> Any:
-    """The models offered, with price and targets."""
-    return [
-        {
-            "model": model.name,
-            "input_usd_per_million": format_price(model.price.input) if model.price else None,
-            "output_usd_per_million": format_price(model.price.output) if model.price else None,
-            "price_version": model.price.version if model.price else None,
-            "context_tokens": model.context_tokens,
-            "max_output_tokens": model.max_output_tokens,
-            "targets": [f"{target.provider.name}:{target.model}" for target in model.targets],
-        }
-        for model in platform.catalog.snapshot.models.values()
-    ]
-
-
-async def ledger_verify(platform: Platform, _: Nothing) -> Any:
-    """Check the whole ledger: chain, sums, balances, log and rollups."""
-    report = await platform.database.read(verify)
-    return {"ok": not report.findings, "findings": list(report.findings)}
 
 
 @dataclass(frozen=True, slots=True)

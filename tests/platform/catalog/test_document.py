@@ -1,0 +1,228 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.platform.catalog.address import split_base_url
+from gateway.platform.catalog.document import (
+    CatalogError,
+    Document,
+    ModelEntry,
+    ProviderEntry,
+    parse,
+)
+from gateway.platform.catalog.presets import offered, read_presets
+from gateway.platform.catalog.render import render
+from gateway.platform.catalog.snapshot import ENDPOINTS
+from gateway.platform.pricing.prices import Price
+
+EXAMPLE = """
+[[providers]]
+name = "openai"
+kind = "openai"
+base_url = "https://api.openai.com/v1"
+api_key = "env:OPENAI_API_KEY"
+allow_private_address = false
+[[models]]
+name = "gpt-4o-mini"
+context_tokens = 128000
+max_output_tokens = 16384
+encoding = "o200k_base"
+[[models.targets]]
+provider = "openai"
+model = "gpt-4o-mini"
+[models.price]
+input = "0.15"
+cache_read = "0.075"
+output = "0.60"
+"""
+
+
+def test_the_documented_example_is_read():
+    document = parse(EXAMPLE)
+    assert document.providers["openai"] == ProviderEntry(
+        "openai", "openai", "https://api.openai.com/v1", "env:OPENAI_API_KEY"
+    )
+    model = document.models["gpt-4o-mini"]
+    assert (model.context_tokens, model.max_output_tokens) == (128_000, 16_384)
+    assert (model.encoding, model.targets) == ("o200k_base", (("openai", "gpt-4o-mini"),))
+    assert model.price == Price(0, 150_000, 75_000, 150_000, 600_000)
+
+
+def changed(old, new):
+    assert old in EXAMPLE
+    return EXAMPLE.replace(old, new)
+
+
+ERRORS = [
+    ("[[providers]", "c is not valid TOML: "),
+    ("providers = 1", "c: providers must be written as [[providers]]"),
+    ("provider = []", "c: unknown key 'provider'; did you mean 'providers'?"),
+    (changed("base_url", "base_ulr"), "c: provider 'openai': unknown key 'base_ulr'; did you mean"),
+    (changed('kind = "openai"', 'kind = "opnai"'), "kind is one of openai, sandbox"),
+    (changed('name = "openai"\n', 'name = "a b"\n'), "name is not a valid name"),
+    (changed('name = "openai"\nkind', "kind"), "c: provider 1: name is missing"),
+    (changed("https://api.openai.com/v1", "api.openai.com"), "base_url must begin with http://"),
+    (changed("https://api.", "ftp://api."), "base_url must begin with http://"),
+    (changed("https://api.", "https://u:hunter2@api."), "must not hold a user name or password"),
+    (changed("com/v1", "com/v1?x=1"), "must not have a query or fragment"),
+    (changed("com/v1", "com:99999/v1"), "base_url is not a URL"),
+    (changed("com/v1", "com:0/v1"), "base_url must name a host"),
+    (changed("https://api.openai.com/v1", "https:///v1"), "base_url must name a host"),
+    (changed("com/v1", "com/v1\\r\\nX: y"), "base_url must be a URL of plain ASCII"),
+    (changed('"env:OPENAI_API_KEY"', '"env:"'), "after env: the name of an environment variable"),
+    (changed('"env:OPENAI_API_KEY"', '""'), 'api_key is "env:NAME", a key, or left out'),
+    (changed('"env:OPENAI_API_KEY"', '"hunter2\\r\\nX: y"'), "api_key must be plain ASCII"),
+    (changed("= false", '= "no"'), "allow_private_address is true or false"),
+    (changed("= false", '= false\nproxy = "ftp://p"'), "proxy must begin with http:// or socks5"),
+    (changed("= false", '= false\ndisconnect = "x"'), "disconnect is one of abort, drain"),
+    (changed("= false", '= false\nendpoints = ["chats"]'), "endpoints is a list of chat, "),
+    (changed("= false", "= false\nendpoints = []"), "endpoints is a list of chat, "),
+    (changed("context_tokens", "contex_tokens"), "unknown key 'contex_tokens'; did you mean"),
+    (changed("128000", "0"), "context_tokens is a whole number of tokens, at least 1"),
+    (changed("128000", "1e3"), "context_tokens is a whole number of tokens"),
+    (changed("128000", "true"), "context_tokens is a whole number of tokens"),
+    (changed("context_tokens = 128000\n", ""), "context_tokens is missing"),
+    (changed("max_output_tokens = 16384\n", ""), "max_output_tokens is missing"),
+    (changed('provider = "openai"\n', ""), "c: model 'gpt-4o-mini': target: provider is missing"),
+    (changed('"0.15"', "0.15"), 'price: input is a decimal in quotes, such as "0.15"'),
+    (changed('"0.15"', '"cheap"'), "price: not an amount in USD"),
+    (changed('"0.15"', '"-1"'), "price: a price cannot be negative"),
+    (changed('"0.15"', '"999999999"'), "is the decimal point right?"),
+    (changed('output = "0.60"', 'ouput = "0.60"'), "price: unknown key 'ouput'; did you mean"),
+    (changed('output = "0.60"', ""), "price output is missing"),
+    (changed('name = "gpt-4o-mini"', 'name = "../x"'), "name is not a valid name"),
+    (EXAMPLE + EXAMPLE, "c: provider 'openai' is written twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), ERRORS)
+def test_every_error_is_one_line_that_says_where_and_what(text, words):
+    with pytest.raises(CatalogError) as caught:
+        parse(text, "c")
+    line = str(caught.value)
+    assert words in line
+    assert line.startswith("c") and "\n" not in line
+    assert "hunter2" not in line
+
+
+def test_a_model_needs_a_target():
+    text = '[[models]]\nname="m"\ncontext_tokens=1\nmax_output_tokens=1\n'
+    with pytest.raises(CatalogError, match="at least one"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("https://API.Example.com/v1/", ("https", "api.example.com", 443, "/v1")),
+        ("http://127.0.0.1:9000", ("http", "127.0.0.1", 9000, "")),
+        ("http://[::1]:9000/a/b", ("http", "::1", 9000, "/a/b")),
+    ],
+)
+def test_a_base_url_is_split(url, parts):
+    assert tuple(split_base_url(url)) == parts
+
+
+names = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=12).filter(
+    lambda name: name[0] not in "._-"
+)
+amounts = st.integers(0, 10**9)
+price_values = st.builds(
+    Price,
+    st.just(0),
+    amounts,
+    amounts,
+    amounts,
+    amounts,
+    st.none() | amounts,
+    st.integers(0, 10**6).map(lambda microusd: microusd * 10**6),
+)
+
+
+@st.composite
+def documents(draw, literals=False):
+    """Any valid document; with `literals`, credentials that are stored encrypted."""
+    keys = st.none() | names.map(lambda name: "env:A" + name.replace("-", "_").replace(".", "_"))
+    if literals:
+        keys |= st.text(string.ascii_letters + "-_./+=", min_size=7, max_size=30)
+    providers = {}
+    for name in draw(st.lists(names, min_size=1, max_size=3, unique=True)):
+        port = draw(st.none() | st.integers(1, 65_535))
+        where = f"https://{name.lower().strip('._-')}.example" + (f":{port}" if port else "")
+        providers[name] = ProviderEntry(
+            name,
+            draw(st.sampled_from(["openai", "sandbox"])),
+            where + draw(st.sampled_from(["", "/v1", "/a/b"])),
+            draw(keys),
+            draw(st.booleans()),
+            draw(st.sampled_from([None, "socks5://proxy:1080", "http://proxy.example:3128"])),
+            draw(st.sampled_from(["abort", "drain"])),
+            draw(
+                st.sets(st.sampled_from(ENDPOINTS), min_size=1).map(
+                    lambda chosen: tuple(name for name in ENDPOINTS if name in chosen)
+                )
+            ),
+        )
+    target = st.tuples(st.sampled_from(list(providers)), names)
+    models = {}
+    for name in draw(st.lists(names, max_size=4, unique=True)):
+        models[name] = ModelEntry(
+            name,
+            draw(st.integers(1, 10**6)),
+            draw(st.integers(0, 10**6)),
+            draw(st.none() | st.integers(1, 10**6)),
+            draw(st.none() | names),
+            tuple(draw(st.lists(target, min_size=1, max_size=3))),
+            draw(st.none() | price_values),
+        )
+    return Document(providers, models)
+
+
+def same(first, second):
+    """Equal up to price fields that mean the same."""
+    assert list(first.providers.items()) == list(second.providers.items())
+    assert list(first.models) == list(second.models)
+    for name, model in first.models.items():
+        other = second.models[name]
+        if model.price is None or other.price is None:
+            assert model.price is other.price
+        else:
+            assert model.price.same_as(other.price)
+        for field in ("context_tokens", "max_output_tokens", "encoding", "targets"):
+            assert getattr(model, field) == getattr(other, field)
+        assert model.output_reserve_tokens == other.output_reserve_tokens
+
+
+@given(documents())
+def test_what_is_written_is_read_back_the_same(document):
+    same(parse(render(document)), document)
+
+
+@given(documents(literals=True))
+def test_a_literal_credential_is_never_written(document):
+    text = render(document)
+    for provider in document.providers.values():
+        if provider.api_key and not provider.api_key.startswith("env:"):
+            assert f'"{provider.api_key}"' not in text
+            assert 'api_key = "stored"' in text
+
+
+def test_the_presets_are_valid_and_complete():
+    presets = read_presets()
+    assert set(presets.models) >= {"sandbox/echo", "sandbox/lorem", "gpt-4o-mini"}
+    for model in presets.models.values():
+        assert model.price is not None, model.name
+        assert all(provider in presets.providers for provider, _ in model.targets)
+    for name, provider in presets.providers.items():
+        assert provider.kind == "sandbox" or provider.api_key.startswith("env:"), name
+        assert provider.kind == "sandbox" or provider.base_url.startswith("https://"), name
+
+
+def test_presets_are_offered_by_the_variables_that_are_set():
+    assert list(offered({}).providers) == ["sandbox"]
+    assert list(offered({}, sandbox=False).providers) == []
+    found = offered({"OPENAI_API_KEY": "x", "GROQ_API_KEY": " "})
+    assert list(found.providers) == ["sandbox", "openai"]
+    assert "gpt-4o-mini" in found.models and "claude-haiku-4-5" not in found.models
