@@ -7,7 +7,17 @@ Literal credentials are sealed to their provider's name before they are written.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from gateway.platform.catalog.changes import Change
 from gateway.platform.catalog.document import ENV_PREFIX, Document, ModelEntry, ProviderEntry
@@ -54,24 +64,31 @@ def read_created_us(connection: Connection) -> dict[str, int]:
 
 
 def read_prices(connection: Connection, now_us: int) -> dict[str, Price]:
-    """The price of each model in effect at `now_us`: the latest one; none where withdrawn."""
-    columns = prices.c
+    """The price of each model in effect at `now_us`; none where it was withdrawn."""
+    found = connection.execute(select(prices).where(_in_effect(now_us)).order_by(prices.c.no))
     in_effect: dict[str, Price] = {}
-    for row in connection.execute(
-        select(prices)
-        .where(columns.effective_us <= now_us)
-        .order_by(columns.effective_us, columns.no)
-    ):
+    for row in found:
         in_effect.pop(row.model, None)
         if not row.withdrawn:
             in_effect[row.model] = _price(row)
     return in_effect
 
 
+def _in_effect(now_us: int) -> ColumnElement[bool]:
+    """Of these rows a model's last one counts: a later decision replaces every earlier one.
+
+    Only a version made for a later time waits for the clock, so a clock that steps back neither
+    brings an old price back nor leaves a model without one.
+    """
+    columns = prices.c
+    return or_(columns.effective_us <= columns.created_us, columns.effective_us <= now_us)
+
+
 def next_price_us(connection: Connection, now_us: int) -> int | None:
     """When the next scheduled price takes effect, or None."""
     column = prices.c.effective_us
-    return connection.execute(select(func.min(column)).where(column > now_us)).scalar()
+    query = select(func.min(column)).where(not_(_in_effect(now_us)))
+    return connection.execute(query).scalar()
 
 
 def apply(connection: Connection, changes: Sequence[Change], secrets: Secrets, now_us: int) -> None:
@@ -183,8 +200,8 @@ def _set_price(connection: Connection, model: str, price: Price | None, now_us: 
     columns = prices.c
     last = connection.execute(
         select(prices)
-        .where(columns.model == model, columns.effective_us <= now_us)
-        .order_by(columns.effective_us.desc(), columns.no.desc())
+        .where(columns.model == model, _in_effect(now_us))
+        .order_by(columns.no.desc())
         .limit(1)
     ).first()
     current = None if last is None or last.withdrawn else _price(last)

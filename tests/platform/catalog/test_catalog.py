@@ -161,6 +161,33 @@ async def test_a_clock_that_steps_back_does_not_bring_an_old_price_back(opened):
     assert opened.catalog.snapshot.models["gpt-4o-mini"].price.output == 700_000
 
 
+async def test_a_scheduled_price_takes_effect_at_its_time(opened):
+    await opened.apply(EXAMPLE)
+    now_us = opened.clock.now_us()
+    later = {
+        "no": 2,
+        "model": "gpt-4o-mini",
+        "effective_us": now_us + 7 * 86_400 * 10**6,
+        "created_us": now_us,
+        "withdrawn": 0,
+        "input_picousd": 1,
+        "cache_read_picousd": 1,
+        "cache_write_picousd": 1,
+        "output_picousd": 2,
+        "request_picousd": 0,
+    }
+    await opened.database.write(lambda c: c.execute(sa.insert(prices).values(**later)))
+    await opened.catalog.load()
+    assert opened.catalog.snapshot.next_price_us == later["effective_us"]
+    opened.clock.advance(7 * 86_400 - 1)
+    assert not await opened.catalog.refresh_due()
+    assert opened.catalog.snapshot.models["gpt-4o-mini"].price.version == 1
+    opened.clock.advance(1)
+    assert await opened.catalog.refresh_due()
+    assert opened.catalog.snapshot.models["gpt-4o-mini"].price.version == 2
+    assert opened.catalog.snapshot.next_price_us is None
+
+
 async def test_a_model_without_a_price_is_listed_unpriced_and_warned_of(opened):
     text = EXAMPLE[: EXAMPLE.index("[models.price]")]
     await opened.apply(EXAMPLE)
