@@ -1,0 +1,136 @@
+"""What every page needs to be safe: Host check, CSRF check, bounded bodies, security headers.
+
+One middleware around the console and the health pages. Scripts and styles run only with this
+response's nonce (CSP level 3); nothing is loaded from another origin; no page may be framed. A POST
+must come from the same site by `Sec-Fetch-Site` or, where a browser does not send it, `Origin`
+(Fetch Metadata, W3C; RFC 6454); a cookie without either is refused. It knows no page's content
+and no account.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from gateway.base.errors import GatewayError
+from gateway.web.hosts import host_is_allowed
+
+ErrorPage = Callable[[web.Request, int, str], web.Response]
+
+log = logging.getLogger("tallygate.web")
+NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
+BODY_TIMEOUT_S = 20
+READ_METHODS = frozenset({"GET", "HEAD"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_WORDS = {
+    404: "There is no such page.",
+    405: "This page does not take that kind of request.",
+    413: "The form is too large.",
+}
+_HEADERS = {
+    "Server": "tallygate",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def content_security_policy(nonce: str) -> str:
+    """The policy of one response: nothing but what carries its nonce."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+        "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def same_site(request: web.Request) -> bool:
+    """Whether a state-changing request was made by our own page, or by no browser at all."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        return _authority(origin) == _authority(f"{urlsplit(origin).scheme}://{request.host}")
+    return "Cookie" not in request.headers
+
+
+def _authority(url: str) -> tuple[str, int] | None:
+    """Host and port of an origin, the scheme's own port filled in; None for `null` and nonsense."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return None
+    return parts.hostname, port
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether the browser's side is TLS, here or at a reverse proxy in front.
+
+    The header is the client's word where no proxy overwrites it; it only decides whether the
+    client's own cookie is marked Secure, so a lie hurts nobody else.
+    """
+    forwarded = request.headers.get("X-Forwarded-Proto", "")
+    return request.secure or forwarded.strip().lower() == "https"
+
+
+async def _check(request: web.Request, allowed: frozenset[str]) -> None:
+    """Refuse a bad Host, a foreign POST, a slow or large body. Raises HTTPException."""
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) != 1 or not host_is_allowed(hosts[0].encode(errors="replace"), allowed):
+        raise web.HTTPBadRequest(text="The Host header is missing or not accepted here.")
+    if request.method in READ_METHODS:
+        return
+    if not same_site(request):
+        raise web.HTTPForbidden(text="This form was sent from another site and was refused.")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="The form was not received in time.") from None
+
+
+def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middleware:
+    """The middleware; `render_error` makes the page of a status from 400 up."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonce = request[NONCE] = secrets.token_urlsafe(16)
+        try:
+            await _check(request, allowed_hosts)
+            response = await handler(request)
+        except web.HTTPException as error:
+            response = render_error(request, error.status, _words(error))
+            for name in ("Allow", "Location", "Retry-After"):
+                if name in error.headers:
+                    response.headers[name] = error.headers[name]
+        except GatewayError as error:
+            response = render_error(request, error.status, error.text)
+        except Exception:
+            log.exception("page failed")
+            response = render_error(request, 500, "Something here went wrong. Try again.")
+        headers = response.headers
+        headers.update(_HEADERS)
+        headers["Content-Security-Policy"] = content_security_policy(nonce)
+        headers.setdefault("Cache-Control", "no-store")
+        if is_https(request):
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response
+
+    return middleware
+
+
+def _words(error: web.HTTPException) -> str:
+    """The text an error was raised with, or words for those the framework raises itself."""
+    if error.text and not error.text.startswith(f"{error.status}:"):
+        return error.text
+    return _WORDS.get(error.status, f"{error.reason}.")
