@@ -230,7 +230,9 @@ def _naive(site: Site) -> Launch:
     return Launch(command, key=key, environment={"NAIVE_KEY": key})
 
 
-def _tallygate(site: Site) -> Launch:
+def tallygate(site: Site, fill: Callable[[Path], None] | None = None) -> Launch:
+    """Makes a data folder with an account, credit and a key, lets `fill` add to it, and starts
+    Tallygate as anybody would: every part of it on."""
     binary = Path(sys.executable).parent / "tallygate"
     if not binary.exists():
         raise Unavailable("the tallygate command is not installed beside this Python")
@@ -248,6 +250,8 @@ def _tallygate(site: Site) -> Launch:
     say("accounts", "create", account)
     say("credits", "grant", account, "1000000", "--reason", "bench")
     key: str = json.loads(say("keys", "create", account, "--name", "bench", "--json"))["key"]
+    if fill is not None:
+        fill(Path(data))
     catalog = str(site.fill("tallygate.toml", "catalog.toml"))
     where = ("--host", "127.0.0.1", "--port", str(site.port))
     return Launch((str(binary), "serve", "--data", data, *where, "--catalog", catalog), key=key)
@@ -282,7 +286,7 @@ LOCAL = (
     Recipe("naive", _naive, _version_of("aiohttp"), "aiohttp server and client, uvloop"),
     Recipe(
         "tallygate",
-        _tallygate,
+        tallygate,
         _version_of("tallygate"),
         "keys, holds, metering, ledger, request log all on",
         start_timeout_s=30.0,
