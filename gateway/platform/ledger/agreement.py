@@ -160,8 +160,8 @@ def days(connection: Connection) -> Iterator[str]:
         else_=_whole(reported * PICO, measured),
     )
     ratio = sa.case((raw > 10 * PICO, 10 * PICO), else_=raw)
-    keys = (_whole(log.c.started_us, 86_400_000_000).label("day"), log.c.provider)
-    keys = (*keys, log.c.upstream_model)
+    keys: tuple[Any, ...] = (_whole(log.c.started_us, 86_400_000_000).label("day"), log.c.provider)
+    keys += (log.c.upstream_model,)
     query = select(
         *keys,
         func.count(),

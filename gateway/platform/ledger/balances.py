@@ -122,8 +122,8 @@ def load(connection: Connection, bank: Bank) -> None:
     """Fill the bank with every wallet and lot, spent ones too: it must know their numbers."""
     held = select(lots.c.no, lots.c.account_no, lots.c.kind, lots.c.remaining_microusd)
     bank.load(
-        connection.execute(select(wallets.c.account_no, wallets.c.remainder_picousd)).tuples(),
-        connection.execute(held.order_by(lots.c.no)).tuples(),
+        connection.execute(select(wallets.c.account_no, wallets.c.remainder_picousd)),
+        connection.execute(held.order_by(lots.c.no)),
     )
 
 

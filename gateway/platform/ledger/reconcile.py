@@ -183,7 +183,8 @@ def _wallets(connection: Connection) -> Iterator[str]:
 
 def _operator_balances(connection: Connection, folds: _Folds) -> Iterator[str]:
     """Each of the operator's balances is the fold of its entries."""
-    stored = dict(connection.execute(select(ledger_balances)).tuples().all())
+    rows = connection.execute(select(ledger_balances)).all()
+    stored: dict[int, int] = dict(rows)
     for no in sorted(stored.keys() | {n for n in folds.balance if n <= LOT_BASE}):
         balance, fold = stored.get(no, 0), folds.balance.get(no, 0)
         if balance != fold:

@@ -111,7 +111,7 @@ def last_used_hour(connection: Connection, account_no: int, since_hour: int) -> 
         .where(table.c.hour >= since_hour, table.c.account_no == account_no)
         .group_by(table.c.key_no)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _logged(connection: Connection, query: Select[Any]) -> list[LoggedRequest]:
