@@ -29,7 +29,7 @@ def catalog() -> None:
 def apply(file: Path, dry_run: bool, prune: bool, data: Path, as_json: bool) -> None:
     """Make the catalog what FILE says; prints the difference."""
     text = _read(file)
-    result = call(data, "catalog.apply", text=text, source=str(file), dry_run=dry_run, prune=prune)
+    result = call(data, "catalog.apply", toml=text, source=str(file), dry_run=dry_run, prune=prune)
     if as_json:
         print_json(result)
         return

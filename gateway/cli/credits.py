@@ -35,10 +35,10 @@ def grant(
         data,
         "credits.grant",
         email=email,
-        amount_usd=usd,
+        usd=usd,
         reason=reason,
         source=source,
-        id=f"grant:{grant_id or uuid.uuid4().hex}",
+        id=grant_id or uuid.uuid4().hex,
     )
     if as_json:
         print_json(made)

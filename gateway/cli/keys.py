@@ -14,7 +14,7 @@ COLUMNS = (
     Column("state", "STATE"),
     Column("created", "CREATED"),
     Column("expires", "EXPIRES"),
-    Column("last_used", "LAST USED"),
+    Column("last_used_hour", "LAST USED"),
     Column("id", "ID"),
 )
 

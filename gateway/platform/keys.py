@@ -9,7 +9,7 @@ so the time does not depend on how much of a guess is right. A revoked key leave
 
 import hmac
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -27,6 +27,7 @@ SHOWN_CHARACTERS = 6  # of the random part: too few to help a guess, enough to t
 BODY_CHARACTERS = 43  # ceil(256 / log2(62))
 MAX_KEY_BYTES = 256  # longer tokens are refused before they are hashed
 MAX_NAME = 100
+QUERY_NUMBERS = 500
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -234,6 +235,38 @@ class Keys:
         id, digest = await self._database.write(change)
         self.ring.remove(digest)
         return id
+
+    async def named(self, id_or_prefix: str, account: Account | None = None) -> "KeyRow":
+        """One key, revoked or not, by its id or shown prefix. Raises Refusal."""
+        columns = api_keys.c
+        query = select(api_keys).where(
+            (columns.id == id_or_prefix) | (columns.prefix == id_or_prefix)
+        )
+        if account is not None:
+            query = query.where(columns.account_no == account.no)
+
+        def read(connection: Connection) -> Any:
+            return connection.execute(query.order_by(columns.no.desc()).limit(1)).first()
+
+        row = await self._database.read(read)
+        if row is None:
+            raise Refusal(f"no key {id_or_prefix[:80]!r}; see: tallygate keys list")
+        return KeyRow(row, self._accounts)
+
+    async def ids(self, numbers: Collection[int]) -> dict[int, str]:
+        """The public ids of keys by number, as many as there are."""
+        columns = api_keys.c
+
+        def read(connection: Connection) -> dict[int, str]:
+            found: dict[int, str] = {}
+            wanted = sorted(numbers)
+            for start in range(0, len(wanted), QUERY_NUMBERS):
+                part = wanted[start : start + QUERY_NUMBERS]
+                query = select(columns.no, columns.id).where(columns.no.in_(part))
+                found.update(connection.execute(query).tuples().all())
+            return found
+
+        return await self._database.read(read)
 
     async def listing(self, account: Account | None = None, limit: int = 1_000) -> list["KeyRow"]:
         """Keys, newest first, at most `limit`; of one account or of all."""

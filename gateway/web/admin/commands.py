@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from gateway.base.errors import GatewayError
 from gateway.base.money import MoneyError, format_usd, parse_usd
@@ -17,22 +18,30 @@ from gateway.platform.accounts import Account
 from gateway.platform.assembly import Platform
 from gateway.platform.keys import MAX_NAME
 from gateway.platform.refusals import Refusal
+from gateway.platform.request_log.query import last_used_hour
 from gateway.store.secrets import SecretsError
 from gateway.web.admin.reports import (
+    DAY_US,
+    MAX_LISTED,
     CatalogText,
+    DriftLimit,
     Nothing,
+    RequestListing,
     catalog_apply,
     catalog_export,
     catalog_list,
     ledger_verify,
+    requests_list,
     shown_time,
+    usage_drift,
 )
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
-DAY_US = 86_400 * 1_000_000
 MAX_EXPIRY_DAYS = 36_500
-MAX_LISTED = 10_000
+HOUR_US = 3_600 * 1_000_000
+LAST_USED_DAYS = 90
+MAX_LAST_USED_ACCOUNTS = 100
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,12 +58,12 @@ class Email(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Grant(msgspec.Struct, forbid_unknown_fields=True):
-    """Credit for an account; `id` makes a repeated command grant once."""
+    """Credit for an account; with the same `id` a repeated command grants once."""
 
     email: str
-    amount_usd: str
+    usd: str
     reason: str
-    id: str
+    id: str | None = None
     source: str = "adjustment"
 
 
@@ -129,21 +138,20 @@ async def accounts_link(platform: Platform, p: Email) -> Any:
 async def credits_grant(platform: Platform, p: Grant) -> Any:
     """Give credit; the same id again gives nothing more."""
     account = platform.accounts.named(p.email)
-    amount_microusd = parse_usd(p.amount_usd)
+    amount_microusd = parse_usd(p.usd)
     if amount_microusd <= 0:
         raise Refusal("the amount to grant must be above zero")
     if not p.reason.strip():
         raise Refusal("a reason is needed; it stands in the ledger")
-    if not p.id.startswith("grant:"):
-        raise Refusal("a grant's id begins with grant:")
+    transaction_id = f"grant:{p.id or platform.ids.make('grant')}"
     await platform.ledger.grant(
         account.no,
         amount_microusd,
         source=p.source,
         reason=p.reason.strip(),
-        transaction_id=p.id,
+        transaction_id=transaction_id,
     )
-    granted = {"transaction_id": p.id, "granted_usd": format_usd(amount_microusd)}
+    granted = {"transaction_id": transaction_id, "granted_usd": format_usd(amount_microusd)}
     return granted | _balance(platform, account)
 
 
@@ -188,7 +196,9 @@ async def keys_list(platform: Platform, p: KeyListing) -> Any:
     """Keys, newest first, never their text."""
     account = platform.accounts.named(p.email) if p.email is not None else None
     limit = max(1, min(p.limit, MAX_LISTED))
+    rows = await platform.keys.listing(account, limit)
     now_us = platform.clock.now_us()
+    used = await _last_used(platform, {row.account.no for row in rows}, now_us)
     return [
         {
             "id": row.id,
@@ -199,9 +209,26 @@ async def keys_list(platform: Platform, p: KeyListing) -> Any:
             "created": shown_time(row.created_us),
             "expires": shown_time(row.expires_us),
             "revoked": shown_time(row.revoked_us),
+            "last_used_hour": shown_time(used.get(row.no)),
         }
-        for row in await platform.keys.listing(account, limit)
+        for row in rows
     ]
+
+
+async def _last_used(platform: Platform, account_nos: set[int], now_us: int) -> dict[int, int]:
+    """When keys were last used, to the hour, from the request log's rollup: nothing is written
+    for it per request. Left out where it would cost a query for each of very many accounts."""
+    if len(account_nos) > MAX_LAST_USED_ACCOUNTS:
+        return {}
+    since_hour = (now_us - LAST_USED_DAYS * DAY_US) // HOUR_US
+
+    def read(connection: Connection) -> dict[int, int]:
+        hours: dict[int, int] = {}
+        for account_no in account_nos:
+            hours.update(last_used_hour(connection, account_no, since_hour))
+        return {key_no: hour * HOUR_US for key_no, hour in hours.items()}
+
+    return await platform.database.read(read)
 
 
 def _key_state(revoked_us: int | None, expires_us: int | None, now_us: int) -> str:
@@ -239,6 +266,8 @@ COMMANDS: dict[str, Command] = {
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),
+    "requests.list": Command(RequestListing, requests_list),
+    "usage.drift": Command(DriftLimit, usage_drift),
     "ledger.verify": Command(Nothing, ledger_verify),
 }
 

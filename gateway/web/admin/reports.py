@@ -8,10 +8,16 @@ import time
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
-from gateway.base.money import format_price
+from gateway.base.money import format_price, format_usd
 from gateway.platform.assembly import Platform
 from gateway.platform.ledger.reconcile import verify
+from gateway.platform.request_log.query import LoggedRequest, newest
+from gateway.platform.request_log.rollup import Drift, drift
+
+DAY_US = 86_400 * 1_000_000
+MAX_LISTED = 10_000
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,10 +27,28 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 class CatalogText(msgspec.Struct, forbid_unknown_fields=True):
     """A catalog document, where it came from, and how to apply it."""
 
-    text: str
+    toml: str
     source: str = "catalog"
     dry_run: bool = False
     prune: bool = False
+
+
+class RequestListing(msgspec.Struct, forbid_unknown_fields=True):
+    """Which requests to list, newest first; `before` is the `seq` of the last one seen."""
+
+    email: str | None = None
+    key: str | None = None
+    model: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+class DriftLimit(msgspec.Struct, forbid_unknown_fields=True):
+    """From which difference on, and over which days and how many requests, drift is a finding."""
+
+    limit_ppm: int = 50_000
+    days: int = 7
+    least_requests: int = 20
 
 
 def shown_time(at_us: int | None) -> str | None:
@@ -36,7 +60,7 @@ def shown_time(at_us: int | None) -> str | None:
 
 async def catalog_apply(platform: Platform, p: CatalogText) -> Any:
     """Make the catalog what a document says, or say what that would change."""
-    changes = await platform.catalog.apply(p.text, p.source, dry_run=p.dry_run, prune=p.prune)
+    changes = await platform.catalog.apply(p.toml, p.source, dry_run=p.dry_run, prune=p.prune)
     warnings = () if p.dry_run else platform.catalog.snapshot.warnings
     return {
         "changes": [str(change) for change in changes],
@@ -66,7 +90,58 @@ async def catalog_list(platform: Platform, _: Nothing) -> Any:
     ]
 
 
+async def requests_list(platform: Platform, p: RequestListing) -> Any:
+    """Rows of the request log, newest first; metadata only, there is nothing else."""
+    account = platform.accounts.named(p.email) if p.email is not None else None
+    key = await platform.keys.named(p.key, account) if p.key is not None else None
+    if key is not None:
+        account = key.account  # the log is indexed by account
+    limit = max(1, min(p.limit, MAX_LISTED))
+
+    def read(connection: Connection) -> list[LoggedRequest]:
+        return newest(
+            connection,
+            account_no=account.no if account is not None else None,
+            key_no=key.no if key is not None else None,
+            model=p.model,
+            before_seq=p.before,
+            limit=limit,
+        )
+
+    found = await platform.database.read(read)
+    key_ids = await platform.keys.ids({each.row.key_no for each in found})
+    return [_request(platform, each, key_ids) for each in found]
+
+
+def _request(platform: Platform, found: LoggedRequest, key_ids: dict[int, str]) -> dict[str, Any]:
+    row = found.row._asdict()
+    return {
+        "seq": found.seq,
+        "id": row.pop("id"),
+        "started": shown_time(row["started_us"]),
+        "email": platform.accounts.by_no(row.pop("account_no")).email,
+        "key": key_ids.get(row.pop("key_no")),
+        **row,
+        "cost_usd": format_usd(found.row.cost_microusd),
+    }
+
+
+async def usage_drift(platform: Platform, p: DriftLimit) -> Any:
+    """Models whose reported usage differs from our own count beyond a limit, the worst first."""
+    since_day = platform.clock.now_us() // DAY_US - max(p.days, 1) + 1
+
+    def read(connection: Connection) -> list[Drift]:
+        return drift(connection, p.limit_ppm, since_day=since_day, least_requests=p.least_requests)
+
+    found = await platform.database.read(read)
+    return {"ok": not found, "findings": [each._asdict() for each in found]}
+
+
 async def ledger_verify(platform: Platform, _: Nothing) -> Any:
     """Check the whole ledger: chain, sums, balances, log and rollups."""
     report = await platform.database.read(verify)
-    return {"ok": not report.findings, "findings": list(report.findings)}
+    return {
+        "ok": not report.findings,
+        "entries": report.entries,
+        "findings": list(report.findings),
+    }
