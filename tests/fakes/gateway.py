@@ -133,7 +133,7 @@ async def running(
     if catalog is None and upstream is not None:
         catalog = CATALOG.format(port=upstream.port, disconnect=disconnect)
     if catalog is not None:
-        await run_command(platform, "catalog.apply", {"toml": catalog})
+        await run_command(platform, "catalog.apply", {"text": catalog})
     with contextlib.suppress(Exception):
         await run_command(platform, "accounts.create", {"email": EMAIL})
     if credit_usd != "0":
