@@ -60,7 +60,7 @@ typedef struct tg_vocab {
     uint8_t *length;
     uint64_t *pairs; /* left:18 right:18 merged:18 */
     uint32_t pairs_size;
-    uint64_t *edges; /* node:20 unit:24 child:20 */
+    uint64_t *edges; /* see bpe_table.h */
     uint32_t edges_size;
     uint64_t *words7; /* bytes:56 length:3 count:5, whole pieces of up to 7 bytes that are tokens */
     uint32_t words7_mask;
@@ -109,6 +109,7 @@ uint32_t tg_merge(const tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 /* bpe_greedy.c: longest match with back-tracking, up to TG_PIECE_MAX bytes. TG_NONE when it took
  * more steps than its bound (an adversarial piece): count it with tg_long_count. */
 uint32_t tg_greedy(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
+void tg_greedy_prefetch(const tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 int tg_valid_pair(tg_vocab *vocab, uint32_t left, uint32_t right);
 
 #endif

@@ -11,6 +11,7 @@ static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
         for (uint32_t i = 0; i < size; i++) wide += piece[i] >> 7;
         if (wide * 2 < size) return tg_merge(vocab, piece, size);
     }
+    tg_greedy_prefetch(vocab, piece, size);
     uint32_t count = tg_greedy(vocab, piece, size);
     if (count != TG_NONE) return count;
     return size <= TG_SHORT_MAX ? tg_merge(vocab, piece, size)

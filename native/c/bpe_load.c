@@ -147,34 +147,45 @@ static void add_pair(tg_vocab *v, uint32_t left, uint32_t right, uint32_t merged
     v->split[right].right |= TG_IS_PART;
 }
 
+/* What building the trie needs beyond it: by node, the slot that leads there and the path's hash. */
+typedef struct {
+    uint32_t *slot;
+    uint64_t *path;
+    uint8_t *whole; /* the node's text ends a character */
+} trie_notes;
+
 /* Add a token's path to the trie. Shorter tokens come first, so every prefix that is a token has
  * its node already, and the walk starts at the token's left part where that ends a character. */
-static int add_path(tg_vocab *v, const texts *t, uint32_t token, uint8_t *whole) {
+static int add_path(tg_vocab *v, const texts *t, uint32_t token, trie_notes *notes) {
     const uint8_t *text = t->bytes + t->offset[token];
     uint32_t size = v->length[token], at = 0, node = TG_ROOT;
     uint32_t left = v->split[token].left & TG_TOKEN_MASK;
-    if (left != token && whole[left]) {
+    if (left != token && notes->whole[left]) {
         node = left;
         at = v->length[left];
     }
-    whole[token] = 1;
     while (at < size) {
-        uint32_t unit_size = tg_unit_size(text[at]);
+        uint32_t unit_size = tg_unit_size(text[at]), flag = TG_HAS_CHILDREN;
         if (unit_size > size - at) {
             unit_size = size - at;
-            whole[token] = 0;
+            flag = TG_HAS_PARTS;
         }
-        uint64_t key = (uint64_t)node << 24 | tg_unit(text + at, unit_size);
-        uint32_t slot = tg_slot(key, v->edges_size);
-        while (v->edges[slot] != TG_EMPTY && v->edges[slot] >> 20 != key)
+        uint32_t unit = tg_unit(text + at, unit_size);
+        uint64_t key = (uint64_t)node << 24 | unit, path = tg_path(notes->path[node], unit);
+        uint32_t slot = tg_path_slot(path, v->edges_size);
+        while (v->edges[slot] != TG_EMPTY && v->edges[slot] >> 21 != key)
             slot = tg_next_slot(slot, v->edges_size);
         at += unit_size;
         if (v->edges[slot] == TG_EMPTY) {
             uint32_t child = at == size ? token : ++v->n_nodes;
-            if (child > 0xFFFFF || ++v->n_edges > v->edges_size / 2) return 0;
-            v->edges[slot] = key << 20 | child;
+            if (child > TG_NODE_MASK || ++v->n_edges > v->edges_size / 2) return 0;
+            v->edges[slot] = key << 21 | child << 2;
+            if (node != TG_ROOT) v->edges[notes->slot[node]] |= flag;
+            notes->slot[child] = slot;
+            notes->path[child] = path;
+            notes->whole[child] = flag == TG_HAS_CHILDREN;
         }
-        node = (uint32_t)v->edges[slot] & 0xFFFFF;
+        node = (uint32_t)v->edges[slot] >> 2 & TG_NODE_MASK;
     }
     return 1;
 }
@@ -241,8 +252,9 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
 static int fill_tables(tg_vocab *v, const texts *t) {
     uint32_t n = v->n_tokens, start[257] = {0};
     uint32_t *order = malloc((size_t)n * 4);
-    uint8_t *whole = calloc(n, 1);
-    int fine = order && whole;
+    trie_notes notes = {malloc((TG_NODE_MASK + 1) * 4), calloc(TG_NODE_MASK + 1, 8),
+                        calloc(TG_NODE_MASK + 1, 1)};
+    int fine = order && notes.slot && notes.path && notes.whole;
     for (uint32_t i = 0; fine && i < n; i++) {
         add_word(v, t->bytes + t->offset[i], v->length[i]);
         start[v->length[i] + 1]++;
@@ -253,7 +265,7 @@ static int fill_tables(tg_vocab *v, const texts *t) {
     for (uint32_t k = 0; fine && k < n; k++) {
         uint32_t i = order[k], left = v->split[i].left & TG_TOKEN_MASK;
         if (i >= 256 && left == i) continue; /* merging never builds it */
-        fine = add_path(v, t, i, whole);
+        fine = add_path(v, t, i, &notes);
     }
     for (uint32_t i = 256; fine && i < n; i++) {
         uint32_t left = v->split[i].left & TG_TOKEN_MASK, right = v->split[i].right & TG_TOKEN_MASK;
@@ -263,7 +275,9 @@ static int fill_tables(tg_vocab *v, const texts *t) {
             v->byte_pairs[t->bytes[t->offset[i]] << 8 | t->bytes[t->offset[i] + 1]] = i;
     }
     free(order);
-    free(whole);
+    free(notes.slot);
+    free(notes.path);
+    free(notes.whole);
     return fine;
 }
 

@@ -18,6 +18,7 @@ struct tg_long {
     uint32_t *fail;
     uint32_t *longest; /* longest token that ends the node's text */
     uint32_t *shorter; /* per token: the next shorter token that ends it, or TG_NONE */
+    uint32_t *place;   /* per token: its node */
 };
 
 /* Token text while building, in lexicographic order. */
@@ -109,6 +110,7 @@ static void grow(const tg_vocab *v, struct tg_long *a, const uint8_t *bytes, con
             a->longest[node] = TG_NONE;
         }
         a->longest[node] = token;
+        a->place[token] = node;
     }
     a->children[a->n_nodes] = a->n_nodes;
 }
@@ -156,6 +158,7 @@ void tg_long_free(struct tg_long *a) {
     free(a->fail);
     free(a->longest);
     free(a->shorter);
+    free(a->place);
     free(a);
 }
 
@@ -179,7 +182,8 @@ int tg_long_prepare(tg_vocab *vocab) {
         a->fail = malloc((size_t)nodes * 4);
         a->longest = malloc((size_t)nodes * 4);
         a->shorter = malloc((size_t)vocab->n_tokens * 4);
-        fine = a->children && a->label && a->fail && a->longest && a->shorter;
+        a->place = malloc((size_t)vocab->n_tokens * 4);
+        fine = a->children && a->label && a->fail && a->longest && a->shorter && a->place;
     }
     if (fine) {
         grow(vocab, a, bytes, entries, n);
@@ -201,19 +205,38 @@ void tg_long_start(tg_long_state *state) {
     state->count[0] = 0;
 }
 
+/* The token that is `last` and one byte more, or TG_NONE. */
+static inline uint32_t extended(const tg_vocab *vocab, uint32_t last, uint8_t byte) {
+    const struct tg_long *a = vocab->long_tables;
+    uint32_t node = child_of(a, a->place[last], byte);
+    if (node == TG_NONE) return TG_NONE;
+    uint32_t token = a->longest[node];
+    return vocab->length[token] == vocab->length[last] + 1u ? token : TG_NONE;
+}
+
+static inline int may_end(tg_vocab *vocab, const tg_long_state *state, uint32_t token,
+                          uint64_t total) {
+    uint32_t length = vocab->length[token];
+    return length == total ||
+           tg_valid_pair(vocab, state->last[(total - length) % TG_RING], token);
+}
+
 void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, size_t size) {
     const struct tg_long *a = vocab->long_tables;
     for (size_t i = 0; i < size; i++) {
         uint32_t node = state->node = step(a, state->node, bytes[i]);
         uint64_t total = ++state->total;
-        uint32_t token = a->longest[node], before;
-        for (;; token = a->shorter[token]) {
-            uint32_t length = vocab->length[token];
-            before = (uint32_t)(total - length) % TG_RING;
-            if (length == total || tg_valid_pair(vocab, state->last[before], token)) break;
+        /* Only one token can be right, so the likely one is tried first: on runs of one character
+         * the longest-first order alone would try them all. */
+        uint32_t token = TG_NONE;
+        if (total > 1) token = extended(vocab, state->last[(total - 1) % TG_RING], bytes[i]);
+        if (token == TG_NONE || !may_end(vocab, state, token, total)) {
+            token = a->longest[node];
+            while (!may_end(vocab, state, token, total)) token = a->shorter[token];
         }
         state->last[total % TG_RING] = token;
-        state->count[total % TG_RING] = state->count[before] + 1;
+        state->count[total % TG_RING] =
+            state->count[(total - vocab->length[token]) % TG_RING] + 1;
     }
 }
 

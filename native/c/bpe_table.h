@@ -62,14 +62,29 @@ static inline uint32_t tg_pair(const tg_vocab *vocab, uint32_t left, uint32_t ri
     }
 }
 
-/* The child of a trie node along one unit (a whole UTF-8 character of one to three bytes, or what
- * a token has of a cut one), or TG_NONE. */
-static inline uint32_t tg_edge(const tg_vocab *vocab, uint32_t node, uint32_t unit) {
+/* The trie. An edge's slot depends on the text from the root, not on its parent's number, so the
+ * slots of a whole piece are known, and fetched, before the first is read; the parent's number in
+ * the entry keeps the match exact. Entry: parent:19 unit:24 child:19 flags:2. */
+#define TG_NODE_MASK 0x7FFFFu
+#define TG_HAS_CHILDREN 1u /* the child has edges over whole units */
+#define TG_HAS_PARTS 2u    /* the child has edges over cut units */
+
+static inline uint64_t tg_path(uint64_t path, uint32_t unit) {
+    return (path ^ unit) * 0x9E3779B97F4A7C15u + (path >> 32);
+}
+
+static inline uint32_t tg_path_slot(uint64_t path, uint32_t size) {
+    return (uint32_t)((path >> 32) * size >> 32);
+}
+
+/* The entry's low 21 bits, child and flags, or TG_NONE. */
+static inline uint32_t tg_edge(const tg_vocab *vocab, uint64_t path, uint32_t node,
+                               uint32_t unit) {
     uint64_t key = (uint64_t)node << 24 | unit;
-    uint32_t slot = tg_slot(key, vocab->edges_size);
+    uint32_t slot = tg_path_slot(path, vocab->edges_size);
     for (;;) {
         uint64_t entry = vocab->edges[slot];
-        if (entry >> 20 == key) return (uint32_t)entry & 0xFFFFF;
+        if (entry >> 21 == key) return (uint32_t)entry & 0x1FFFFF;
         if (entry == TG_EMPTY) return TG_NONE;
         slot = tg_next_slot(slot, vocab->edges_size);
     }
