@@ -116,9 +116,10 @@ def _ask_server(data: Path, name: str, params: dict[str, Any]) -> Any:
 
 
 def _run_here(data: Path, name: str, params: dict[str, Any], busy: _Busy) -> Any:
-    from gateway.platform.assembly import DATABASE_FILE, open_platform  # heavy: SQLAlchemy
+    from gateway.platform.assembly import DATABASE_FILE, open_platform, verify_ledger  # heavy
     from gateway.store.lock import DataFolderInUse
     from gateway.web.admin.commands import COMMANDS, run_command
+    from gateway.web.admin.reports import ledger_report
 
     if not COMMANDS[name].makes and not (data / DATABASE_FILE).exists():
         raise CommandFailed(
@@ -128,6 +129,8 @@ def _run_here(data: Path, name: str, params: dict[str, Any], busy: _Busy) -> Any
     logging.getLogger("tallygate").addHandler(logging.NullHandler())
 
     async def run() -> Any:
+        if name == "ledger.verify":
+            return ledger_report(await verify_ledger(data))
         platform = await open_platform(settings, data, first_start=False)
         try:
             return await run_command(platform, name, params)

@@ -25,7 +25,7 @@ from gateway.platform.catalog.presets import offered
 from gateway.platform.keys import Keys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
-from gateway.platform.ledger.reconcile import check_start
+from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.refusals import Refusal
 from gateway.platform.settlement import Settlements
 from gateway.store.database import Database
@@ -87,9 +87,9 @@ async def open_platform(
 ) -> Platform:
     """Open every room over a data folder, making what is missing.
 
-    With `first_start` False (a command without a server) the ledger is not checked, and an
-    installation that was never served stays without its first administrator until it is. Raises
-    DataFolderError, DatabaseError, SecretsError or Refusal: one line each.
+    With `first_start` False (a command without a server) an installation that was never served
+    stays without its first administrator until it is. Raises DataFolderError, DatabaseError,
+    SecretsError, LedgerDamaged or Refusal: one line each.
     """
     clock = clock or SystemClock()
     folder = DataFolder(data_dir)
@@ -102,13 +102,26 @@ async def open_platform(
         opened = await _open_rooms(settings, clock, folder, database, secrets, environ)
         if not first_start:
             return opened
-        await _check_ledger(opened)
         return await _complete_first_start(opened, environ)
     except BaseException:
         if database is not None:
             await database.close()
         folder.release()
         raise
+
+
+async def verify_ledger(data_dir: Path, clock: Clock | None = None) -> Report:
+    """Verify the books without opening the rooms: a damaged ledger opens none of them.
+
+    Raises DataFolderError or DatabaseError.
+    """
+    with DataFolder(data_dir) as folder:
+        path = folder.file(DATABASE_FILE)
+        database = await asyncio.to_thread(Database.open, path, clock=clock or SystemClock())
+        try:
+            return await database.read(verify)
+        finally:
+            await database.close()
 
 
 async def _open_rooms(
@@ -163,16 +176,6 @@ def _claim(connection: Connection, secrets: Secrets, now_us: int) -> None:
         raise SecretsError(
             f"this database belongs to master key {key_id}, but {KEY_FILE} holds key "
             f"{secrets.key_id}; restore the {KEY_FILE} that was backed up with it"
-        )
-
-
-async def _check_ledger(opened: Platform) -> None:
-    """No charge is served on books that do not verify. Raises Refusal with the first finding."""
-    report = await opened.database.read(check_start)
-    if report.findings:
-        raise Refusal(
-            f"the ledger does not verify: {report.findings[0]}; nothing is served. See all with: "
-            f"tallygate ledger verify --data {opened.folder.path}; then restore a backup"
         )
 
 

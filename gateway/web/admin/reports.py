@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.base.money import format_price, format_usd
 from gateway.platform.assembly import Platform
-from gateway.platform.ledger.reconcile import verify
+from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.request_log.query import LoggedRequest, newest
 from gateway.platform.request_log.rollup import Drift, drift
 
@@ -139,9 +139,9 @@ async def usage_drift(platform: Platform, p: DriftLimit) -> Any:
 
 async def ledger_verify(platform: Platform, _: Nothing) -> Any:
     """Check the whole ledger: chain, sums, balances, log and rollups."""
-    report = await platform.database.read(verify)
-    return {
-        "ok": not report.findings,
-        "entries": report.entries,
-        "findings": list(report.findings),
-    }
+    return ledger_report(await platform.database.read(verify))
+
+
+def ledger_report(report: Report) -> dict[str, Any]:
+    """A verification's result as plain values."""
+    return {"ok": not report.findings, "entries": report.entries, "findings": report.findings}
