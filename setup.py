@@ -28,6 +28,13 @@ def flags() -> list[str]:
     return ["-O3", "-std=c11", "-fno-plt", "-fvisibility=hidden"]
 
 
+def declarations_changed() -> bool:
+    """True when a .pxd is newer than generated C: cythonize does not see all who cimport it."""
+    generated = [path.stat().st_mtime for path in Path("build/cython").rglob("*.c")]
+    declared = [path.stat().st_mtime for path in Path("gateway/_native").glob("*.pxd")]
+    return bool(generated and declared) and max(declared) > min(generated)
+
+
 def extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
@@ -52,7 +59,7 @@ def extensions() -> list[Extension]:
         build_dir="build/cython",
         include_path=["native", "."],
         compiler_directives=directives,
-        force=DEBUG or SANITIZE or COVERAGE,
+        force=DEBUG or SANITIZE or COVERAGE or declarations_changed(),
     )
 
 

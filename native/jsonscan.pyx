@@ -95,6 +95,20 @@ cdef bytes kept(js_scan *scan, int slot):
     return PyBytes_FromStringAndSize(<char *>scan.kept[slot].data, scan.kept[slot].len)
 
 
+# A name as json.loads would give it, but for what no str should hold: lone surrogates are U+FFFD.
+cdef str name_of(const uint8_t *p, Py_ssize_t size):
+    cdef bytes raw = (<char *>p)[:size]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 cdef class Meter:
     """What a stream and a body have in common; made by StreamMeter and BodyMeter only."""
 
@@ -180,13 +194,13 @@ cdef class Meter:
     def model(self):
         if self.scan.model_len == 0:
             return None
-        return (<char *>self.scan.model)[:self.scan.model_len].decode("utf-8", "replace")
+        return name_of(self.scan.model, self.scan.model_len)
 
     @property
     def service_tier(self):
         if self.scan.tier_len:
-            return (<char *>self.scan.tier)[:self.scan.tier_len].decode("utf-8", "replace")
-        return tier_inside(self.usage or self.usage_start)
+            return name_of(self.scan.tier, self.scan.tier_len)
+        return tier_inside(self.usage) or tier_inside(self.usage_start)
 
 
 def tier_inside(usage):

@@ -16,8 +16,7 @@ cdef class Recorder(Counter):
     cdef Py_ssize_t size, room
     cdef list marks
 
-    def __init__(self, str encoding not None="o200k_base"):
-        Counter.__init__(self, encoding)
+    def __cinit__(self, *arguments, **options):
         self.marks = []
 
     def __dealloc__(self):

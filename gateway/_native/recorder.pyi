@@ -1,7 +1,6 @@
 from gateway._native.tokens import Counter
 
 class Recorder(Counter):
-    def __init__(self, encoding: str = "o200k_base") -> None: ...
     @property
     def text(self) -> bytes: ...
     @property

@@ -145,13 +145,16 @@ static void run(outcome *o, const uint8_t *data, size_t n, int option, size_t mo
         size_t take = most ? 1 + (seed >> 16) % most : n;
         if (take > n - at)
             take = n - at;
-        uint8_t *piece = malloc(take);
-        memcpy(piece, data + at, take);
+        /* Single bytes are scanned in place: their blocks would cost more than all the rest. */
+        uint8_t *block = most == 1 ? NULL : malloc(take);
+        if (block)
+            memcpy(block, data + at, take);
+        const uint8_t *piece = block ? block : data + at;
         if (streamed)
             forward(o, &s, piece, take);
         else
             js_feed(&j, piece, take);
-        free(piece);
+        free(block);
         at += take;
     }
     if (streamed) {

@@ -25,7 +25,7 @@ static inline const uint8_t *digits(js_scan *j, const uint8_t *p, const uint8_t 
 {
     static const uint8_t next[] = {INTEGER, BAD, INTEGER, FRACTION, FRACTION, POWER, POWER, POWER};
     if (j->number == ZERO)
-        return bad(j, end);
+        return bad(j, p, end);
     j->number = j->number == MINUS && *p == '0' ? ZERO : next[j->number];
     do {
         /* Beyond a million there is no choice; the bound only keeps the arithmetic defined. */
@@ -55,7 +55,7 @@ static inline const uint8_t *in_number(js_scan *j, const uint8_t *p, const uint8
             end_number(j, p);
             return p;
         } else {
-            return bad(j, end);
+            return bad(j, p, end);
         }
         p++;
     }
@@ -65,8 +65,9 @@ static inline const uint8_t *in_number(js_scan *j, const uint8_t *p, const uint8
 static inline const uint8_t *in_literal(js_scan *j, const uint8_t *p, const uint8_t *end)
 {
     while (p < end && j->literal[j->literal_at]) {
-        if (*p++ != (uint8_t)j->literal[j->literal_at++])
-            return bad(j, end);
+        if (*p != (uint8_t)j->literal[j->literal_at++])
+            return bad(j, p, end);
+        p++;
     }
     if (!j->literal[j->literal_at])
         end_value(j, p);

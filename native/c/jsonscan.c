@@ -32,7 +32,7 @@ static const uint8_t *open_container(js_scan *j, const uint8_t *p)
 static const uint8_t *close_container(js_scan *j, const uint8_t *p, const uint8_t *end)
 {
     if (in_object(j) != (*p == '}'))
-        return bad(j, end);
+        return bad(j, p, end);
     j->depth--;
     if (j->depth == j->element_depth && j->pending_len)
         js_settle(j, JS_HAVE_INDEX);
@@ -64,7 +64,7 @@ static const uint8_t *begin_value(js_scan *j, const uint8_t *p, const uint8_t *e
     case 'n': j->literal = "null"; break;
     default:
         if (*p != '-' && !lex_is_digit(*p))
-            return bad(j, end);
+            return bad(j, p, end);
         j->number = *p == '-' ? MINUS : *p == '0' ? ZERO : INTEGER;
         j->number_value = *p & 15;
         j->state = NUMBER;
@@ -91,7 +91,7 @@ static const uint8_t *in_string(js_scan *j, const uint8_t *p, const uint8_t *end
         return q + 1;
     }
     if (*q != '"')
-        return bad(j, end);
+        return bad(j, q, end);
     q++;
     if (j->state == STRING && j->string_mode == IS_KEY) {
         uint8_t at = open_node(j);
@@ -128,7 +128,7 @@ static const uint8_t *in_escape(js_scan *j, const uint8_t *p, const uint8_t *end
     }
     uint8_t c = lex_escape(*p);
     if (!c)
-        return bad(j, end);
+        return bad(j, p, end);
     string_unit(j, c);
     return p + 1;
 }
@@ -136,9 +136,10 @@ static const uint8_t *in_escape(js_scan *j, const uint8_t *p, const uint8_t *end
 static const uint8_t *in_unit(js_scan *j, const uint8_t *p, const uint8_t *end)
 {
     while (p < end && j->unit_digits < 4) {
-        int digit = lex_hex(*p++);
+        int digit = lex_hex(*p);
         if (digit < 0)
-            return bad(j, end);
+            return bad(j, p, end);
+        p++;
         j->unit = (uint16_t)(j->unit << 4 | digit);
         j->unit_digits++;
     }
@@ -151,7 +152,7 @@ static const uint8_t *in_unit(js_scan *j, const uint8_t *p, const uint8_t *end)
 static const uint8_t *begin_key(js_scan *j, const uint8_t *p, const uint8_t *end)
 {
     if (*p != '"')
-        return bad(j, end);
+        return bad(j, p, end);
     uint8_t at = open_node(j);
     j->string_mode = IS_KEY;
     j->small_len = 0;
@@ -180,7 +181,7 @@ static inline const uint8_t *between(js_scan *j, const uint8_t *p, const uint8_t
         return begin_key(j, p, end);
     case COLON:
         if (*p != ':')
-            return bad(j, end);
+            return bad(j, p, end);
         j->state = VALUE;
         return p + 1;
     case AFTER:
@@ -190,9 +191,9 @@ static inline const uint8_t *between(js_scan *j, const uint8_t *p, const uint8_t
             /* The usual next byte, taken without going round. */
             return p < end && *p == '"' && j->state == KEY ? begin_key(j, p, end) : p;
         }
-        return *p == '}' || *p == ']' ? close_container(j, p, end) : bad(j, end);
+        return *p == '}' || *p == ']' ? close_container(j, p, end) : bad(j, p, end);
     default: /* WHOLE: only white space may follow */
-        return bad(j, end);
+        return bad(j, p, end);
     }
 }
 

@@ -24,13 +24,6 @@ enum state {
 enum number { MINUS, ZERO, INTEGER, POINT, FRACTION, EXPONENT, SIGN, POWER };
 enum string_mode { IS_SKIPPED, IS_KEY, IS_SMALL, IS_TEXT };
 
-static inline const uint8_t *bad(js_scan *j, const uint8_t *end)
-{
-    j->state = BAD;
-    j->capture = -1;
-    return end;
-}
-
 static inline int in_object(const js_scan *j)
 {
     return (int)(j->is_object[j->depth >> 6] >> (j->depth & 63) & 1);
@@ -49,6 +42,17 @@ static inline void capture_piece(js_scan *j, const uint8_t *to)
         js_speak_run(j, j->capture_kind, j->capture_from, n);
     else if (!js_buf_add(&j->event[j->capture], j->capture_from, n))
         j->failed = 1;
+}
+
+/* The byte at p makes the text no JSON. Raw text already passed is delivered, as it would have been
+ * at any other split. */
+static inline const uint8_t *bad(js_scan *j, const uint8_t *p, const uint8_t *end)
+{
+    j->state = BAD;
+    if (j->capture == JS_SLOTS)
+        capture_piece(j, p);
+    j->capture = -1;
+    return end;
 }
 
 /* The value that ends just before p is complete. */
