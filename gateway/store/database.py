@@ -108,7 +108,7 @@ class Database:
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """`read` for a caller that has no event loop or may block it, such as a start-up."""
         try:
-            with self._reader_engine.begin() as connection:
+            with self._reader_engine.connect() as connection:  # rolled back: it wrote nothing
                 return fn(connection)
         except sa.exc.DBAPIError as error:
             if sqlite.is_storage_fault(error):

@@ -104,19 +104,19 @@ def _chain(connection: Connection, since: int, folds: _Folds, report: Report) ->
     expected = since
     balance, opening = folds.balance, folds.opening
     for row in _stream(connection, query.order_by(table.c.seq)):
-        seq, transaction_id, leg, kind, debit_no, credit_no, amount, at_us, _, _, stored = row
+        seq, _, _, kind, debit_no, credit_no, amount, at_us, _, _, stored = row
         expected += 1
         report.entries += 1
         if seq != expected:
             yield f"ledger entries {expected} to {seq - 1} are missing"
             expected = seq
-        previous = journal.digest(
-            previous, seq, transaction_id, leg, kind, debit_no, credit_no, amount, at_us,
-            row[8], row[9],
-        )  # fmt: skip
-        if previous != stored:
+        sealed = _digest(previous, row)
+        if sealed != stored:
             yield f"ledger entry {seq} was altered, or one before it was removed"
-            previous = bytes(stored)
+            sealed = stored if isinstance(stored, bytes) else journal.GENESIS
+        previous = sealed
+        if not all(type(value) is int for value in (debit_no, credit_no, amount)):
+            continue  # such a row has been reported: its seal cannot be right
         if amount <= 0:
             yield f"ledger entry {seq} moves no positive amount"
         balance[debit_no] = balance.get(debit_no, 0) - amount
@@ -125,6 +125,14 @@ def _chain(connection: Connection, since: int, folds: _Folds, report: Report) ->
             if credit_no in opening:
                 yield f"ledger entry {seq} credits {lot_code(credit_no - LOT_BASE)} once more"
             opening[credit_no] = (amount, kind, at_us)
+
+
+def _digest(previous: bytes, row: Any) -> bytes | None:
+    """The hash a row should have; None when a damaged page gave it values of the wrong kind."""
+    try:
+        return journal.digest(previous, *row[:-1])
+    except (TypeError, AttributeError):
+        return None
 
 
 def _accounts(connection: Connection, folds: _Folds) -> Iterator[str]:
