@@ -116,6 +116,7 @@ async def _serve(
     gc.collect()
     gc.freeze()  # what start-up built lives as long as the process: never scan it again
     started(settings.server_host, gateway.port, platform.first_start)
+    await platform.first_start_shown()
     await stop.wait()
     await gateway.stop(settings.server_shutdown_timeout_s)
 

@@ -99,4 +99,4 @@ def base_url(host: str, port: int) -> str:
 
 def sign_in_url(host: str, port: int, token: str) -> str:
     """The address that redeems a sign-in token."""
-    return f"{base_url(host, port)}{SIGN_IN_PATH}?token={quote(token)}"
+    return f"{base_url(host, port)}{SIGN_IN_PATH}/{quote(token)}"

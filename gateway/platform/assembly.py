@@ -1,9 +1,9 @@
 """The platform: every room of this floor opened over one data folder, in order, and closed again.
 
 The folder's lock comes first and goes last, so no second process ever sees the database. The first
-start gives out an administrator, a key with credit and a sign-in link once, as values for whoever
-prints them; they are stored as digests only. A first start that was cut short is taken up again:
-each of its steps is idempotent, and a key that nobody has seen is revoked.
+start gives out an administrator, a key with credit and a sign-in link, as values for whoever
+prints them; they are stored as digests only. A first start that was cut short before they were
+shown is taken up again: each of its steps is idempotent, and a key that nobody saw is revoked.
 """
 
 import asyncio
@@ -68,6 +68,20 @@ class Platform:
     ledger: Ledger
     settlements: Settlements
     first_start: FirstStart | None = None
+
+    async def first_start_shown(self) -> None:
+        """Note that a person has seen the secrets of the first start; there is no other.
+
+        Until this is called every start is a first start: one that fails before it can print them
+        (a port that is taken) must not take the only key with it.
+        """
+        now_us = self.clock.now_us()
+
+        def finish(connection: Connection) -> None:
+            connection.execute(update(installation).values(started_us=now_us))
+
+        if self.first_start is not None:
+            await self.database.write(finish)
 
     async def close(self) -> None:
         """Write what is queued, close the database, give the folder up."""
@@ -197,12 +211,6 @@ async def _complete_first_start(opened: Platform, environ: Mapping[str, str]) ->
             await opened.keys.revoke(row.id)  # made by a start that never showed it
     issued = await opened.keys.issue(account, FIRST_KEY)
     token = await opened.sign_in.create(account)
-    now_us = opened.clock.now_us()
-
-    def finish(connection: Connection) -> None:
-        connection.execute(update(installation).values(started_us=now_us))
-
-    await opened.database.write(finish)
     shown = FirstStart(
         email=account.email,
         credit_microusd=credit_microusd,

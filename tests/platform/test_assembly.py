@@ -32,6 +32,7 @@ async def test_the_first_start_gives_everything_once(tmp_path):
     assert platform.bank.wallets[key.account.no].balance_microusd == 10_000_000
     assert set(platform.catalog.snapshot.models) >= {"sandbox/echo", "gpt-4o-mini"}
     assert (await platform.sign_in.redeem(first.sign_in_token)) is key.account
+    await platform.first_start_shown()
     assert first.key not in repr(platform) and first.sign_in_token not in repr(first)
     await platform.close()
 
@@ -96,10 +97,21 @@ async def test_a_first_start_that_was_cut_short_is_taken_up_again(tmp_path, monk
     account = platform.accounts.named(FIRST_ADMIN)
     assert platform.ledger.balance(account.no) == 10_000_000
     assert len(platform.keys.ring) == 1 and platform.keys.ring.find(first.key) is not None
+    await platform.first_start_shown()
     await platform.close()
     again = await start(tmp_path)
     assert again.first_start is None
     await again.close()
+
+
+async def test_a_start_that_showed_nothing_leaves_the_first_start_to_the_next(tmp_path):
+    unseen = await start(tmp_path)
+    await unseen.close()
+    platform = await start(tmp_path)
+    assert platform.keys.ring.find(unseen.first_start.key) is None
+    key = platform.keys.ring.find(platform.first_start.key)
+    assert platform.ledger.balance(key.account.no) == 10_000_000
+    await platform.close()
 
 
 async def test_a_second_process_is_refused_and_a_failed_start_gives_the_folder_up(tmp_path):

@@ -288,7 +288,7 @@ async def test_the_sandbox_can_be_switched_off(opened):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(first=documents(literals=True), second=documents(literals=True))
 def test_any_catalog_can_become_any_other_and_exports_to_itself(tmp_path_factory, first, second):

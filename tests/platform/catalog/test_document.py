@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.platform.catalog.address import split_base_url
@@ -195,11 +195,13 @@ def same(first, second):
         assert model.output_reserve_tokens == other.output_reserve_tokens
 
 
+@settings(max_examples=40)
 @given(documents())
 def test_what_is_written_is_read_back_the_same(document):
     same(parse(render(document)), document)
 
 
+@settings(max_examples=40)
 @given(documents(literals=True))
 def test_a_literal_credential_is_never_written(document):
     text = render(document)
