@@ -111,7 +111,7 @@ class Database:
             with self._reader_engine.connect() as connection:  # rolled back: it wrote nothing
                 return fn(connection)
         except sa.exc.DBAPIError as error:
-            if sqlite.is_storage_fault(error):
+            if sqlite.is_storage_fault(error) and not sqlite.is_read_only(error):
                 raise StorageUnavailable from error
             raise
 

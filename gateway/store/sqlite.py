@@ -46,6 +46,11 @@ def needs_reopening(error: BaseException) -> bool:
     return result_code(error) in _BROKEN
 
 
+def is_read_only(error: BaseException) -> bool:
+    """Whether a statement tried to write where it may not; from a reader that is a mistake."""
+    return result_code(error) == 8
+
+
 def writer_engine(path: Path) -> Engine:
     """The engine of the one writing connection: WAL, synchronous=FULL, immediate transactions."""
     return _engine(
