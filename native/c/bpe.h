@@ -35,11 +35,21 @@ enum {
     TG_ONE_DIGIT = 32
 };
 
+/* The two tokens a token is merged from (itself, twice, for a byte). The upper 14 bits hold the
+ * least rank, in sixteens, of the tokens that have it as their left or their right part: most
+ * questions about a pair are answered there, without looking the pair up. */
 typedef struct {
-    uint32_t left;  /* bit 31: the token is the left part of some pair */
-    uint32_t right; /* bit 31: the token is the right part of some pair */
+    uint32_t left, right;
 } tg_split;
-#define TG_IS_PART 0x80000000u
+#define TG_NEVER ((1u << TG_TOKEN_BITS) - 16) /* no rank is as high: "part of nothing" */
+
+static inline uint32_t tg_part(uint32_t field) {
+    return field & TG_TOKEN_MASK;
+}
+
+static inline uint32_t tg_least_merge(uint32_t field) {
+    return field >> TG_TOKEN_BITS << 4;
+}
 
 typedef struct {
     uint64_t low, high;
@@ -101,13 +111,17 @@ uint64_t tg_count_padded(tg_vocab *vocab, const uint8_t *piece, size_t size);
 /* Misses of the caches; for bpe_word.h. */
 uint32_t tg_miss7(tg_vocab *vocab, uint64_t key);
 uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high);
+uint64_t tg_count_hard(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 uint64_t tg_count_over15(tg_vocab *vocab, const uint8_t *piece, size_t size);
 
 /* bpe_merge.c: merge arrays of up to TG_SHORT_MAX bytes. */
 uint32_t tg_merge(const tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 
-/* bpe_greedy.c: longest match with back-tracking, up to TG_PIECE_MAX bytes. TG_NONE when it took
- * more steps than its bound (an adversarial piece): count it with tg_long_count. */
+/* bpe_greedy.c, all for up to TG_PIECE_MAX bytes. A walk is the longest matches in a row; it is the
+ * encoding if all its pairs are valid, which tg_greedy_hope checks (0: they are not). tg_greedy
+ * back-tracks; TG_NONE when that took more steps than its bound (an adversarial piece). */
+uint32_t tg_greedy_walk(tg_vocab *vocab, const uint8_t *piece, uint32_t size, uint32_t *tokens);
+uint32_t tg_greedy_hope(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 uint32_t tg_greedy(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 void tg_greedy_prefetch(const tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 int tg_valid_pair(tg_vocab *vocab, uint32_t left, uint32_t right);

@@ -12,6 +12,11 @@ static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
         if (wide * 2 < size) return tg_merge(vocab, piece, size);
     }
     tg_greedy_prefetch(vocab, piece, size);
+    uint32_t hoped = tg_greedy_hope(vocab, piece, size);
+    return hoped ? hoped : tg_count_hard(vocab, piece, size);
+}
+
+uint64_t tg_count_hard(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
     uint32_t count = tg_greedy(vocab, piece, size);
     if (count != TG_NONE) return count;
     return size <= TG_SHORT_MAX ? tg_merge(vocab, piece, size)
@@ -39,33 +44,21 @@ uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {
 }
 
 uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high) {
-    uint64_t hash = tg_hash16(low, high), found = 0;
-    for (uint32_t slot = (uint32_t)hash;; slot++) {
-        tg_key16 entry = vocab->words15[slot & vocab->words15_mask];
-        if (entry.high == TG_EMPTY) break;
-        if (entry.low == low && (entry.high ^ high) << 5 == 0) {
-            found = entry.high;
-            break;
-        }
+    uint8_t text[16];
+    uint32_t size = 8 + (uint32_t)(high >> 56), found;
+    found = tg_find15(vocab, low, high, tg_hash16(low, high));
+    if (found) return found;
+    for (int i = 0; i < 8; i++) {
+        text[i] = (uint8_t)(low >> (8 * i));
+        text[8 + i] = (uint8_t)(high >> (8 * i));
     }
-    if (!found) {
-        uint8_t text[16];
-        for (int i = 0; i < 8; i++) {
-            text[i] = (uint8_t)(low >> (8 * i));
-            text[8 + i] = (uint8_t)(high >> (8 * i));
-        }
-        found = high | compute(vocab, text, 8 + (uint32_t)(high >> 56)) << TG_COUNT_SHIFT;
-    }
-    vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)] = (tg_key16){low, found};
-    return (uint32_t)(found >> TG_COUNT_SHIFT);
+    found = (uint32_t)compute(vocab, text, size);
+    tg_store15(vocab, text, size, found);
+    return found;
 }
 
 uint64_t tg_count_over15(tg_vocab *vocab, const uint8_t *piece, size_t size) {
-    if (size < 256) {
-        const uint8_t *literal = vocab->literals;
-        for (uint32_t i = 0; i < vocab->n_literals; i++, literal += *literal + 1)
-            if (*literal == size && !memcmp(literal + 1, piece, size)) return 1;
-    }
+    if (vocab->n_literals && tg_is_literal(vocab, piece, size)) return 1;
     if (size > TG_PIECE_MAX) return tg_long_count(vocab, piece, size);
     return compute(vocab, piece, (uint32_t)size);
 }

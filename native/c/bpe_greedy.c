@@ -6,11 +6,13 @@
 /* Decide by undoing the merges on both sides of the cut, latest first: a merge across the cut that
  * ranks below what has been undone so far would have come first, so the pair cannot stand. */
 static int decide_pair(const tg_vocab *vocab, uint32_t left, uint32_t right) {
-    uint32_t limit = TG_NONE;
+    uint32_t limit = TG_NEVER;
     for (;;) {
         tg_split a = vocab->split[left], b = vocab->split[right];
-        if ((a.left & b.right & TG_IS_PART) && tg_pair(vocab, left, right) < limit) return 0;
-        uint32_t left_end = a.right & TG_TOKEN_MASK, right_start = b.left & TG_TOKEN_MASK;
+        if (tg_least_merge(a.left) < limit && tg_least_merge(b.right) < limit &&
+            tg_pair(vocab, left, right) < limit)
+            return 0;
+        uint32_t left_end = tg_part(a.right), right_start = tg_part(b.left);
         if (left > right) {
             limit = left;
             if (left_end != left) {
@@ -115,15 +117,18 @@ void tg_greedy_prefetch(const tg_vocab *vocab, const uint8_t *piece, uint32_t si
     }
 }
 
-/* The whole piece by longest matches, hoping that every pair stands: the common case, and its
- * memory accesses do not wait for one another. 0 when a pair does not stand. */
-static uint32_t hope(tg_vocab *vocab, const uint8_t *piece, uint32_t size, uint32_t *work) {
-    uint32_t tokens[TG_PIECE_MAX], count = 0;
+uint32_t tg_greedy_walk(tg_vocab *vocab, const uint8_t *piece, uint32_t size, uint32_t *tokens) {
+    uint32_t count = 0, work = 0;
     for (uint32_t at = 0; at < size; at += vocab->length[tokens[count++]]) {
-        uint32_t token = tokens[count] = longest(vocab, piece + at, size - at, work);
+        uint32_t token = tokens[count] = longest(vocab, piece + at, size - at, &work);
         __builtin_prefetch(&vocab->split[token]);
         if (count) __builtin_prefetch(tg_memo(vocab, tokens[count - 1], token));
     }
+    return count;
+}
+
+uint32_t tg_greedy_hope(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
+    uint32_t tokens[TG_PIECE_MAX], count = tg_greedy_walk(vocab, piece, size, tokens);
     for (uint32_t i = 1; i < count; i++)
         if (!tg_valid_pair(vocab, tokens[i - 1], tokens[i])) return 0;
     return count;
@@ -132,11 +137,9 @@ static uint32_t hope(tg_vocab *vocab, const uint8_t *piece, uint32_t size, uint3
 uint32_t tg_greedy(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
     uint32_t tokens[TG_PIECE_MAX], count = 0, at = 0, work = 0;
     uint64_t dead[TG_PIECE_MAX / 64 + 1] = {0};
-    uint32_t hoped = hope(vocab, piece, size, &work);
-    if (hoped) return hoped;
     uint32_t next = longest(vocab, piece, size, &work);
     for (;;) {
-        if (work > 6 * size + 64) return TG_NONE;
+        if (work > 5 * size + 64) return TG_NONE;
         uint32_t length = vocab->length[next], end = at + length;
         if (!(dead[end / 64] >> (end % 64) & 1) &&
             (!count || tg_valid_pair(vocab, tokens[count - 1], next))) {

@@ -141,10 +141,11 @@ static void add_pair(tg_vocab *v, uint32_t left, uint32_t right, uint32_t merged
     uint32_t slot = tg_slot(key, v->pairs_size);
     while (v->pairs[slot] != TG_EMPTY) slot = tg_next_slot(slot, v->pairs_size);
     v->pairs[slot] = key << TG_TOKEN_BITS | merged;
-    v->split[merged].left = left | (v->split[merged].left & TG_IS_PART);
-    v->split[merged].right = right | (v->split[merged].right & TG_IS_PART);
-    v->split[left].left |= TG_IS_PART;
-    v->split[right].right |= TG_IS_PART;
+    /* Tokens come in rank order, so the first merge of a part is its least. */
+    if (tg_least_merge(v->split[left].left) == TG_NEVER)
+        v->split[left].left = tg_part(v->split[left].left) | merged >> 4 << TG_TOKEN_BITS;
+    if (tg_least_merge(v->split[right].right) == TG_NEVER)
+        v->split[right].right = tg_part(v->split[right].right) | merged >> 4 << TG_TOKEN_BITS;
 }
 
 /* What building the trie needs beyond it: by node, the slot that leads there and the path's hash. */
@@ -159,7 +160,7 @@ typedef struct {
 static int add_path(tg_vocab *v, const texts *t, uint32_t token, trie_notes *notes) {
     const uint8_t *text = t->bytes + t->offset[token];
     uint32_t size = v->length[token], at = 0, node = TG_ROOT;
-    uint32_t left = v->split[token].left & TG_TOKEN_MASK;
+    uint32_t left = tg_part(v->split[token].left);
     if (left != token && notes->whole[left]) {
         node = left;
         at = v->length[left];
@@ -263,12 +264,16 @@ static int fill_tables(tg_vocab *v, const texts *t) {
     for (uint32_t i = 0; fine && i < n; i++) order[start[v->length[i]]++] = i;
     v->n_nodes = TG_ROOT;
     for (uint32_t k = 0; fine && k < n; k++) {
-        uint32_t i = order[k], left = v->split[i].left & TG_TOKEN_MASK;
+        uint32_t i = order[k], left = tg_part(v->split[i].left);
         if (i >= 256 && left == i) continue; /* merging never builds it */
         fine = add_path(v, t, i, &notes);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        v->split[i].left |= TG_NEVER >> 4 << TG_TOKEN_BITS;
+        v->split[i].right |= TG_NEVER >> 4 << TG_TOKEN_BITS;
+    }
     for (uint32_t i = 256; fine && i < n; i++) {
-        uint32_t left = v->split[i].left & TG_TOKEN_MASK, right = v->split[i].right & TG_TOKEN_MASK;
+        uint32_t left = tg_part(v->split[i].left), right = tg_part(v->split[i].right);
         if (left == i) continue;
         add_pair(v, left, right, i);
         if (v->length[i] == 2)
@@ -295,7 +300,7 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
     tg_vocab *v = calloc(1, sizeof *v);
     texts t = {0};
     int fine = v && blocks && rows && n_states && n_states <= TG_MAX_STATES &&
-               u32(head + 4) >= 256 && u32(head + 4) <= TG_TOKEN_MASK;
+               u32(head + 4) >= 256 && u32(head + 4) < TG_NEVER;
     if (fine) {
         v->n_tokens = u32(head + 4);
         v->flags = u32(head + 12);

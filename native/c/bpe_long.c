@@ -29,10 +29,10 @@ typedef struct {
 
 static void write_token(const tg_vocab *v, const uint8_t *byte_of, uint32_t token, uint8_t *to) {
     while (token >= 256) {
-        uint32_t left = v->split[token].left & TG_TOKEN_MASK;
+        uint32_t left = tg_part(v->split[token].left);
         write_token(v, byte_of, left, to);
         to += v->length[left];
-        token = v->split[token].right & TG_TOKEN_MASK;
+        token = tg_part(v->split[token].right);
     }
     *to = byte_of[token];
 }
@@ -43,7 +43,7 @@ static uint32_t list_texts(const tg_vocab *v, entry *entries, uint8_t *bytes) {
     uint32_t at = 0, n = 0;
     for (uint32_t b = 0; b < 256; b++) byte_of[v->byte_token[b]] = (uint8_t)b;
     for (uint32_t i = 0; i < v->n_tokens; i++) {
-        if (i >= 256 && (v->split[i].left & TG_TOKEN_MASK) == i) continue;
+        if (i >= 256 && tg_part(v->split[i].left) == i) continue;
         write_token(v, byte_of, i, bytes + at);
         uint64_t head = tg_low_bytes(tg_load8(bytes + at), v->length[i]);
         entries[n++] = (entry){__builtin_bswap64(head), i, at};

@@ -19,4 +19,40 @@ static inline uint32_t tg_count15(tg_vocab *vocab, uint64_t low, uint64_t high, 
     return tg_miss15(vocab, low, high);
 }
 
+static inline uint32_t tg_count7_padded(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
+    uint64_t key = tg_key7(tg_load8(piece), size);
+    return tg_count7(vocab, key, tg_hash(key));
+}
+
+/* The count the tables know of a piece of 8 to 15 bytes; 0: none. */
+static inline uint32_t tg_find15(tg_vocab *vocab, uint64_t low, uint64_t high, uint64_t hash) {
+    tg_key16 *cached = &vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)];
+    if (cached->low == low && (cached->high ^ high) << 5 == 0)
+        return (uint32_t)(cached->high >> TG_COUNT_SHIFT);
+    for (uint32_t slot = (uint32_t)hash;; slot++) {
+        tg_key16 entry = vocab->words15[slot & vocab->words15_mask];
+        if (entry.high == TG_EMPTY) return 0;
+        if (entry.low == low && (entry.high ^ high) << 5 == 0) {
+            *cached = entry;
+            return (uint32_t)(entry.high >> TG_COUNT_SHIFT);
+        }
+    }
+}
+
+static inline void tg_store15(tg_vocab *vocab, const uint8_t *piece, uint32_t size,
+                              uint32_t count) {
+    uint64_t low = tg_load8(piece), high = tg_key7(tg_load8(piece + 8), size - 8);
+    uint64_t slot = tg_hash16(low, high) & ((1u << TG_CACHE15_BITS) - 1);
+    vocab->cache15[slot] = (tg_key16){low, high | (uint64_t)count << TG_COUNT_SHIFT};
+}
+
+/* Tokens over 15 bytes that merging never builds; most vocabularies have none. */
+static inline int tg_is_literal(const tg_vocab *vocab, const uint8_t *piece, size_t size) {
+    const uint8_t *literal = vocab->literals;
+    if (size > 255) return 0;
+    for (uint32_t i = 0; i < vocab->n_literals; i++, literal += *literal + 1)
+        if (*literal == size && !memcmp(literal + 1, piece, size)) return 1;
+    return 0;
+}
+
 #endif

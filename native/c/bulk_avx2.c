@@ -6,6 +6,7 @@
  * algebra does not cover (other scripts, a few rare shapes) goes piece by piece through the
  * automaton of split.h, which is the definition; a fuzzer holds the two equal.
  */
+#include "bpe_batch.h"
 #include "bpe_word.h"
 #include "split.h"
 
@@ -178,6 +179,8 @@ TG_AVX2 TG_INLINE uint64_t count_pieces(tg_vocab *vocab, const uint8_t *text, ui
 TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, uint64_t *tokens,
                              const uint32_t flags) {
     size_t start = 0;
+    tg_batch batch;
+    batch.n = 0;
     for (;;) {
         if (size - start >= WINDOW + TG_PAD && !((text[start] | text[start + 1]) & 0x80)) {
             uint64_t found = split_window(text + start, flags);
@@ -189,13 +192,13 @@ TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, 
             }
         }
         tg_scan scan = {0, 0, 0, 0};
-        if (tg_scan_piece(vocab, text + start, size - start, &scan) != TG_PIECE) return start;
+        if (tg_scan_piece(vocab, text + start, size - start, &scan) != TG_PIECE) break;
         size_t length = tg_piece_size(&scan);
-        *tokens += size - start >= length + TG_PAD
-                       ? tg_count_padded(vocab, text + start, length)
-                       : tg_count_piece(vocab, text + start, length);
+        *tokens += tg_count_scanned(vocab, &batch, text + start, length, size - start);
         start += length;
     }
+    *tokens += tg_batch_flush(vocab, &batch);
+    return start;
 }
 
 /* One compiled loop per shape, so that the flags are constants in it. */
