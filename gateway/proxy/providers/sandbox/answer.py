@@ -46,7 +46,11 @@ class Choice(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """What a request asks for, the same for every endpoint; `schema` is None for plain text."""
+    """What a request asks for, the same for every endpoint.
+
+    `structured` without a schema is any JSON object; `reasons` False leaves reasoning out, where
+    an endpoint has no place for it.
+    """
 
     text: str
     choices: int = 1
@@ -56,6 +60,7 @@ class Wish(NamedTuple):
     structured: bool = False
     schema: Any = None
     seed: int = 0
+    reasons: bool = True
 
 
 class Answer(NamedTuple):
@@ -90,7 +95,7 @@ def _choice(
     budget = limit if wish.max_tokens is None else min(limit, wish.max_tokens)
     take = scale(encoding).take
     segments: list[Segment] = []
-    if options.think:
+    if options.think and wish.reasons:
         thought, spent, left = take(lorem(seed + 1), min(options.think, budget))
         segments.append(Segment("reasoning", thought))
         budget -= spent

@@ -37,7 +37,7 @@ TABLE: tuple[Option, ...] = (
     Option("cached", "Prompt tokens reported as read from a cache.", 0, 2**31 - 1),
     Option("usage", "The usage reported; all but `exact` are wrong on purpose.", choices=USAGES),
     Option("error", "Answer with this HTTP status instead.", choices=ERROR_STATUSES),
-    Option("retry_s", "Retry-After of error=429 and error=503, in seconds (default 1).", 0, 3600),
+    Option("retry_after", "Seconds in Retry-After of error=429 and 503 (default 1).", 0, 3600),
     Option(
         "fault",
         "Fail after `at` tokens: reset the connection, hang, cut the answer inside an event, or"
@@ -61,7 +61,7 @@ class Options(msgspec.Struct, frozen=True):
     cached: int = 0
     usage: str = "exact"
     error: int = 0
-    retry_s: int = 1
+    retry_after: int = 1
     fault: str = ""
     at: int = 0
 

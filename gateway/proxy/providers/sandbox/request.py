@@ -125,6 +125,7 @@ def _completions_wish(request: _Completions) -> Wish:
         max_tokens=request.max_tokens,
         stops=_stops(request.stop),
         seed=_seed(request.seed),
+        reasons=False,
     )
 
 

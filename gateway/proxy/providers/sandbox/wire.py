@@ -253,7 +253,7 @@ class SandboxWire:
             return
         headers = {b"content-type": b"application/json"}
         if status in (429, 503):
-            headers[b"retry-after"] = b"%d" % self._options.retry_s
+            headers[b"retry-after"] = b"%d" % self._options.retry_after
         self.started = True
         receiver.head(status, headers)
         receiver.data(_error_body(kind, text, param))
