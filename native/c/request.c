@@ -226,7 +226,7 @@ static int string_value(cursor *c)
     if (c->is_media) {
         int valid = string(c, SKIPPED);
         r->media_parts++;
-        r->media_bytes += (uint64_t)(c->p - from);
+        r->media_bytes += valid ? (uint64_t)(c->p - from) - 1 : 0;
         return valid;
     }
     if (!string(c, COUNTED))
