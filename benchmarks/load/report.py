@@ -106,13 +106,13 @@ def _rates(result: Result) -> list[str]:
                 "-" if closed is None else f"{closed:.0f} of {left:.0f}, {after} ms",
                 "-"
                 if complete is None
-                else f"{figure('streams', 'streams'):,.0f}, {'all' if complete else 'NOT all'}",
+                else f"{figure('streams', 'at_once'):,.0f}, {'all' if complete else 'NOT all'}",
                 _number(figure("streams", "kib_per_stream")),
             ]
         )
     head = ["gateway", "JSON requests/s", "JSON p50 ms", "pieces/s of 50,000"]
     head += ["lateness p50 / p99 ms", "added first piece p50 / p99 ms", "at streams/s"]
-    head += ["upstream closed after leaving", "slow streams, complete", "KiB per stream"]
+    head += ["upstream closed after leaving", "slow streams at once, complete", "KiB per stream"]
     return _table(head, rows)
 
 

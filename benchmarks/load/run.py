@@ -36,7 +36,7 @@ DIRECT = "direct"
 SHOWN = (
     *("cpu_per_request", "cpu_per_piece", "requests_per_s", "pieces_per_s", "failures", "error"),
     *("added_p50_ms", "added_p99_ms", "closed_upstream", "close_p50_ms", "all_complete"),
-    *("kib_per_stream", "streams", "foreign_cpus"),
+    *("kib_per_stream", "at_once", "foreign_cpus"),
 )
 
 
@@ -137,7 +137,7 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help=f"of: {DIRECT}, {', '.join(RECIPES)}")
     parser.add_argument("--sections", default="", help=f"of: {', '.join(SECTIONS)}")
     parser.add_argument("--rounds", type=int, default=1, help="of each compared section")
-    parser.add_argument("--seconds", type=float, default=4.0, help="about, of each load")
+    parser.add_argument("--seconds", type=float, default=3.0, help="about, of each load")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args(arguments)
     options.only = [name for name in options.only.split(",") if name]
