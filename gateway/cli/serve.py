@@ -4,6 +4,9 @@ The banner is made of values; this file decides nothing. Secrets of the first st
 here once, to stdout, and nowhere else.
 """
 
+import errno
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -44,11 +47,20 @@ def serve(
     except DataFolderInUse as error:
         raise CommandFailed(str(error)) from None
     except OSError as error:
-        at = f"{settings.server_host}:{settings.server_port}"
-        raise CommandFailed(
-            f"cannot listen on {at}: {error.strerror or error}; stop what uses it, or choose "
-            "another with --port"
-        ) from None
+        raise CommandFailed(_why(error, settings.server_host, settings.server_port)) from None
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    """What kept the doors shut, and what to do about it."""
+    if isinstance(error, socket.gaierror):
+        return f"cannot listen on {host}: there is no such host; mend --host"
+    known = error.errno is not None and error.errno in errno.errorcode
+    reason = os.strerror(error.errno or 0) if known else str(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken; stop what uses it, or choose another with --port"
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES):
+        return f"cannot listen on {host}:{port}: {reason}; choose another --host or --port"
+    return f"cannot start: {reason}"
 
 
 def print_banner(host: str, port: int, first: "FirstStart | None") -> None:

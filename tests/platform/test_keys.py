@@ -1,4 +1,5 @@
 import base64
+import hmac
 import re
 from urllib.parse import quote
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.platform.keys import KEY_PREFIX, KeyRing, new_key_text
+from gateway.platform.keys import KEY_PREFIX, Key, KeyRing, new_key_text
 from gateway.platform.refusals import Refusal
 
 
@@ -111,6 +112,15 @@ async def test_no_key_is_in_the_data_folder_in_any_form(rooms):
         forms += [text.encode().hex(), base64.b64encode(text.encode()).decode(), quote(text)]
         assert [form for form in forms if form.encode() in stored] == []
     await rooms.open()
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=256))
+def test_the_ring_looks_up_the_hmac_of_the_whole_key(pepper, token):
+    ring = KeyRing(pepper)
+    digest = hmac.digest(pepper, token, "sha256")
+    key = Key(1, "key_1", None, "sk-tg-", "k", digest, None)
+    ring.add(key)
+    assert ring.find(token) is key
 
 
 def test_two_peppers_find_different_keys():
