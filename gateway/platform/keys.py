@@ -273,7 +273,7 @@ class Keys:
             for start in range(0, len(wanted), QUERY_NUMBERS):
                 part = wanted[start : start + QUERY_NUMBERS]
                 query = select(columns.no, columns.id).where(columns.no.in_(part))
-                found.update(connection.execute(query).tuples().all())
+                found.update(connection.execute(query).all())
             return found
 
         return await self._database.read(read)

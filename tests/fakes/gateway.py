@@ -43,7 +43,7 @@ output = "2"
 @dataclass
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: Any
     body: bytes
 
     @property
@@ -85,13 +85,13 @@ class RunningGateway:
         async with self.session.post(
             self.url + path, data=body, headers={**base, **headers}
         ) as response:
-            return Answer(response.status, dict(response.headers), await response.read())
+            return Answer(response.status, response.headers.copy(), await response.read())
 
     async def rows(self, limit: int = 100) -> list[dict[str, Any]]:
         """The request log, newest first, once everything queued is durable."""
         await self.settled()
         listed = await self.command("requests.list", limit=limit)
-        return list(listed["requests"])
+        return list(listed)
 
     async def settled(self) -> None:
         async with asyncio.timeout(10):
@@ -133,7 +133,7 @@ async def running(
     if catalog is None and upstream is not None:
         catalog = CATALOG.format(port=upstream.port, disconnect=disconnect)
     if catalog is not None:
-        await run_command(platform, "catalog.apply", {"text": catalog})
+        await run_command(platform, "catalog.apply", {"toml": catalog})
     with contextlib.suppress(Exception):
         await run_command(platform, "accounts.create", {"email": EMAIL})
     if credit_usd != "0":

@@ -43,7 +43,7 @@ def test_two_hundred_clients_spend_a_balance_for_a_hundred(tmp_path: Path, durab
     with serving(tmp_path / "data", TALLYGATE_LEDGER_DURABILITY=durability) as process:
         probe = process.fund("1", "probe@example.com")
         asyncio.run(clients_once(process, probe))
-        [row] = process.run("requests", "list", "--limit", "1")["requests"]
+        [row] = process.run("requests", "list", "--limit", "1")
         cost = row["cost_picousd"]
         usd = f"{cost * 100 // 10**6 // 10**6}.{cost * 100 // 10**6 % 10**6:06d}"
         assert cost * 100 % 10**6 == 0
@@ -103,7 +103,7 @@ def test_kill_9_loses_and_doubles_no_charge(tmp_path: Path, crash_rounds: int) -
         assert time.monotonic() - began < 10  # the promise of 2 s is the benchmark's to show
         assert process.run("ledger", "verify")["findings"] == []
     process.terminate()
-    listed = tallygate(process.data_dir, "requests", "list", "--limit", "1000000")["requests"]
+    listed = tallygate(process.data_dir, "requests", "list", "--limit", "1000000")
     rows = {row["id"]: row for row in listed}
     assert len(rows) == len(listed)
     ended = [request_id for request_id, end in seen.items() if end]
@@ -141,7 +141,7 @@ def test_sigterm_lets_streams_finish_and_settles_the_rest(tmp_path: Path) -> Non
     assert short.endswith(b"data: [DONE]\n\n")
     assert b"[DONE]" not in long
     assert json.loads(long.rsplit(b"data: ", 1)[1])["error"]["code"] == "shutting_down"
-    rows = tallygate(process.data_dir, "requests", "list")["requests"]
+    rows = tallygate(process.data_dir, "requests", "list")
     assert {row["outcome"] for row in rows} == {"completed", "shutdown"}
     assert all(row["cost_microusd"] > 0 for row in rows)
     assert tallygate(process.data_dir, "ledger", "verify")["findings"] == []

@@ -23,7 +23,7 @@ def test_the_node_sdk(tmp_path: Path) -> None:
             text=True,
             timeout=90,
         )
-        rows = process.run("requests", "list", "--limit", "1")["requests"]
+        rows = process.run("requests", "list", "--limit", "1")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["echo"] == "Say hello to the whole wide world, please."

@@ -55,7 +55,7 @@ def test_a_stream_and_its_usage(client: OpenAI, process: Process) -> None:
     text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens == 40 and len(text) > 40
-    [row] = process.run("requests", "list", "--limit", "1")["requests"]
+    [row] = process.run("requests", "list", "--limit", "1")
     assert row["output_tokens"] == row["measured_output_tokens"] == 40
     assert row["input_tokens"] == row["measured_input_tokens"]
 
@@ -160,7 +160,7 @@ def test_retries_follow_the_gateways_advice(process: Process) -> None:
         client.chat.completions.create(
             model="sandbox/lorem:error=429,retry_after=0", messages=HELLO
         )
-    rows = process.run("requests", "list", "--limit", "3")["requests"]
+    rows = process.run("requests", "list", "--limit", "3")
     assert [row["error_code"] for row in rows] == ["upstream_rate_limited"] * 3
     poor = process.fund("0.000001", "poor@example.com")
     with (

@@ -143,8 +143,8 @@ async def test_wrong_keys_get_the_same_answer(gateway: RunningGateway, authoriza
 
 async def test_a_revoked_key_is_refused_at_the_next_request(gateway: RunningGateway) -> None:
     assert (await gateway.post(chat())).status == 200
-    [key] = (await gateway.command("keys.list"))["keys"]
-    await gateway.command("keys.revoke", id=key["id"])
+    [key] = await gateway.command("keys.list")
+    await gateway.command("keys.revoke", key=key["id"])
     assert (await gateway.post(chat())).status == 401
 
 
