@@ -22,7 +22,7 @@ from gateway.proxy.exchange import Plane
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LABELS = ("model", "provider", "status")
-_BOUNDS = (*(format(bound / 1000, "g") for bound in LATENCY_BUCKETS_MS), "+Inf")
+_BOUNDS = (*(str(bound / 1000) for bound in LATENCY_BUCKETS_MS), "+Inf")
 
 
 class _Timing(NamedTuple):

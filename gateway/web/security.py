@@ -57,7 +57,9 @@ def same_site(request: web.Request) -> bool:
         return site in ("same-origin", "none")
     origin = request.headers.get("Origin")
     if origin is not None:
-        return _authority(origin) == _authority(f"{urlsplit(origin).scheme}://{request.host}")
+        scheme = origin.partition(":")[0]
+        asked = _authority(origin)
+        return asked is not None and asked == _authority(f"{scheme}://{request.host}")
     return "Cookie" not in request.headers
 
 

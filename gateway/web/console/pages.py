@@ -6,7 +6,7 @@ does no harm. The cookie holds a random token and nothing else.
 """
 
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -89,10 +89,10 @@ class Console:
 
     async def paste(self, request: web.Request) -> web.Response:
         """A pasted link, or only its last part."""
-        form = await request.post()
-        pasted = form.get("link")
-        text = pasted.strip() if isinstance(pasted, str) else ""
-        return await self._redeem(request, urlsplit(text).path.rsplit("/", 1)[-1])
+        fields = parse_qs((await request.read()).decode("utf-8", "replace"))
+        pasted = fields.get("link", [""])[0].strip()
+        path = pasted.partition("?")[0].partition("#")[0]
+        return await self._redeem(request, path.rsplit("/", 1)[-1])
 
     async def confirm(self, request: web.Request) -> web.Response:
         """The button that uses a link up; says nothing of whether the link is good."""
