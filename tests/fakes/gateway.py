@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -81,9 +82,13 @@ class RunningGateway:
         self, payload: Any, path: str = "/v1/chat/completions", **headers: str
     ) -> Answer:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        base = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        base = {
+            "Authorization": f"Bearer {self.key}",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+        }
         async with self.session.post(
-            self.url + path, data=body, headers={**base, **headers}
+            self.url + path, data=io.BytesIO(body), headers={**base, **headers}
         ) as response:
             return Answer(response.status, response.headers.copy(), await response.read())
 

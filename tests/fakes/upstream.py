@@ -173,11 +173,12 @@ class FakeUpstream:
                 handling = asyncio.ensure_future(self.handler(request, writer))
                 gone = asyncio.ensure_future(reader.read(1))
                 await asyncio.wait({handling, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if not handling.done():
+                failed = handling.done() and handling.exception() is not None
+                if failed or not handling.done():
                     self.closed_early += 1
                     handling.cancel()
+                    await asyncio.gather(gone, handling, return_exceptions=True)
                     break
-                handling.result()
                 if writer.is_closing():
                     break
                 await writer.drain()
