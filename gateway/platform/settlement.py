@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from gateway.base.money import MoneyError
 from gateway.platform.ledger import balances, journal
+from gateway.platform.ledger.chart import LOT_BASE, OVERRUN_LOSS, REVENUE
 from gateway.platform.ledger.holds import Bank, Charge
-from gateway.platform.ledger.journal import Transfer
 from gateway.platform.ledger.ledger import CHARGE_PREFIX
 from gateway.platform.request_log import record, rollup
 from gateway.platform.request_log.record import RequestRow
@@ -105,27 +105,22 @@ class Settlements:
         if not items:
             return
         at_us = self._clock.now_us()
-        transfers: list[Transfer] = []
+        transfers: list[tuple[Any, ...]] = []
         charges: list[Charge] = []
         for item in items:
             charge = item.charge
             if charge is None:
                 continue
             charges.append(charge)
-            transaction_id = CHARGE_PREFIX + item.row.id
-            for leg, (debit_no, credit_no, amount) in enumerate(charge.legs):
+            name, leg = CHARGE_PREFIX + item.row[0], 0
+            for lot, amount in charge.parts:
+                account = LOT_BASE + lot.no
+                transfers.append((name, leg, "charge", account, REVENUE, amount, at_us, None, None))
+                leg += 1
+            if charge.overrun_microusd:
+                amount = charge.overrun_microusd
                 transfers.append(
-                    Transfer(
-                        transaction_id,
-                        leg,
-                        "charge",
-                        debit_no,
-                        credit_no,
-                        amount,
-                        at_us,
-                        None,
-                        None,
-                    )
+                    (name, leg, "charge", OVERRUN_LOSS, REVENUE, amount, at_us, None, None)
                 )
         rows = [item.row for item in items]
         record.insert_rows(connection, rows)

@@ -98,7 +98,9 @@ def _engine(path: Path, connections: int, begin: str, *pragmas: str) -> Engine:
         cursor.close()
 
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw = connection.connection.driver_connection
+        if raw is not None:  # past Core's own execution: this runs once for every batch
+            raw.execute(begin)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", start)

@@ -12,9 +12,9 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, literal_column, select
 
-from gateway.base.money import MoneyError, checked
+from gateway.base.money import MAX_MICROUSD, MoneyError
 from gateway.store.bulk import bulk_insert
 from gateway.store.schema.ledger import ledger_entries
 
@@ -53,14 +53,20 @@ class Head(NamedTuple):
     hash: bytes
 
 
-_newest = select(ledger_entries.c.seq, ledger_entries.c.hash).order_by(
-    ledger_entries.c.seq.desc()
-).limit(1)  # fmt: skip
+# Compiled once: at small batches Core's execution would cost more than the rest of the append.
+_NEWEST = str(
+    select(ledger_entries.c.seq, ledger_entries.c.hash)
+    .order_by(ledger_entries.c.seq.desc())
+    .limit(literal_column("1"))
+)
 
 
 def head(connection: Connection) -> Head:
     """Read the end of the chain; anew in each transaction, so a rollback cannot leave it wrong."""
-    row = connection.execute(_newest).first()
+    cursor = connection.connection.cursor()
+    cursor.execute(_NEWEST)
+    row = cursor.fetchone()
+    cursor.close()
     return Head(0, GENESIS) if row is None else Head(row[0], bytes(row[1]))
 
 
@@ -94,25 +100,24 @@ def digest(
     return _sha256(previous + line.encode("utf-8", "surrogatepass")).digest()
 
 
-def append(connection: Connection, transfers: Iterable[Transfer]) -> Head:
+def append(connection: Connection, transfers: Iterable[Transfer | tuple[Any, ...]]) -> Head:
     """Append transfers in order; returns the new end of the chain.
 
-    Raises MoneyError for an amount that is not positive or out of bounds, and the database's
-    IntegrityError for a (transaction id, leg) that exists.
+    A plain tuple in the order of Transfer's fields will do. Raises MoneyError for an amount that
+    is not positive or out of bounds, and the database's IntegrityError for a (transaction id, leg)
+    that exists.
     """
     seq, previous = head(connection)
     flat: list[Any] = []
     for transfer in transfers:
-        transaction_id, leg, kind, debit_no, credit_no, amount, at_us, corrects, memo = transfer
-        if checked(amount) <= 0:
+        amount = transfer[5]
+        if type(amount) is not int or not 0 < amount <= MAX_MICROUSD:
             raise MoneyError("a transfer moves a positive amount")
         seq += 1
-        previous = digest(
-            previous, seq, transaction_id, leg, kind, debit_no, credit_no, amount, at_us,
-            corrects, memo,
-        )  # fmt: skip
-        flat += (seq, transaction_id, leg, kind, debit_no, credit_no, amount, at_us)
-        flat += (corrects, memo, previous)
+        previous = digest(previous, seq, *transfer)
+        flat.append(seq)
+        flat += transfer
+        flat.append(previous)
     _insert.run(connection, flat)
     return Head(seq, previous)
 

@@ -113,8 +113,7 @@ def _chain(connection: Connection, since: int, folds: _Folds, report: Report) ->
         sealed = _digest(previous, row)
         if sealed != stored:
             yield f"ledger entry {seq} was altered, or one before it was removed"
-            sealed = stored if isinstance(stored, bytes) else journal.GENESIS
-        previous = sealed
+        previous = stored if isinstance(stored, bytes) else journal.GENESIS
         if not all(type(value) is int for value in (debit_no, credit_no, amount)):
             continue  # such a row has been reported: its seal cannot be right
         if amount <= 0:
