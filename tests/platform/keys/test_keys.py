@@ -1,12 +1,15 @@
 import base64
 import hmac
+import os
 import re
+import tracemalloc
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.platform.accounts import Account
 from gateway.platform.keys import KEY_PREFIX, Key, KeyRing, new_key_text
 from gateway.platform.refusals import Refusal
 
@@ -130,3 +133,21 @@ def test_two_peppers_find_different_keys():
 async def test_repr_shows_no_key(rooms):
     issued = await rooms.keys.issue(await rooms.accounts.create("a@b.c"), "k")
     assert issued.text not in repr(issued) + repr(issued.key) + str(issued)
+
+
+def test_a_million_keys_fit_in_400_mebibytes():
+    """Measured over 20,000, with texts as long as real ones; what they hold besides is shared."""
+    account = Account(1, "acc_1", "a@b.c", "member", "active", 0)
+    ring = KeyRing(b"p")
+    number = 20_000
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for no in range(1_000_000, 1_000_000 + number):
+            id = f"key_{no:028x}"
+            ring.add(Key(no, id, account, f"sk-tg-{no:06x}", f"key {no}", os.urandom(32), None))
+        used = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(ring) == number
+    assert used / number * 1_000_000 < 400 * 2**20

@@ -1,0 +1,15 @@
+"""API keys: issue, look up by digest, list, revoke."""
+
+from gateway.platform.keys.keys import MAX_NAME, KeyRow, Keys
+from gateway.platform.keys.ring import KEY_PREFIX, IssuedKey, Key, KeyRing, new_key_text
+
+__all__ = [
+    "KEY_PREFIX",
+    "MAX_NAME",
+    "IssuedKey",
+    "Key",
+    "KeyRing",
+    "KeyRow",
+    "Keys",
+    "new_key_text",
+]
