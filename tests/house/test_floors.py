@@ -29,7 +29,17 @@ FLOORS = [
 
 # Rooms of the platform, a total order: each may import those before it only.
 PLATFORM_ROOMS = [
-    *("metering", "audit", "ledger", "limits", "accounts", "keys", "pricing", "catalog"),
+    *(
+        "refusals",
+        "metering",
+        "audit",
+        "ledger",
+        "limits",
+        "accounts",
+        "keys",
+        "pricing",
+        "catalog",
+    ),
     *("request_log", "settlement", "payments", "notices", "retention", "privacy", "assembly"),
 ]
 

@@ -19,19 +19,17 @@ from gateway.platform.catalog.address import split_base_url
 from gateway.platform.catalog.changes import Change, compare
 from gateway.platform.catalog.document import (
     ENV_PREFIX,
+    CatalogError,
     Document,
     ProviderEntry,
+    nearest,
     parse,
     read_file,
 )
 from gateway.platform.catalog.snapshot import Model, Provider, Snapshot, Target
+from gateway.platform.metering.encodings import DEFAULT_ENCODING, known_encodings
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
-
-
-def encoding_for_model(name: str) -> str:
-    """The encoding to count a model's tokens with where the catalog names none."""
-    return "o200k_base" if name else "cl100k_base"
 
 
 class Catalog:
@@ -96,6 +94,7 @@ class Catalog:
         only_new: bool = False,
     ) -> list[Change]:
         """As `apply`, for a document; `only_new` leaves every entry alone that is already there."""
+        check_encodings(wanted)
         now_us = self._clock.now_us()
 
         def plan(connection: Connection) -> list[Change]:
@@ -127,6 +126,17 @@ class Catalog:
         return render.render(document)
 
 
+def check_encodings(document: Document) -> None:
+    """Raises CatalogError for a model whose encoding the counter does not know."""
+    known = known_encodings()
+    for model in document.models.values():
+        if model.encoding is not None and model.encoding not in known:
+            raise CatalogError(
+                f"model {model.name!r}: unknown encoding {model.encoding!r}"
+                f"{nearest(model.encoding, known)}"
+            )
+
+
 def build_snapshot(
     document: Document,
     created_us: Mapping[str, int],
@@ -148,6 +158,7 @@ def build_snapshot(
             )
         providers[entry.name] = provider
     models: dict[str, Model] = {}
+    known = known_encodings()
     for model in document.models.values():
         targets = tuple(
             Target(providers[provider], name)
@@ -158,12 +169,16 @@ def build_snapshot(
             continue
         if model.price is None:
             warnings.append(f"model {model.name} has no price: requests for it are refused")
+        encoding = model.encoding or DEFAULT_ENCODING
+        if encoding not in known:
+            warnings.append(f"model {model.name} is counted as {DEFAULT_ENCODING}: no {encoding}")
+            encoding = DEFAULT_ENCODING
         models[model.name] = Model(
             name=model.name,
             context_tokens=model.context_tokens,
             max_output_tokens=model.max_output_tokens,
             output_reserve_tokens=model.output_reserve_tokens,
-            encoding=model.encoding or encoding_for_model(targets[0].model),
+            encoding=encoding,
             targets=targets,
             price=model.price,
             created_s=created_us.get(model.name, 0) // 1_000_000,

@@ -5,6 +5,7 @@ change is durable before the ring shows it: a revoked key leaves the ring before
 and the record that running requests hold says so too. Nothing is written per request.
 """
 
+import gc
 import os
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -64,7 +65,16 @@ class Keys:
                 columns.expires_us,
             ).where(columns.revoked_us.is_(None))
             rows = connection.execution_options(yield_per=5_000).execute(query)
-            self._fill(row for part in rows.partitions() for row in part)
+            # Nothing of a ring becomes garbage while it is filled: looking for some, again and
+            # again among ever more objects, took two fifths of the time for a million keys.
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                for part in rows.partitions():
+                    self._fill(part)
+            finally:
+                if collecting:
+                    gc.enable()
 
         await self._database.read(read)
 

@@ -261,6 +261,11 @@ async def test_a_literal_key_is_sealed_kept_and_never_exported(opened):
     assert b"hunter2" not in stored and b"hunter2" not in exported.encode()
 
 
+async def test_an_encoding_that_cannot_be_counted_is_refused(opened):
+    with pytest.raises(CatalogError, match="unknown encoding 'o200k_bas'; did you mean 'o200k_ba"):
+        await opened.apply(EXAMPLE.replace("o200k_base", "o200k_bas"))
+
+
 async def test_stored_without_anything_stored_is_an_error(opened):
     with pytest.raises(CatalogError, match="none is stored here"):
         await opened.apply(EXAMPLE.replace("env:OPENAI_API_KEY", "stored"))
