@@ -6,6 +6,7 @@ one warning. Providers of kind `sandbox` are left out where the setting `sandbox
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,8 @@ from gateway.platform.catalog.snapshot import Model, Provider, Snapshot, Target
 from gateway.platform.metering.encodings import DEFAULT_ENCODING, known_encodings
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
+
+log = logging.getLogger("tallygate.catalog")
 
 
 class Catalog:
@@ -63,9 +66,13 @@ class Catalog:
             )
 
         document, created_us, next_price_us = await self._database.read(read)
+        before = self.snapshot
         self.snapshot = build_snapshot(
             document, created_us, self._environ, sandbox=self._sandbox, next_price_us=next_price_us
         )
+        for warning in self.snapshot.warnings:
+            if warning not in before.warnings:  # each is said once
+                log.warning("catalog", extra={"f": {"warning": warning}})
 
     async def refresh_due(self) -> bool:
         """Reload when a scheduled price has taken effect; cheap to call often."""

@@ -227,9 +227,11 @@ async def test_a_target_may_name_a_stored_provider_but_not_an_unknown_one(opened
         await opened.apply(wrong)
 
 
-async def test_a_missing_variable_leaves_the_provider_listed_with_one_warning(opened):
+async def test_a_missing_variable_leaves_the_provider_listed_with_one_warning(opened, caplog):
     del opened.environ["OPENAI_API_KEY"]
     await opened.apply(EXAMPLE)
+    await opened.catalog.load()
+    assert len(caplog.records) == 1
     provider = opened.catalog.snapshot.providers["openai"]
     assert (provider.api_key, provider.needs_key) == (None, True)
     assert opened.catalog.snapshot.warnings == (
