@@ -23,6 +23,7 @@
 #define TG_MAX_STATES 64
 #define TG_PIECE_MAX 256  /* longer pieces are counted by the automaton of bpe_long.c */
 #define TG_SHORT_MAX 32   /* pieces up to here may be merged as arrays */
+#define TG_TOKEN_MAX 1023 /* bytes of the longest token there may be */
 #define TG_PAD 16         /* bytes that must be readable after a piece given to tg_count_padded */
 
 /* Flags of the bulk splitter; the same numbers stand in native/vocab/families.py. */
@@ -67,7 +68,7 @@ typedef struct tg_vocab {
     /* Tables, exact; a slot of all ones is empty (of zero in words7 and cache7). */
     uint32_t n_tokens;
     tg_split *split;
-    uint8_t *length;
+    uint16_t *length;
     uint64_t *pairs; /* left:18 right:18 merged:18 */
     uint32_t pairs_size;
     uint64_t *edges; /* see bpe_table.h */
@@ -85,8 +86,9 @@ typedef struct tg_vocab {
     tg_key16 *cache15;
     uint32_t *valid_pairs;
     /* Tokens over 15 bytes that merging never builds; they count as one only as whole pieces. */
-    uint8_t *literals; /* length:1 bytes, sorted by nothing: few */
+    uint8_t *literals; /* length:2 bytes: few */
     uint32_t n_literals;
+    uint64_t literal_bloom[64]; /* by the hash of the first eight bytes: no bit, no literal */
     struct tg_long *long_tables; /* built at the first piece over 256 bytes */
     size_t arena_size;
     void *arena;

@@ -24,6 +24,10 @@ static uint32_t u32(const uint8_t *at) {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
+static uint32_t u16(const uint8_t *at) {
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8;
+}
+
 /* Token text while loading: freed once the tables stand. */
 typedef struct {
     uint32_t *offset;
@@ -78,7 +82,7 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     size_t fixed = 65536 * 4 + ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
                    ((size_t)4 << TG_VALID_BITS);
     size_t total = words7 * 8 + words15 * 16 + pairs * 8 + edges * 8 + fixed +
-                   (size_t)v->n_tokens * 9 + n_literals_bytes + (0x110000 / 128) * 2 +
+                   (size_t)v->n_tokens * 10 + n_literals_bytes + (0x110000 / 128) * 2 +
                    (size_t)n_blocks * 128 + 16 * 64;
     v->arena_size = (total + 4095) & ~(size_t)4095;
     v->arena = map_arena(v->arena_size);
@@ -95,7 +99,7 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     v->pairs = carve(&at, pairs * 8);
     v->edges = carve(&at, edges * 8);
     v->split = carve(&at, (size_t)v->n_tokens * 8);
-    v->length = carve(&at, v->n_tokens);
+    v->length = carve(&at, (size_t)v->n_tokens * 2);
     v->literals = carve(&at, n_literals_bytes);
     v->words7_mask = (uint32_t)words7 - 1;
     v->words15_mask = (uint32_t)words15 - 1;
@@ -191,6 +195,34 @@ static int add_path(tg_vocab *v, const texts *t, uint32_t token, trie_notes *not
     return 1;
 }
 
+/* Write every token's text: the literals first, for merged tokens may be made of them. */
+static void write_texts(tg_vocab *v, texts *t, const uint8_t *literal, uint32_t n_whole,
+                        const uint8_t *bytes) {
+    uint8_t *keep = v->literals;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < v->n_tokens; at += v->length[i++]) t->offset[i] = at;
+    for (uint32_t i = 0; i < n_whole; i++) {
+        uint32_t length = u16(literal + 4);
+        memcpy(t->bytes + t->offset[u32(literal)], literal + 6, length);
+        if (length > 15) {
+            uint64_t hash = tg_hash(tg_load8(literal + 6));
+            v->literal_bloom[hash & 63] |= (uint64_t)1 << (hash >> 6 & 63);
+            v->n_literals++;
+            memcpy(keep, literal + 4, length + 2);
+            keep += length + 2;
+        }
+        literal += length + 6;
+    }
+    memcpy(t->bytes, bytes, 256);
+    for (uint32_t i = 256; i < v->n_tokens; i++) {
+        uint32_t left = v->split[i].left, right = v->split[i].right;
+        uint8_t *to = t->bytes + t->offset[i];
+        if (left == i) continue;
+        memcpy(to, t->bytes + t->offset[left], v->length[left]);
+        memcpy(to + v->length[left], t->bytes + t->offset[right], v->length[right]);
+    }
+}
+
 /* Reconstruct token text from the pairs: parts always have a lower rank than their token. */
 static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
     uint32_t n = v->n_tokens, merged = n - 256;
@@ -204,10 +236,10 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
         v->length[i] = 1;
     }
     for (uint32_t i = 0; i < n_whole; i++) {
-        const uint8_t *head = take(in, 5);
-        if (!head || !take(in, head[4])) return 0;
-        if (u32(head) < 256 || u32(head) >= n || head[4] < 2) return 0;
-        v->length[u32(head)] = head[4];
+        const uint8_t *head = take(in, 6);
+        if (!head || !take(in, u16(head + 4))) return 0;
+        if (u32(head) < 256 || u32(head) >= n || u16(head + 4) < 2) return 0;
+        v->length[u32(head)] = (uint16_t)u16(head + 4);
     }
     for (uint32_t i = 256; i < n; i++) {
         const uint8_t *p = planes + (i - 256);
@@ -218,40 +250,22 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
         v->split[i].right |= i;
         if (!v->length[i]) {
             if (left >= i || right >= i) return 0;
-            if (v->length[left] + v->length[right] > 255) return 0;
-            v->length[i] = (uint8_t)(v->length[left] + v->length[right]);
+            v->length[i] = (uint16_t)(v->length[left] + v->length[right]);
             v->split[i].left = left;
             v->split[i].right = right;
         }
+        if (v->length[i] > TG_TOKEN_MAX) return 0;
         total += v->length[i];
     }
     t->offset = malloc((size_t)n * 4);
     t->bytes = malloc(total + TG_PAD);
     if (!t->offset || !t->bytes) return 0;
-    uint8_t *at = t->bytes;
-    for (uint32_t i = 0; i < n; at += v->length[i++]) {
-        t->offset[i] = (uint32_t)(at - t->bytes);
-        if (i < 256) {
-            *at = bytes[i];
-        } else if (v->split[i].left != i) {
-            uint32_t left = v->split[i].left, right = v->split[i].right;
-            memcpy(at, t->bytes + t->offset[left], v->length[left]);
-            memcpy(at + v->length[left], t->bytes + t->offset[right], v->length[right]);
-        }
-    }
-    uint8_t *keep = v->literals;
-    for (uint32_t i = 0; i < n_whole; literal += 5 + literal[4], i++) {
-        memcpy(t->bytes + t->offset[u32(literal)], literal + 5, literal[4]);
-        if (literal[4] <= 15) continue;
-        v->n_literals++;
-        memcpy(keep, literal + 4, (size_t)literal[4] + 1);
-        keep += literal[4] + 1;
-    }
+    write_texts(v, t, literal, n_whole, bytes);
     return 1;
 }
 
 static int fill_tables(tg_vocab *v, const texts *t) {
-    uint32_t n = v->n_tokens, start[257] = {0};
+    uint32_t n = v->n_tokens, start[TG_TOKEN_MAX + 2] = {0};
     uint32_t *order = malloc((size_t)n * 4);
     trie_notes notes = {malloc((TG_NODE_MASK + 1) * 4), calloc(TG_NODE_MASK + 1, 8),
                         calloc(TG_NODE_MASK + 1, 1)};
@@ -260,7 +274,7 @@ static int fill_tables(tg_vocab *v, const texts *t) {
         add_word(v, t->bytes + t->offset[i], v->length[i]);
         start[v->length[i] + 1]++;
     }
-    for (uint32_t i = 1; i < 257; i++) start[i] += start[i - 1];
+    for (uint32_t i = 1; i < TG_TOKEN_MAX + 2; i++) start[i] += start[i - 1];
     for (uint32_t i = 0; fine && i < n; i++) order[start[v->length[i]]++] = i;
     v->n_nodes = TG_ROOT;
     for (uint32_t k = 0; fine && k < n; k++) {
@@ -291,7 +305,7 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
     reader unicode = {classes, classes + classes_size}, in = {data, data + size};
     const uint8_t *table = take(&unicode, 8), *head = take(&in, 28);
     if (!table || memcmp(table, "TGU1", 4) || !head || memcmp(head, "TGV1", 4)) return NULL;
-    uint32_t n_blocks = table[4] | (uint32_t)table[5] << 8, n_whole = u32(head + 8);
+    uint32_t n_blocks = u16(table + 4), n_whole = u32(head + 8);
     uint32_t n_states = head[24];
     const uint8_t *first = take(&unicode, (0x110000 / 128) * 2);
     const uint8_t *blocks = take(&unicode, (size_t)n_blocks * 128);
@@ -315,7 +329,7 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
         memcpy(v->rows, rows, (size_t)n_states * TG_ROW);
         memcpy(v->ascii, ascii, 128);
         for (uint32_t i = 0; i < 0x110000 / 128; i++) {
-            uint32_t block = first[2 * i] | (uint32_t)first[2 * i + 1] << 8;
+            uint32_t block = u16(first + 2 * (size_t)i);
             fine = fine && block < n_blocks;
             v->first[i] = (uint16_t)block;
         }

@@ -2,7 +2,7 @@
  *
  * For each prefix of the piece the last token of its encoding is unique: the one token that ends
  * there and is a valid neighbour of the last token of the prefix before it. The automaton gives the
- * candidates, longest first; a ring of 256 prefixes is enough, tokens being shorter. Adversarial
+ * candidates, longest first; a ring of 1,024 prefixes is enough, tokens being shorter. Adversarial
  * input costs the same as any other.
  */
 #include "bpe_long.h"
@@ -211,7 +211,7 @@ static inline uint32_t extended(const tg_vocab *vocab, uint32_t last, uint8_t by
     uint32_t node = child_of(a, a->place[last], byte);
     if (node == TG_NONE) return TG_NONE;
     uint32_t token = a->longest[node];
-    return vocab->length[token] == vocab->length[last] + 1u ? token : TG_NONE;
+    return vocab->length[token] == vocab->length[last] + 1 ? token : TG_NONE;
 }
 
 static inline int may_end(tg_vocab *vocab, const tg_long_state *state, uint32_t token,

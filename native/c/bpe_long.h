@@ -4,7 +4,7 @@
 
 #include "bpe.h"
 
-#define TG_RING 256 /* tokens have at most 255 bytes */
+#define TG_RING (TG_TOKEN_MAX + 1)
 
 /* State of one piece. After each byte, `count[total % TG_RING]` is the exact token count of the
  * bytes so far. */

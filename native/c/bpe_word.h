@@ -49,9 +49,13 @@ static inline void tg_store15(tg_vocab *vocab, const uint8_t *piece, uint32_t si
 /* Tokens over 15 bytes that merging never builds; most vocabularies have none. */
 static inline int tg_is_literal(const tg_vocab *vocab, const uint8_t *piece, size_t size) {
     const uint8_t *literal = vocab->literals;
-    if (size > 255) return 0;
-    for (uint32_t i = 0; i < vocab->n_literals; i++, literal += *literal + 1)
-        if (*literal == size && !memcmp(literal + 1, piece, size)) return 1;
+    uint64_t hash = tg_hash(tg_load8(piece));
+    if (!(vocab->literal_bloom[hash & 63] >> (hash >> 6 & 63) & 1)) return 0;
+    for (uint32_t i = 0; i < vocab->n_literals; i++) {
+        size_t length = (size_t)literal[0] | (size_t)literal[1] << 8;
+        if (length == size && !memcmp(literal + 2, piece, size)) return 1;
+        literal += length + 2;
+    }
     return 0;
 }
 

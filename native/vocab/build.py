@@ -29,8 +29,6 @@ DATA = Path(__file__).resolve().parents[2] / "gateway" / "_native" / "data"
 ROW = 32  # columns of a transition row; the last is the end of the text
 
 
-
-
 def trie_edges(tokens: Iterable[bytes]) -> int:
     """Nodes of the loader's trie, whose units are characters of up to three bytes."""
     nodes = set()
@@ -58,9 +56,9 @@ def pack(tokens: list[bytes], name: str, points: list[automaton.Atom]) -> bytes:
     )
     if sorted(tokens[:256]) != [bytes([b]) for b in range(256)]:
         raise ValueError(f"{name}: the first 256 tokens are not the bytes")
-    if max(map(len, tokens)) > 255 or len(tokens) >= 1 << 18:
+    if max(map(len, tokens)) > 1023 or len(tokens) >= (1 << 18) - 16:
         raise ValueError(f"{name}: outside the counter's limits")
-    split = merges.splits(tokens)
+    tokens, split = merges.settle(tokens)
     rank = {token: i for i, token in enumerate(tokens)}
     pairs = [
         (rank[t[:k]], rank[t[k:]]) if k else (0, 0)
@@ -72,7 +70,7 @@ def pack(tokens: list[bytes], name: str, points: list[automaton.Atom]) -> bytes:
         for shift in (0, 8, 16)
     )
     whole = [i for i in range(256, len(tokens)) if not split[i]]
-    literals = b"".join(struct.pack("<IB", i, len(tokens[i])) + tokens[i] for i in whole)
+    literals = b"".join(struct.pack("<IH", i, len(tokens[i])) + tokens[i] for i in whole)
     edges = trie_edges(t for i, t in enumerate(tokens) if i < 256 or split[i])
     sizes = (len(tokens), len(whole), flags, len(literals), edges)
     head = struct.pack("<4sIIIIIB3x", b"TGV1", *sizes, len(table.rows))

@@ -28,6 +28,7 @@ class Source:
     file: str
     read: Callable[[Path, str], list[bytes]]
     sha256: str
+    size: int | None = None  # ranks to keep: the rest are special tokens
 
 
 def rank_text(tokens: list[bytes]) -> bytes:
@@ -128,13 +129,44 @@ SOURCES = {
         quicktok,
         "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
     ),
+    "deepseek_v3": Source(
+        "litellm==1.109.1",
+        "litellm/litellm_core_utils/tokenizers/deepseek_tokenizer.json",
+        hugging_face,
+        "54a75564c4f651eacebacef63a1101d5cb505fa0398b709b0ab929f11e713e49",
+    ),
+    "qwen": Source(
+        "dashscope==2.0.2",
+        "dashscope/resources/qwen.tiktoken",
+        tiktoken_text,
+        "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186",
+    ),
+    "tekken": Source(
+        "mistral-common==1.13.1",
+        "mistral_common/data/tekken_240911.json",
+        tekken,
+        "64a081edb3cbb8639a4eea9a7135ab9a0467c50676c672b217ba655f4d50e127",
+    ),
+    "glm4": Source(
+        "splintr-rs==0.22.0",
+        "glm4",
+        splintr,
+        "5a493598071550244b2ee7f26118f3edec2150b9dfa967929a99052ac83fe716",
+        151329,
+    ),
+    "kimi_k2": Source(
+        "splintr-rs==0.22.0",
+        "kimi_k2",
+        splintr,
+        "b6c497a7469b33ced9c38afb1ad6e47f03f5e5dc05f15930799210ec050c5103",
+    ),
 }
 
 
 def load(name: str) -> list[bytes]:
     """The tokens of a vocabulary in rank order; ValueError when their sum is not the pinned one."""
     source = SOURCES[name]
-    tokens = source.read(fetch(source.package), source.file)
+    tokens = source.read(fetch(source.package), source.file)[: source.size]
     found = hashlib.sha256(rank_text(tokens)).hexdigest()
     if found != source.sha256:
         raise ValueError(f"{name}: sha256 is {found}, pinned is {source.sha256}")
