@@ -49,8 +49,8 @@ static void replace_bad(tg_counter *c, uint32_t at) {
 }
 
 /* Split and count the tail as far as it is decided. Returns how many of its last bytes are given
- * back to be appended again, behind a replaced one. */
-static uint32_t drain(tg_counter *c) {
+ * back to be appended again, behind a replaced one (`*replaced` is then set; it may be the last). */
+static uint32_t drain(tg_counter *c, int *replaced) {
     tg_scan scan = {c->at, c->accept, c->state, 0};
     uint32_t start = 0, back = 0;
     for (;;) {
@@ -66,6 +66,7 @@ static uint32_t drain(tg_counter *c) {
         uint32_t at = start + (uint32_t)scan.at;
         back += c->tail_size - at - scan.bad;
         replace_bad(c, at);
+        *replaced = 1;
     }
     if (start) shift_tail(c, start);
     c->at = (uint32_t)scan.at;
@@ -183,14 +184,15 @@ void tg_counter_feed(tg_counter *c, const uint8_t *data, size_t size) {
         uint32_t taken = size < room ? (uint32_t)size : room;
         memcpy(c->tail + old, data, taken);
         c->tail_size += taken;
-        uint32_t back = c->giant ? drain_giant(c) : drain(c);
+        int replaced = 0;
+        uint32_t back = c->giant ? drain_giant(c) : drain(c, &replaced);
         data += taken - back;
         size -= taken - back;
         if (c->giant) continue;
         if (c->tail_size > TG_PIECE_MAX) {
             begin_giant(c);
             if (c->giant && c->accept) pass_accept(c, c->accept);
-        } else if (bulk && !back && c->tail_size < old + taken && c->tail_size <= taken) {
+        } else if (bulk && !replaced && c->tail_size < old + taken && c->tail_size <= taken) {
             /* What is pending lies whole in `data`: go on from there in bulk. */
             data -= c->tail_size;
             size += c->tail_size;
@@ -201,13 +203,15 @@ void tg_counter_feed(tg_counter *c, const uint8_t *data, size_t size) {
 
 /* The text ends inside a character: Python, like others, decodes the rest as one U+FFFD. */
 static void end_character(tg_counter *c) {
+    int replaced = 0;
     if (c->at == c->tail_size) return;
     replace_bad(c, c->at);
     if (c->giant) drain_giant(c);
-    else drain(c);
+    else drain(c, &replaced);
 }
 
 void tg_counter_boundary(tg_counter *c) {
+    int replaced = 0;
     for (;;) {
         end_character(c);
         tg_scan scan = {c->at, c->accept, c->state, 0};
@@ -220,7 +224,7 @@ void tg_counter_boundary(tg_counter *c) {
             c->decided += tg_count_padded(c->vocab, c->tail, size);
             shift_tail(c, size);
             c->at = c->accept = c->state = 0;
-            drain(c);
+            drain(c, &replaced);
         } else {
             return;
         }

@@ -131,7 +131,7 @@ def deepseek() -> Node:
     newline = Char(cat("n"))
     spaces = Char(cat(SPACE))
     ascii_mark = Char(code("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"))
-    ascii_letter = Char(lambda a: 0 <= a[1] and chr(a[1]).isalpha())
+    ascii_letter = Char(lambda a: a[1] >= 0 and chr(a[1]).isalpha())
     word = Char(rest(cat(LETTER + "M")))
     more = Follow(lambda a: cut(a) or a[0] in SPACE, at_end=True)
     gap = seq(

@@ -30,7 +30,8 @@ SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 QUOTES = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 # The published expressions of the families (tokenizer.json, tekken.json, tokenization_kimi.py).
 PATTERNS = {
-    "qwen": rf"{QUOTES}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{SPACES}",
+    "qwen": rf"{QUOTES}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}"
+    rf"| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{SPACES}",
     "glm4": rf"{QUOTES}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}"
     rf"| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{SPACES}",
     "tekken": rf"[^\r\n\p{{L}}\p{{N}}]?[{LETTERS}]*[{SMALL}]+"
