@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard native/*.pyx gateway/_native/*.pxd native/c/*.c native/c/*.h)
 
+NODE_SDK := $(if $(shell command -v npm),tests/scenarios/node/node_modules/.installed)
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench bench-compare clean
 
@@ -14,7 +16,7 @@ help: ## list the targets
 run: $(VENV)/.run ## build what is needed and start the gateway on 127.0.0.1:8080
 	@$(BIN)/tallygate serve $(ARGS)
 
-test: $(VENV)/.dev ## set up everything and run all tests
+test: $(VENV)/.dev $(NODE_SDK) ## set up everything and run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## lint and type-check
@@ -39,6 +41,12 @@ $(VENV)/.dev: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
 	@echo "tallygate: installing the development dependencies"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
+
+crash: $(VENV)/.dev ## a hundred rounds of kill -9 under streaming load
+	@CRASH_ROUNDS=100 $(BIN)/python -m pytest --timeout 1800 tests/scenarios/test_money.py -k kill_9
+
+tests/scenarios/node/node_modules/.installed: tests/scenarios/node/package-lock.json
+	@cd tests/scenarios/node && npm ci --silent --no-audit --no-fund && touch node_modules/.installed
 
 clean: ## remove what was built (never data/)
 	@rm -rf build $(VENV) gateway/_native/*.so

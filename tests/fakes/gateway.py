@@ -115,7 +115,7 @@ class RunningGateway:
                 await asyncio.sleep(0.05)
         assert all(wallet.held_microusd == 0 for wallet in self.plane.bank.wallets.values())
         report = await self.command("ledger.verify")
-        assert report["findings"] == []
+        assert not report["findings"], report["findings"]
 
 
 def chat(content: str = "hi", **more: Any) -> dict[str, Any]:

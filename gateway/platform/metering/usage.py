@@ -61,7 +61,7 @@ def parse_report(raw: bytes | None, max_tokens: int = MAX_TOKENS) -> Report | No
 
     None when nothing usable came. A report with a negative, fractional or absurd number anywhere,
     or with more than `max_tokens` on a side, is not `sane`: its usage is empty, and whichever
-    totals were whole numbers within 2^53 are kept for the record.
+    totals were whole numbers below 2^53 are kept for the record.
     """
     if not raw:
         return None
@@ -102,7 +102,7 @@ def _total(data: dict[str, Any], *names: str) -> int | None:
     """A total as reported, believed or not, as long as a database can hold it."""
     for name in names:
         value = data.get(name)
-        if type(value) is int and -_MAX_RECORDED <= value <= _MAX_RECORDED:
+        if type(value) is int and 0 <= value <= _MAX_RECORDED:
             return value
     return None
 
