@@ -97,6 +97,12 @@ class Gateway:
         await self.platform.close()
 
 
+def load_encodings(platform: Platform) -> None:
+    """Load the vocabularies the catalog names now, so that no first request waits for one."""
+    for encoding in {model.encoding for model in platform.catalog.snapshot.models.values()}:
+        count_text("", encoding)
+
+
 async def _serve(
     settings: Settings, data_dir: Path, catalog_file: Path | None, started: Started
 ) -> None:
@@ -109,6 +115,7 @@ async def _serve(
         if catalog_file is not None:
             await platform.catalog.apply_file(catalog_file)
         gateway = Gateway(platform)
+        await asyncio.to_thread(load_encodings, platform)
         await gateway.start(settings.server_host, settings.server_port)
     except BaseException:
         await platform.close()

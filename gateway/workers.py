@@ -31,7 +31,15 @@ async def reconcile(platform: Platform) -> None:
         log.error("ledger finding", extra={"f": {"finding": finding}})
 
 
-JOBS: tuple[Job, ...] = (Job("reconcile", DAY_S, reconcile),)
+async def scheduled_prices(platform: Platform) -> None:
+    """Let a price that was scheduled take effect."""
+    await platform.catalog.refresh_due()
+
+
+JOBS: tuple[Job, ...] = (
+    Job("reconcile", DAY_S, reconcile),
+    Job("prices", 5.0, scheduled_prices),
+)
 
 
 class Workers:

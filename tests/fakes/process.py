@@ -52,7 +52,8 @@ class Process:
         return self._process.pid
 
     def start(self) -> None:
-        """Start and wait until the banner has named the address."""
+        """Start and wait until the whole banner has come."""
+        first = not (self.data_dir / "tallygate.db").exists()
         log = (self.data_dir.parent / "stderr.log").open("a")
         self._process = subprocess.Popen(
             [
@@ -81,7 +82,7 @@ class Process:
             key = re.search(r"sk-tg-[A-Za-z0-9_-]{20,}", line)
             if key:
                 self.key = key[0]
-            if line.startswith("Ready") or time.monotonic() > deadline:
+            if "-d '" in line or (not first and found) or time.monotonic() > deadline:
                 break
         assert self.port, self.banner + (self.data_dir.parent / "stderr.log").read_text()
 

@@ -38,7 +38,8 @@ def error_headers(error: GatewayError, request_id: str) -> bytes:
 def error_event(error: GatewayError, endpoint: str, request_id: str) -> bytes:
     """An error inside a stream, as one SSE event. Never followed by a normal end.
 
-    A Responses stream has its own flat form (`event: error`); the rest carry a top-level
+    The blank line before it ends whatever half event the provider left behind. A Responses stream
+    has its own flat form (`event: error`); the rest carry a top-level
     `error` object in a data-only event.
     """
     if endpoint == "responses":
@@ -49,7 +50,7 @@ def error_event(error: GatewayError, endpoint: str, request_id: str) -> bytes:
             "param": error.param,
             "sequence_number": 0,
         }
-        return b"event: error\ndata: " + _encode(flat) + b"\n\n"
+        return b"\n\nevent: error\ndata: " + _encode(flat) + b"\n\n"
     body = error_body(error)
     inner = body[:-2] + b',"request_id":' + _encode(request_id) + b"}}"
-    return b"data: " + inner + b"\n\n"
+    return b"\n\ndata: " + inner + b"\n\n"
