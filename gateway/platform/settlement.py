@@ -86,8 +86,8 @@ class Settlements:
             if charge.submitted:
                 raise MoneyError("the charge was submitted before")
             charge.submitted = True
-        self.pending += 1
         self._writer.submit(_Pending(self, charge, row, on_durable))
+        self.pending += 1
 
     def _finished(self, item: _Pending) -> None:
         self.pending -= 1

@@ -46,7 +46,6 @@ class Money(RuleBasedStateMachine):
         self.books = self.run(self.open())
         self.model = {number: Account() for number in range(1, 4)}
         self.holds: list[tuple[int, Hold]] = []
-        self.stored: list[str] = []
 
     def run(self, coroutine):  # type: ignore[no-untyped-def]
         return self.loop.run_until_complete(coroutine)
@@ -97,9 +96,11 @@ class Money(RuleBasedStateMachine):
         assert charge.posted_microusd + charge.overrun_microusd == whole
         model.exact_picousd += cost
         model.overrun += charge.overrun_microusd
+        self.run(self.submit(charge, account, again and not cost))
+
+    async def submit(self, charge: Charge, account: int, again: bool) -> None:
         request_id = self.books.submit(charge, account)
-        self.stored.append(request_id)
-        if again and not cost:  # a repeated id: refused, and nothing moves
+        if again:  # a repeated id: refused, and nothing moves
             self.books.charge(account, 0, id=request_id)
 
     @precondition(lambda self: self.holds)
