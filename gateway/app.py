@@ -15,6 +15,7 @@ import uvloop
 from gateway.base.config import Settings
 from gateway.base.telemetry import Metrics, start_logging
 from gateway.platform.assembly import FirstStart, Platform, open_platform
+from gateway.platform.metering.encodings import preload
 from gateway.proxy.exchange import Plane
 from gateway.proxy.providers.openai import OpenAIUpstream
 from gateway.proxy.providers.registry import Upstreams
@@ -97,10 +98,9 @@ class Gateway:
         await self.platform.close()
 
 
-def load_encodings(platform: Platform) -> None:
-    """Load the vocabularies the catalog names now, so that no first request waits for one."""
-    for encoding in {model.encoding for model in platform.catalog.snapshot.models.values()}:
-        count_text("", encoding)
+def encodings_of(platform: Platform) -> frozenset[str]:
+    """The encodings that the catalog's models name."""
+    return frozenset(model.encoding for model in platform.catalog.snapshot.models.values())
 
 
 async def _serve(
@@ -115,7 +115,7 @@ async def _serve(
         if catalog_file is not None:
             await platform.catalog.apply_file(catalog_file)
         gateway = Gateway(platform)
-        await asyncio.to_thread(load_encodings, platform)
+        await asyncio.to_thread(preload, encodings_of(platform))
         await gateway.start(settings.server_host, settings.server_port)
     except BaseException:
         await platform.close()

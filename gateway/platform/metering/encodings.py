@@ -12,3 +12,9 @@ DEFAULT_ENCODING = "o200k_base"
 def known_encodings() -> frozenset[str]:
     """The names that a model's `encoding` may have."""
     return frozenset(tokens.encodings())
+
+
+def preload(names: frozenset[str]) -> None:
+    """Load the vocabularies of these encodings, so that no first request waits for one."""
+    for name in sorted(names):
+        tokens.count("", name)
