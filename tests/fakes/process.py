@@ -30,6 +30,18 @@ def tallygate(data_dir: Path, *words: str, check: bool = True) -> Any:
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
+def all_requests(data_dir: Path) -> list[dict[str, Any]]:
+    """The whole request log, page by page, newest first."""
+    rows: list[dict[str, Any]] = []
+    page = tallygate(data_dir, "requests", "list", "--limit", "10000")
+    while page:
+        rows += page
+        page = tallygate(
+            data_dir, "requests", "list", "--limit", "10000", "--before", str(page[-1]["seq"])
+        )
+    return rows
+
+
 @dataclass
 class Process:
     """A serving gateway; `start` may be called again after `kill`."""
