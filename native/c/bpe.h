@@ -22,7 +22,7 @@
 #define TG_ROW 32                     /* columns of a transition row */
 #define TG_MAX_STATES 64
 #define TG_PIECE_MAX 256  /* longer pieces are counted by the automaton of bpe_long.c */
-#define TG_SHORT_MAX 32   /* pieces up to here may be merged as arrays */
+#define TG_SHORT_MAX 32   /* pieces up to here are merged in one block */
 #define TG_TOKEN_MAX 1023 /* bytes of the longest token there may be */
 #define TG_PAD 16         /* bytes that must be readable after a piece given to tg_count_padded */
 
@@ -85,6 +85,7 @@ typedef struct tg_vocab {
     uint64_t *cache7;
     tg_key16 *cache15;
     uint32_t *valid_pairs;
+    uint64_t *guesses; /* bpe_long.c: node:19 last:18 token:18 */
     /* Tokens over 15 bytes that merging never builds; they count as one only as whole pieces. */
     uint8_t *literals; /* length:2 bytes: few */
     uint32_t n_literals;
@@ -96,13 +97,18 @@ typedef struct tg_vocab {
 
 #define TG_CACHE7_BITS 15
 #define TG_CACHE15_BITS 14
-#define TG_VALID_BITS 15
+#define TG_VALID_BITS 16
+#define TG_GUESS_BITS 11
 
 /* Build a vocabulary from its uncompressed file (native/vocab/build.py) and the class table.
  * NULL when a file is malformed or memory is short; nothing is kept of the two buffers. */
 tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
                         size_t size);
 void tg_vocab_free(tg_vocab *vocab);
+
+/* Zeroed memory from the system, and back to it. */
+void *tg_map(size_t size);
+void tg_unmap(void *found, size_t size);
 
 /* Tokens of one piece; `size` >= 1. */
 uint64_t tg_count_piece(tg_vocab *vocab, const uint8_t *piece, size_t size);
@@ -116,7 +122,7 @@ uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high);
 uint64_t tg_count_hard(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 uint64_t tg_count_over15(tg_vocab *vocab, const uint8_t *piece, size_t size);
 
-/* bpe_merge.c: merge arrays of up to TG_SHORT_MAX bytes. */
+/* bpe_merge.c: merge arrays of up to TG_PIECE_MAX bytes. */
 uint32_t tg_merge(const tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 
 /* bpe_greedy.c, all for up to TG_PIECE_MAX bytes. A walk is the longest matches in a row; it is the

@@ -7,10 +7,8 @@ uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size);
  * merging byte by byte, and for mostly ASCII the other way round. */
 static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
     uint32_t wide = 0;
-    if (size <= TG_SHORT_MAX) {
-        for (uint32_t i = 0; i < size; i++) wide += piece[i] >> 7;
-        if (wide * 2 < size) return tg_merge(vocab, piece, size);
-    }
+    for (uint32_t i = 0; i < size; i++) wide += piece[i] >> 7;
+    if (wide * 2 < size) return tg_merge(vocab, piece, size);
     tg_greedy_prefetch(vocab, piece, size);
     uint32_t hoped = tg_greedy_hope(vocab, piece, size);
     return hoped ? hoped : tg_count_hard(vocab, piece, size);
@@ -18,9 +16,7 @@ static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
 
 uint64_t tg_count_hard(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
     uint32_t count = tg_greedy(vocab, piece, size);
-    if (count != TG_NONE) return count;
-    return size <= TG_SHORT_MAX ? tg_merge(vocab, piece, size)
-                                : tg_long_count(vocab, piece, size);
+    return count != TG_NONE ? count : tg_merge(vocab, piece, size);
 }
 
 uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {

@@ -32,6 +32,7 @@ static uint32_t u16(const uint8_t *at) {
 typedef struct {
     uint32_t *offset;
     uint8_t *bytes;
+    size_t bytes_size;
 } texts;
 
 static size_t power_of_two(size_t least) {
@@ -40,32 +41,39 @@ static size_t power_of_two(size_t least) {
     return size;
 }
 
-/* One zeroed mapping for all tables, in huge pages where the system has them: the tables are read
- * at random, and a page-table walk costs more than the cache miss. */
-static void *map_arena(size_t size) {
+/* Zeroed memory that goes back to the system when freed, for tables and for what building them
+ * needs: a heap would keep the latter. Big tables ask for huge pages, for they are read at random,
+ * and a page-table walk costs more than the cache miss. */
 #if defined(__linux__) && !defined(TG_PLAIN_MALLOC)
-    size_t huge = (size_t)2 << 20;
-    uint8_t *raw = mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                        0);
-    if (raw == MAP_FAILED) return NULL;
-    size_t skip = (huge - (uintptr_t)raw % huge) % huge;
-    if (skip) munmap(raw, skip);
-    if (huge - skip) munmap(raw + skip + size, huge - skip);
-    madvise(raw + skip, size, MADV_HUGEPAGE);
-    return raw + skip;
-#else
-    return calloc(1, size);
-#endif
+void *tg_map(size_t size) {
+    void *found = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return found == MAP_FAILED ? NULL : found;
 }
 
-static void unmap_arena(void *arena, size_t size) {
-#if defined(__linux__) && !defined(TG_PLAIN_MALLOC)
-    if (arena) munmap(arena, size);
-#else
-    (void)size;
-    free(arena);
-#endif
+void tg_unmap(void *found, size_t size) {
+    if (found) munmap(found, size);
 }
+
+static void advise_huge(void *found, size_t size) {
+    uintptr_t page = (uintptr_t)2 << 20, from = ((uintptr_t)found + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)found + size) / page * page;
+    if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
+#else
+void *tg_map(size_t size) {
+    return calloc(1, size);
+}
+
+void tg_unmap(void *found, size_t size) {
+    (void)size;
+    free(found);
+}
+
+static void advise_huge(void *found, size_t size) {
+    (void)found;
+    (void)size;
+}
+#endif
 
 static void *carve(uint8_t **at, size_t size) {
     void *found = *at;
@@ -77,20 +85,22 @@ static void *carve(uint8_t **at, size_t size) {
 static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, uint32_t n_edges) {
     size_t words7 = power_of_two((size_t)v->n_tokens * 5 / 4);
     size_t words15 = power_of_two((size_t)v->n_tokens * 5 / 8);
-    size_t pairs = (size_t)v->n_tokens * 9 / 4;
-    size_t edges = (size_t)n_edges * 2 + 2;
+    size_t pairs = (size_t)v->n_tokens * 2;
+    size_t edges = (size_t)n_edges * 7 / 4 + 2;
     size_t fixed = 65536 * 4 + ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
-                   ((size_t)4 << TG_VALID_BITS);
+                   ((size_t)4 << TG_VALID_BITS) + ((size_t)8 << TG_GUESS_BITS);
     size_t total = words7 * 8 + words15 * 16 + pairs * 8 + edges * 8 + fixed +
                    (size_t)v->n_tokens * 10 + n_literals_bytes + (0x110000 / 128) * 2 +
                    (size_t)n_blocks * 128 + 16 * 64;
     v->arena_size = (total + 4095) & ~(size_t)4095;
-    v->arena = map_arena(v->arena_size);
+    v->arena = tg_map(v->arena_size);
     if (!v->arena) return 0;
+    advise_huge(v->arena, v->arena_size);
     uint8_t *at = v->arena;
     v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
     v->cache15 = carve(&at, (size_t)16 << TG_CACHE15_BITS);
     v->valid_pairs = carve(&at, (size_t)4 << TG_VALID_BITS);
+    v->guesses = carve(&at, (size_t)8 << TG_GUESS_BITS);
     v->byte_pairs = carve(&at, 65536 * 4);
     v->first = carve(&at, (0x110000 / 128) * 2);
     v->blocks = carve(&at, (size_t)n_blocks * 128);
@@ -183,7 +193,7 @@ static int add_path(tg_vocab *v, const texts *t, uint32_t token, trie_notes *not
         at += unit_size;
         if (v->edges[slot] == TG_EMPTY) {
             uint32_t child = at == size ? token : ++v->n_nodes;
-            if (child > TG_NODE_MASK || ++v->n_edges > v->edges_size / 2) return 0;
+            if (child > TG_NODE_MASK || ++v->n_edges > v->edges_size / 7 * 4 + 4) return 0;
             v->edges[slot] = key << 21 | child << 2;
             if (node != TG_ROOT) v->edges[notes->slot[node]] |= flag;
             notes->slot[child] = slot;
@@ -257,8 +267,9 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
         if (v->length[i] > TG_TOKEN_MAX) return 0;
         total += v->length[i];
     }
-    t->offset = malloc((size_t)n * 4);
-    t->bytes = malloc(total + TG_PAD);
+    t->bytes_size = total + TG_PAD;
+    t->offset = tg_map((size_t)n * 4);
+    t->bytes = tg_map(t->bytes_size);
     if (!t->offset || !t->bytes) return 0;
     write_texts(v, t, literal, n_whole, bytes);
     return 1;
@@ -266,9 +277,9 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
 
 static int fill_tables(tg_vocab *v, const texts *t) {
     uint32_t n = v->n_tokens, start[TG_TOKEN_MAX + 2] = {0};
-    uint32_t *order = malloc((size_t)n * 4);
-    trie_notes notes = {malloc((TG_NODE_MASK + 1) * 4), calloc(TG_NODE_MASK + 1, 8),
-                        calloc(TG_NODE_MASK + 1, 1)};
+    uint32_t *order = tg_map((size_t)n * 4);
+    trie_notes notes = {tg_map((TG_NODE_MASK + 1) * 4), tg_map((TG_NODE_MASK + 1) * 8),
+                        tg_map(TG_NODE_MASK + 1)};
     int fine = order && notes.slot && notes.path && notes.whole;
     for (uint32_t i = 0; fine && i < n; i++) {
         add_word(v, t->bytes + t->offset[i], v->length[i]);
@@ -293,10 +304,10 @@ static int fill_tables(tg_vocab *v, const texts *t) {
         if (v->length[i] == 2)
             v->byte_pairs[t->bytes[t->offset[i]] << 8 | t->bytes[t->offset[i] + 1]] = i;
     }
-    free(order);
-    free(notes.slot);
-    free(notes.path);
-    free(notes.whole);
+    tg_unmap(order, (size_t)n * 4);
+    tg_unmap(notes.slot, (TG_NODE_MASK + 1) * 4);
+    tg_unmap(notes.path, (TG_NODE_MASK + 1) * 8);
+    tg_unmap(notes.whole, TG_NODE_MASK + 1);
     return fine;
 }
 
@@ -337,8 +348,8 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
         for (int i = 0; i < 128; i++) v->ascii[i] &= 31;
     }
     fine = fine && read_tokens(v, &in, n_whole, &t) && fill_tables(v, &t);
-    free(t.offset);
-    free(t.bytes);
+    if (v) tg_unmap(t.offset, (size_t)v->n_tokens * 4);
+    tg_unmap(t.bytes, t.bytes_size);
     if (fine) return v;
     tg_vocab_free(v);
     return NULL;
@@ -349,6 +360,6 @@ void tg_long_free(struct tg_long *tables);
 void tg_vocab_free(tg_vocab *vocab) {
     if (!vocab) return;
     tg_long_free(vocab->long_tables);
-    unmap_arena(vocab->arena, vocab->arena_size);
+    tg_unmap(vocab->arena, vocab->arena_size);
     free(vocab);
 }

@@ -10,15 +10,19 @@
 
 #include <stdlib.h>
 
+struct node {
+    uint32_t children; /* the first; the next node's entry ends the list */
+    uint32_t fail;
+    uint32_t longest; /* longest token that ends the node's text */
+};
+
 /* Nodes are numbered breadth-first, so a node's children are consecutive. */
 struct tg_long {
     uint32_t n_nodes;
-    uint32_t *children; /* first child of each node; the next node's entry ends the list */
+    size_t nodes_size;
+    struct node *nodes; /* one more than there are: its children end the last node's */
     uint8_t *label;
-    uint32_t *fail;
-    uint32_t *longest; /* longest token that ends the node's text */
     uint32_t *shorter; /* per token: the next shorter token that ends it, or TG_NONE */
-    uint32_t *place;   /* per token: its node */
 };
 
 /* Token text while building, in lexicographic order. */
@@ -99,24 +103,23 @@ static void grow(const tg_vocab *v, struct tg_long *a, const uint8_t *bytes, con
     next[1] = 1;
     for (int d = 2; d < TG_RING + 2; d++) next[d] += next[d - 1];
     a->n_nodes = next[TG_RING + 1];
-    a->children[0] = 1;
+    a->nodes[0].children = 1;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t depth = i ? shared(v, bytes, &entries[i - 1], &entries[i]) : 0, node = 0;
         uint32_t token = entries[i].token;
         for (; depth < v->length[token]; depth++) {
             node = next[depth + 1]++;
             a->label[node] = bytes[entries[i].offset + depth];
-            a->children[node] = next[depth + 2];
-            a->longest[node] = TG_NONE;
+            a->nodes[node].children = next[depth + 2];
+            a->nodes[node].longest = TG_NONE;
         }
-        a->longest[node] = token;
-        a->place[token] = node;
+        a->nodes[node].longest = token;
     }
-    a->children[a->n_nodes] = a->n_nodes;
+    a->nodes[a->n_nodes].children = a->n_nodes;
 }
 
 static uint32_t child_of(const struct tg_long *a, uint32_t node, uint8_t byte) {
-    uint32_t from = a->children[node], size = a->children[node + 1] - from;
+    uint32_t from = a->nodes[node].children, size = a->nodes[node + 1].children - from;
     const uint8_t *labels = a->label + from;
     if (size <= 8) {
         for (uint32_t i = 0; i < size; i++)
@@ -132,33 +135,30 @@ static inline uint32_t step(const struct tg_long *a, uint32_t node, uint8_t byte
         uint32_t child = child_of(a, node, byte);
         if (child != TG_NONE) return child;
         if (!node) return 0;
-        node = a->fail[node];
+        node = a->nodes[node].fail;
     }
 }
 
 /* Failure links in breadth-first order, each from its parent's. */
 static void link_failures(struct tg_long *a) {
-    a->fail[0] = 0;
-    a->longest[0] = TG_NONE;
+    a->nodes[0].fail = 0;
+    a->nodes[0].longest = TG_NONE;
     for (uint32_t node = 0; node < a->n_nodes; node++) {
-        for (uint32_t child = a->children[node]; child < a->children[node + 1]; child++) {
-            uint32_t fail = node ? step(a, a->fail[node], a->label[child]) : 0;
-            uint32_t token = a->longest[child];
-            a->fail[child] = fail;
-            if (token == TG_NONE) a->longest[child] = a->longest[fail];
-            else a->shorter[token] = a->longest[fail];
+        for (uint32_t child = a->nodes[node].children; child < a->nodes[node + 1].children; child++) {
+            uint32_t fail = node ? step(a, a->nodes[node].fail, a->label[child]) : 0;
+            uint32_t token = a->nodes[child].longest;
+            a->nodes[child].fail = fail;
+            if (token == TG_NONE) a->nodes[child].longest = a->nodes[fail].longest;
+            else a->shorter[token] = a->nodes[fail].longest;
         }
     }
 }
 
 void tg_long_free(struct tg_long *a) {
     if (!a) return;
-    free(a->children);
+    tg_unmap(a->nodes, a->nodes_size);
     free(a->label);
-    free(a->fail);
-    free(a->longest);
     free(a->shorter);
-    free(a->place);
     free(a);
 }
 
@@ -166,9 +166,9 @@ int tg_long_prepare(tg_vocab *vocab) {
     if (vocab->long_tables) return 1;
     size_t total = TG_PAD;
     for (uint32_t i = 0; i < vocab->n_tokens; i++) total += vocab->length[i];
-    uint8_t *bytes = calloc(total, 1);
-    entry *entries = malloc(sizeof(entry) * vocab->n_tokens);
-    entry *spare = malloc(sizeof(entry) * vocab->n_tokens);
+    size_t entries_size = sizeof(entry) * vocab->n_tokens;
+    uint8_t *bytes = tg_map(total);
+    entry *entries = tg_map(entries_size), *spare = tg_map(entries_size);
     struct tg_long *a = calloc(1, sizeof *a);
     int fine = bytes && entries && spare && a;
     uint32_t n = fine ? list_texts(vocab, entries, bytes) : 0, nodes = 1;
@@ -177,13 +177,11 @@ int tg_long_prepare(tg_vocab *vocab) {
         for (uint32_t i = 0; i < n; i++)
             nodes += vocab->length[entries[i].token] -
                      (i ? shared(vocab, bytes, &entries[i - 1], &entries[i]) : 0);
-        a->children = malloc(((size_t)nodes + 1) * 4);
+        a->nodes_size = ((size_t)nodes + 1) * sizeof(struct node);
+        a->nodes = tg_map(a->nodes_size);
         a->label = malloc(nodes);
-        a->fail = malloc((size_t)nodes * 4);
-        a->longest = malloc((size_t)nodes * 4);
         a->shorter = malloc((size_t)vocab->n_tokens * 4);
-        a->place = malloc((size_t)vocab->n_tokens * 4);
-        fine = a->children && a->label && a->fail && a->longest && a->shorter && a->place;
+        fine = a->nodes && a->label && a->shorter;
     }
     if (fine) {
         grow(vocab, a, bytes, entries, n);
@@ -192,9 +190,9 @@ int tg_long_prepare(tg_vocab *vocab) {
     } else {
         tg_long_free(a);
     }
-    free(bytes);
-    free(entries);
-    free(spare);
+    tg_unmap(bytes, total);
+    tg_unmap(entries, entries_size);
+    tg_unmap(spare, entries_size);
     return fine;
 }
 
@@ -203,15 +201,6 @@ void tg_long_start(tg_long_state *state) {
     state->total = 0;
     state->last[0] = TG_NONE;
     state->count[0] = 0;
-}
-
-/* The token that is `last` and one byte more, or TG_NONE. */
-static inline uint32_t extended(const tg_vocab *vocab, uint32_t last, uint8_t byte) {
-    const struct tg_long *a = vocab->long_tables;
-    uint32_t node = child_of(a, a->place[last], byte);
-    if (node == TG_NONE) return TG_NONE;
-    uint32_t token = a->longest[node];
-    return vocab->length[token] == vocab->length[last] + 1 ? token : TG_NONE;
 }
 
 static inline int may_end(tg_vocab *vocab, const tg_long_state *state, uint32_t token,
@@ -226,13 +215,17 @@ void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, s
     for (size_t i = 0; i < size; i++) {
         uint32_t node = state->node = step(a, state->node, bytes[i]);
         uint64_t total = ++state->total;
-        /* Only one token can be right, so the likely one is tried first: on runs of one character
-         * the longest-first order alone would try them all. */
-        uint32_t token = TG_NONE;
-        if (total > 1) token = extended(vocab, state->last[(total - 1) % TG_RING], bytes[i]);
-        if (token == TG_NONE || !may_end(vocab, state, token, total)) {
-            token = a->longest[node];
+        /* Only one token can be right, so the one that was right last time after the same token in
+         * the same place of the automaton is tried first: on runs of one character the
+         * longest-first order alone would try them all. */
+        uint32_t last = state->last[(total - 1) % TG_RING] & TG_TOKEN_MASK, token;
+        uint64_t key = (uint64_t)node << TG_TOKEN_BITS | last;
+        uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
+        token = (uint32_t)*guess & TG_TOKEN_MASK;
+        if (!*guess || *guess >> TG_TOKEN_BITS != key || !may_end(vocab, state, token, total)) {
+            token = a->nodes[node].longest;
             while (!may_end(vocab, state, token, total)) token = a->shorter[token];
+            *guess = key << TG_TOKEN_BITS | token;
         }
         state->last[total % TG_RING] = token;
         state->count[total % TG_RING] =
