@@ -8,6 +8,7 @@ client's address. This file knows nothing of HTTP or Prometheus' text format.
 import logging
 import sys
 import time
+from bisect import bisect_left
 from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
 from typing import Any
@@ -18,6 +19,7 @@ LOG = logging.getLogger("tallygate")
 QUEUE_LINES = 10_000  # past this, lines are dropped and counted instead of blocking the loop
 MAX_SERIES = 2_000
 LATENCY_BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 120_000)
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -93,11 +95,7 @@ class Histogram:
         """Count one value in milliseconds."""
         self.count += 1
         self.sum_ms += value_ms
-        for index, bound in enumerate(LATENCY_BUCKETS_MS):
-            if value_ms <= bound:
-                self.buckets[index] += 1
-                return
-        self.buckets[-1] += 1
+        self.buckets[bisect_left(LATENCY_BUCKETS_MS, value_ms)] += 1
 
 
 class RequestSeries:
@@ -125,7 +123,7 @@ class Metrics:
 
     def series(self, model: str, provider: str, status: int) -> RequestSeries:
         """The series of a finished request; past MAX_SERIES everything lands in `other`."""
-        key = (model, provider, f"{status // 100}xx")
+        key = (model, provider, _CLASSES[status // 100])
         series = self.requests.get(key)
         if series is None:
             if len(self.requests) >= MAX_SERIES:

@@ -18,11 +18,11 @@ from gateway.base.errors import (
     ShuttingDown,
     StorageUnavailable,
 )
-from gateway.base.money import ceil_microusd
+from gateway.platform.ledger.holds import Hold
 from gateway.platform.metering.framing import framed_prompt_tokens
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
-from gateway.proxy.affordable import affordable_tokens
+from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.exchange import Exchange
 
 THREAD_COUNT_BYTES = 512 * 1024  # larger bodies are counted off the loop
@@ -78,37 +78,29 @@ def take_hold(x: Exchange) -> None:
     """Hold credit for the prompt and a reserve of output. Raises the ledger's refusals."""
     plane, model, price, key = x.plane, x.model, x.price, x.key
     assert model is not None and key is not None
+    x.input_picousd = rate(Usage(x.measured_input), price)
     if not x.endpoint.max_tokens_field:  # embeddings have no output
-        cost = ceil_microusd(rate(Usage(input=x.measured_input), price))
+        cost = holding_microusd(x, 0)
         x.hold = plane.bank.hold(key.account.no, cost, cost)
         return
+    x.output_picousd = max(price.output, price.reasoning or 0)
     ceiling = x.max_tokens or model.max_output_tokens
-    reserve = min(
-        ceiling, model.output_reserve_tokens or plane.settings.ledger_output_reserve_tokens
-    )
+    reserve = model.output_reserve_tokens or plane.limits.output_reserve_tokens
     if not x.stream and x.max_tokens is not None:
-        reserve = min(ceiling, model.max_output_tokens)
-    least = rate(Usage(input=x.measured_input, output=1), price)
-    want = rate(Usage(input=x.measured_input, output=reserve * x.choices), price)
-    x.hold = plane.bank.hold(key.account.no, ceil_microusd(least), ceil_microusd(want))
+        reserve = model.max_output_tokens  # nothing can be added to the hold of a whole answer
+    want = holding_microusd(x, min(ceiling, reserve) * x.choices)
+    x.hold = plane.bank.hold(key.account.no, holding_microusd(x, 1), want)
     if not x.stream:
-        clamp_output(x, ceiling)
+        clamp_output(x, x.hold, ceiling)
 
 
-def clamp_output(x: Exchange, ceiling: int) -> None:
+def clamp_output(x: Exchange, hold: Hold, ceiling: int) -> None:
     """Where the balance cannot pay the longest answer, hold all there is and ask for less."""
-    hold, price = x.hold, x.price
-    assert hold is not None
-    longest = ceil_microusd(rate(Usage(input=x.measured_input, output=ceiling * x.choices), price))
-    if hold.amount_microusd >= longest:
-        return
-    wallet = hold.wallet
-    available = wallet.balance_microusd - wallet.held_microusd
-    if hold.amount_microusd + available >= longest:
-        return  # the rest of the balance covers it, should the answer be that long
-    hold.grow_to(hold.amount_microusd + available)
-    affordable = affordable_tokens(hold.amount_microusd, x) // x.choices
+    affordable_microusd = hold.amount_microusd + hold.wallet.available_microusd
+    if affordable_microusd >= holding_microusd(x, ceiling * x.choices):
+        return  # held already, or the rest of the balance covers it, should it be that long
+    hold.grow_to(affordable_microusd)
+    affordable = affordable_tokens(x, hold.amount_microusd) // x.choices
     if affordable < 1:
-        hold.release()
         raise InsufficientCredit()
     x.clamped_tokens = min(affordable, ceiling)

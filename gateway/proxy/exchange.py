@@ -52,6 +52,37 @@ class Client(Protocol):
         ...
 
 
+class Limits(NamedTuple):
+    """The settings that requests meet, read once: times in seconds, sizes in bytes."""
+
+    durable: bool
+    attempts: int
+    output_reserve_tokens: int
+    max_response_bytes: int
+    max_event_bytes: int
+    first_byte_timeout_s: float
+    idle_timeout_s: float
+    total_timeout_s: float
+    drain_timeout_s: float
+    drain_streams: int
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Read the limits from the settings."""
+    return Limits(
+        durable=settings.ledger_durability == "full",
+        attempts=settings.upstream_attempts,
+        output_reserve_tokens=settings.ledger_output_reserve_tokens,
+        max_response_bytes=settings.upstream_max_response_bytes,
+        max_event_bytes=settings.upstream_max_event_bytes,
+        first_byte_timeout_s=settings.upstream_first_byte_timeout_s,
+        idle_timeout_s=settings.upstream_idle_timeout_s,
+        total_timeout_s=settings.upstream_total_timeout_s,
+        drain_timeout_s=settings.upstream_drain_timeout_s,
+        drain_streams=settings.upstream_drain_streams,
+    )
+
+
 class Plane:
     """The rooms a request passes through; built once by the composition root."""
 
@@ -64,6 +95,7 @@ class Plane:
         "draining",
         "ids",
         "keys",
+        "limits",
         "loop",
         "metrics",
         "pool",
@@ -91,6 +123,7 @@ class Plane:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.settings = settings
+        self.limits = limits_of(settings)
         self.clock = clock
         self.ids = ids
         self.keys = keys
@@ -139,6 +172,7 @@ class Exchange:
         "first_token_s",
         "hold",
         "id",
+        "input_picousd",
         "key",
         "max_tokens",
         "measured_exact",
@@ -147,6 +181,7 @@ class Exchange:
         "model",
         "model_name",
         "outcome",
+        "output_picousd",
         "plane",
         "price",
         "reported_input",
@@ -194,6 +229,8 @@ class Exchange:
         self.model: Model | None = None
         self.price: Any = None
         self.hold: Hold | None = None
+        self.input_picousd = 0  # the prompt's cost, the fee included
+        self.output_picousd = 0  # of a token, reasoning or not, whichever is dearer
         self.clamped_tokens: int | None = None
         self.candidates: tuple[Target, ...] = ()
         # forward, meter
@@ -207,7 +244,7 @@ class Exchange:
         self.reported_input: int | None = None
         self.reported_output: int | None = None
         self.usage = Usage()
-        self.basis = Basis.NONE
+        self.basis: Basis = "none"
         # settle, record, refuse
         self.answered = False  # the response's head has gone to the client
         self.tail: Callable[[], None] | None = None  # releases the end of the response

@@ -27,7 +27,7 @@ CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the 
 
 async def forward(x: Exchange, metering: Metering) -> None:
     """Attempt until answered. Raises the last attempt's error when none was."""
-    limit = x.plane.settings.upstream_attempts
+    limit = x.plane.limits.attempts
     alone = len(x.candidates) == 1
     for number in range(limit):
         target = x.candidates[number % len(x.candidates)]

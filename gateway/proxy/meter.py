@@ -10,10 +10,8 @@ from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
 from gateway._native.tokens import Counter
 from gateway.base.errors import InsufficientCredit
-from gateway.base.money import ceil_microusd
-from gateway.platform.metering.usage import Basis, Usage, parse_report
-from gateway.platform.pricing.rating import rate
-from gateway.proxy.affordable import affordable_tokens
+from gateway.platform.metering.usage import Usage, parse_report
+from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.exchange import Exchange, Metering
 
 GROWTH_TOKENS = 512  # a stream's hold grows by so much output at a time
@@ -27,7 +25,7 @@ def stream_meter(x: Exchange) -> StreamMeter:
         x.endpoint.dialect,
         partial(Counter, x.model.encoding),
         remove_usage=x.endpoint.usage_option and not x.usage_asked,
-        max_event_bytes=x.plane.settings.upstream_max_event_bytes,
+        max_event_bytes=x.plane.limits.max_event_bytes,
     )
 
 
@@ -43,19 +41,15 @@ def grow(x: Exchange, meter: StreamMeter) -> int:
     Raises InsufficientCredit when the balance cannot cover another token.
     """
     hold = x.hold
-    if hold is None or x.price.output == 0:
+    if hold is None or x.output_picousd == 0:
         return NEVER
     tokens = meter.tokens
-    covered = affordable_tokens(hold.amount_microusd, x)
+    covered = affordable_tokens(x, hold.amount_microusd)
     if tokens < covered:
         return covered
-    wanted = ceil_microusd(
-        rate(Usage(input=x.measured_input, output=tokens + GROWTH_TOKENS), x.price)
-    )
-    if not hold.grow_to(wanted):
-        wallet = hold.wallet
-        hold.grow_to(hold.amount_microusd + wallet.balance_microusd - wallet.held_microusd)
-    covered = affordable_tokens(hold.amount_microusd, x)
+    if not hold.grow_to(holding_microusd(x, tokens + GROWTH_TOKENS)):
+        hold.grow_to(hold.amount_microusd + hold.wallet.available_microusd)
+    covered = affordable_tokens(x, hold.amount_microusd)
     if tokens >= covered:
         raise InsufficientCredit("The account's credit ran out during this answer.")
     return covered
@@ -77,7 +71,7 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
             empty = not meter.output_seen and not report.usage.output
             if empty and not embeddings:
                 return
-            x.usage, x.basis = report.usage, Basis.REPORTED
+            x.usage, x.basis = report.usage, "reported"
             return
     if meter.output_seen:
         x.usage = Usage(
@@ -85,9 +79,9 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
             output=x.measured_output,
             reasoning=min(meter.reasoning_tokens, x.measured_output),
         )
-        x.basis = Basis.MEASURED
+        x.basis = "measured"
     elif embeddings and x.status == 200:
-        x.usage, x.basis = Usage(input=x.measured_input), Basis.MEASURED
+        x.usage, x.basis = Usage(input=x.measured_input), "measured"
 
 
 METER = Metering(stream_meter, body_meter, grow, conclude_usage)

@@ -17,7 +17,7 @@ def record(x: Exchange) -> None:
     settlements = x.plane.settlements
     if x.key is None:
         release()  # only counted: a stranger's requests must not fill the log
-    elif x.charge is None or x.plane.settings.ledger_durability == "relaxed":
+    elif x.charge is None or not x.plane.limits.durable:
         settlements.submit(x.charge, row_of(x, x.key), _nothing)
         release()
     else:
@@ -48,37 +48,36 @@ def observe(x: Exchange) -> None:
 
 
 def row_of(x: Exchange, key: Key) -> RequestRow:
-    """The request's row of the log."""
-    usage, charge, target = x.usage, x.charge, x.target
+    """The request's row of the log: positions are those of RequestRow, spelled in its order.
+
+    Booleans go as 0 and 1, which the database's driver binds without asking for an adapter.
+    """
+    usage, charge, target, first_s = x.usage, x.charge, x.target, x.first_token_s
     return RequestRow(
-        id=x.id,
-        started_us=x.started_us,
-        account_no=key.account.no,
-        key_no=key.no,
-        model=x.model.name if x.model is not None else "",
-        provider=target.provider.name if target is not None else "",
-        upstream_model=target.model if target is not None else "",
-        endpoint=x.endpoint.name,
-        stream=x.stream,
-        status=x.status,
-        outcome=x.outcome,
-        error_code=x.error.code if x.error is not None else "",
-        attempts=x.attempts,
-        duration_ms=elapsed_ms(x, x.plane.clock.monotonic_s()),
-        first_token_ms=None if x.first_token_s is None else elapsed_ms(x, x.first_token_s),
-        basis=x.basis,
-        input_tokens=usage.input,
-        cache_read_tokens=usage.cache_read,
-        cache_write_tokens=usage.cache_write,
-        output_tokens=usage.output,
-        reasoning_tokens=usage.reasoning,
-        reported_input_tokens=x.reported_input,
-        reported_output_tokens=x.reported_output,
-        measured_input_tokens=x.measured_input,
-        measured_output_tokens=x.measured_output,
-        measured_exact=x.measured_exact,
-        cost_picousd=charge.cost_picousd if charge is not None else 0,
-        cost_microusd=charge.posted_microusd if charge is not None else 0,
-        overrun_microusd=charge.overrun_microusd if charge is not None else 0,
-        price_version=x.price.version if x.price is not None else 0,
+        x.id,
+        x.started_us,
+        key.account.no,
+        key.no,
+        x.model.name if x.model is not None else "",
+        target.provider.name if target is not None else "",
+        target.model if target is not None else "",
+        x.endpoint.name,
+        1 if x.stream else 0,  # type: ignore[arg-type]
+        x.status,
+        x.outcome,
+        x.error.code if x.error is not None else "",
+        x.attempts,
+        elapsed_ms(x, x.plane.clock.monotonic_s()),
+        None if first_s is None else elapsed_ms(x, first_s),
+        x.basis,
+        *usage,
+        x.reported_input,
+        x.reported_output,
+        x.measured_input,
+        x.measured_output,
+        1 if x.measured_exact else 0,  # type: ignore[arg-type]
+        charge.cost_picousd if charge is not None else 0,
+        charge.posted_microusd if charge is not None else 0,
+        charge.overrun_microusd if charge is not None else 0,
+        x.price.version if x.price is not None else 0,
     )

@@ -4,7 +4,6 @@ Synchronous, on values in memory: nothing can be cancelled between the price and
 charge becomes durable in the phase after this one.
 """
 
-from gateway.platform.metering.usage import Basis
 from gateway.platform.pricing.rating import rate
 from gateway.proxy.exchange import Exchange
 
@@ -14,7 +13,7 @@ def settle(x: Exchange) -> None:
     hold, x.hold = x.hold, None
     if hold is None:
         return
-    cost_picousd = 0 if x.basis is Basis.NONE else rate(x.usage, x.price)
+    cost_picousd = 0 if x.basis == "none" else rate(x.usage, x.price)
     if cost_picousd:
         x.charge = hold.settle(cost_picousd)
     else:

@@ -7,20 +7,15 @@ an integer within bounds makes the whole report insane, and the gateway's own co
 Absent is not zero: a field that did not come is None in a report.
 """
 
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 MAX_TOKENS = 2**31 - 1  # a report beyond this is not believed
 
 
-class Basis(StrEnum):
-    """How the billed usage is known: the upstream's report, our own count, or nothing came."""
-
-    REPORTED = "reported"
-    MEASURED = "measured"
-    NONE = "none"
+# How the billed usage is known: the upstream's report, our own count, or nothing came.
+Basis = Literal["reported", "measured", "none"]
 
 
 class Usage(NamedTuple):
@@ -56,6 +51,50 @@ _MAX_RECORDED = 2**53 - 1
 _decode = msgspec.json.Decoder().decode
 
 
+class _Details(msgspec.Struct):
+    """The parts of a total that matter here, in either endpoint's names."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Reported(msgspec.Struct):
+    """The usual form of a usage object; anything else takes the slower, forgiving way."""
+
+    prompt_tokens: int
+    completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: int | None = None
+
+
+_NO_DETAILS = _Details()
+_decode_usual = msgspec.json.Decoder(_Reported).decode
+
+
+def _usual(raw: bytes, max_tokens: int) -> Report | None:
+    """The report of a usual, sane usage object; None for every other."""
+    try:
+        data = _decode_usual(raw)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    total, output = data.prompt_tokens, data.completion_tokens
+    inner = data.prompt_tokens_details or _NO_DETAILS
+    outer = data.completion_tokens_details or _NO_DETAILS
+    cached = inner.cached_tokens
+    if cached is None:
+        cached = data.prompt_cache_hit_tokens or 0
+    written, reasoning = inner.cache_write_tokens or 0, outer.reasoning_tokens or 0
+    uncached = total - cached - written
+    if not (0 <= reasoning <= output <= max_tokens and total <= max_tokens):
+        return None
+    if cached < 0 or written < 0 or uncached < 0:
+        return None
+    reported = output if output or b'"completion_tokens"' in raw else None
+    return Report(Usage(uncached, cached, written, output, reasoning), total, reported, False, True)
+
+
 def parse_report(raw: bytes | None, max_tokens: int = MAX_TOKENS) -> Report | None:
     """Read the raw JSON of a `usage` object (chat, completions, embeddings or responses form).
 
@@ -65,6 +104,9 @@ def parse_report(raw: bytes | None, max_tokens: int = MAX_TOKENS) -> Report | No
     """
     if not raw:
         return None
+    usual = _usual(raw, max_tokens)
+    if usual is not None:
+        return usual
     try:
         data = _decode(raw)
     except (msgspec.DecodeError, ValueError):  # ValueError: an integer of too many digits

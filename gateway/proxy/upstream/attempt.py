@@ -118,7 +118,7 @@ class Attempt:
         self.content_type = headers.get(b"content-type", b"").lower()
         if status != 200:
             return
-        self._limit_bytes = exchange.plane.settings.upstream_max_response_bytes
+        self._limit_bytes = exchange.plane.limits.max_response_bytes
         if not self.content_type.startswith(b"text/event-stream"):
             self.body_meter = self._metering.body(exchange)
         elif exchange.stream:
@@ -240,11 +240,7 @@ class Attempt:
         plane = self.exchange.plane
         target = self.exchange.target
         drain = target is not None and target.provider.disconnect == "drain"
-        if (
-            drain
-            and not self.done.done()
-            and plane.draining < plane.settings.upstream_drain_streams
-        ):
+        if drain and not self.done.done() and plane.draining < plane.limits.drain_streams:
             self.draining = True
             plane.draining += 1
             self._started_s = plane.loop.time()
@@ -271,20 +267,12 @@ class Attempt:
             if not self.over and now_s - self._progress_s > LINGER_S:
                 self._stop(None)
             return
-        settings = self.exchange.plane.settings
+        limits = self.exchange.plane.limits
         if self._reads != self._checked_reads:
             self._checked_reads = self._reads
             self._progress_s = now_s
-        limit_s = (
-            settings.upstream_drain_timeout_s
-            if self.draining
-            else (settings.upstream_total_timeout_s)
-        )
-        silent_s = (
-            settings.upstream_idle_timeout_s
-            if self._reads
-            else (settings.upstream_first_byte_timeout_s)
-        )
+        limit_s = limits.drain_timeout_s if self.draining else (limits.total_timeout_s)
+        silent_s = limits.idle_timeout_s if self._reads else (limits.first_byte_timeout_s)
         if now_s - self._started_s > limit_s:
             self._stop(None if self.draining else UpstreamTimeout())
         elif not self.paused and now_s - self._progress_s > silent_s:
