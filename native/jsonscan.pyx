@@ -41,8 +41,9 @@ cdef extern from "request.h":
     ctypedef struct rq_scan:
         rq_text_fn text
         rq_text_fn cut
+        rq_text_fn rest
         void *context
-        rq_span span[8]
+        rq_span span[9]
         int duplicate
         size_t brace
         size_t error_at
@@ -52,7 +53,7 @@ cdef extern from "request.h":
         uint32_t media_parts
         uint32_t messages
         uint32_t tools
-    void rq_run(rq_scan *, const uint8_t *, size_t)
+    void rq_run(rq_scan *, const uint8_t *, size_t) nogil
     int rq_name(const char *name)
     const char *rq_name_at(int index)
 
@@ -263,6 +264,17 @@ cdef void on_prompt_cut(void *context, const uint8_t *utf8, size_t size) noexcep
     (<Counter>context).boundary()
 
 
+# Between two pieces of a long text other threads may run (and count): no piece is under way then.
+cdef void on_rest(void *context, const uint8_t *utf8, size_t size) noexcept:
+    with nogil:
+        pass
+
+
+# From this size on a scan lets other threads run; below it would cost more than it takes.
+cdef enum:
+    LONG_BODY = 256 * 1024
+
+
 cdef class RequestScan:
     """What one pass over a request's body found; see jsonscan.pyi for the whole contract."""
 
@@ -323,6 +335,10 @@ cdef class RequestScan:
         return self.at("user")
 
     @property
+    def background(self):
+        return self.at("background")
+
+    @property
     def text_bytes(self):
         return self.scan.text_bytes
 
@@ -346,12 +362,19 @@ cdef class RequestScan:
 def scan_request(bytes body not None, Counter count_into=None):
     """Scans a whole request body in one pass; never raises because of the data."""
     cdef RequestScan found = RequestScan.__new__(RequestScan)
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(body)
+    cdef size_t size = <size_t>PyBytes_GET_SIZE(body)
     if count_into is not None:
         found.scan.text = on_prompt
         found.scan.cut = on_prompt_cut
         found.scan.context = <void *>count_into
-    rq_run(
-        &found.scan, <const uint8_t *>PyBytes_AS_STRING(body), <size_t>PyBytes_GET_SIZE(body)
-    )
-    found.scan.context = NULL
+        if size > LONG_BODY:
+            found.scan.rest = on_rest
+        rq_run(&found.scan, p, size)
+        found.scan.context = NULL
+    elif size > LONG_BODY:
+        with nogil:
+            rq_run(&found.scan, p, size)
+    else:
+        rq_run(&found.scan, p, size)
     return found

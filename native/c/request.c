@@ -5,7 +5,7 @@
 
 static const char *const NAMES[RQ_NAMES] = {
     "model", "stream", "stream_options", "max_tokens",
-    "max_completion_tokens", "max_output_tokens", "n", "user"};
+    "max_completion_tokens", "max_output_tokens", "n", "user", "background"};
 
 /* Members whose strings are the prompt. Elements of the first two are messages, of the next two
  * tools. */
@@ -21,6 +21,7 @@ enum mode { SKIPPED, COUNTED, IS_KEY };
 typedef struct cursor {
     rq_scan *r;
     const uint8_t *body, *p, *end;
+    const uint8_t *rest_at; /* from here on it is time to rest */
     uint64_t is_object[RQ_MAX_DEPTH / 64 + 1];
     uint32_t depth;
     int name;     /* of the top-level member whose value is read, or -1 */
@@ -59,12 +60,25 @@ static int fail(cursor *c, const char *why)
     return 0;
 }
 
+static void rest(cursor *c)
+{
+    if (c->r->rest && c->p >= c->rest_at) {
+        c->r->rest(c->r->context, NULL, 0);
+        c->rest_at = c->end - c->p > RQ_REST_BYTES ? c->p + RQ_REST_BYTES : c->end;
+    }
+}
+
 static void deliver(cursor *c, enum mode mode, const uint8_t *p, size_t n)
 {
     if (mode == COUNTED) {
         c->r->text_bytes += n;
-        if (c->r->text && n)
-            c->r->text(c->r->context, p, n);
+        if (!c->r->text || !n)
+            return;
+        for (; c->r->rest && n > RQ_REST_BYTES; p += RQ_REST_BYTES, n -= RQ_REST_BYTES) {
+            c->r->text(c->r->context, p, RQ_REST_BYTES);
+            c->r->rest(c->r->context, NULL, 0);
+        }
+        c->r->text(c->r->context, p, n);
     } else if (mode == IS_KEY) {
         /* A key too long to be one of ours keeps an impossible length. */
         if (n > RQ_KEY_MAX || c->key_len + n > RQ_KEY_MAX)
@@ -130,7 +144,7 @@ static int string(cursor *c, enum mode mode)
     const uint8_t *from = c->p, *p = c->p;
     for (;;) {
         p = lex_ascii_run(p, c->end);
-        while (p < c->end && *p >= 0x80) {
+        while (p < c->end && *p >= 0x80 && p - from < RQ_REST_BYTES) {
             size_t n = lex_utf8_length(p, c->end);
             if (!n) {
                 c->p = p;
@@ -138,8 +152,14 @@ static int string(cursor *c, enum mode mode)
             }
             p += n;
         }
-        if (p < c->end && *p != '"' && *p != '\\' && *p >= 0x20)
+        if (p < c->end && *p != '"' && *p != '\\' && *p >= 0x20) {
+            if (p - from >= RQ_REST_BYTES) {
+                deliver(c, mode, from, (size_t)(p - from));
+                c->p = from = p;
+                rest(c);
+            }
             continue;
+        }
         deliver(c, mode, from, (size_t)(p - from));
         c->p = p;
         if (p == c->end)
@@ -152,6 +172,7 @@ static int string(cursor *c, enum mode mode)
         if (!escape(c, mode))
             return 0;
         from = p = c->p;
+        rest(c);
     }
 }
 
@@ -317,6 +338,7 @@ static int members(cursor *c)
 {
     int opened = 1;
     while (c->depth) {
+        rest(c);
         if (opened && !skip_space(c))
             return 0;
         if (opened && *c->p == (in_object(c) ? '}' : ']')) {
@@ -343,12 +365,14 @@ static int members(cursor *c)
 
 void rq_run(rq_scan *r, const uint8_t *body, size_t n)
 {
-    cursor c = {.r = r, .body = body, .p = body, .end = body + n, .name = -1, .root = ROOTS};
-    rq_text_fn text = r->text, cut = r->cut;
+    cursor c = {.r = r, .body = body, .p = body, .end = body + n, .rest_at = body, .name = -1,
+                .root = ROOTS};
+    rq_text_fn text = r->text, cut = r->cut, rested = r->rest;
     void *context = r->context;
     memset(r, 0, sizeof *r);
     r->text = text;
     r->cut = cut;
+    r->rest = rested;
     r->context = context;
     r->duplicate = -1;
     if (!skip_space(&c))

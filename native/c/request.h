@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RQ_NAMES = 8, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
+enum { RQ_NAMES = 9, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
+enum { RQ_REST_BYTES = 32 * 1024 };
 
 typedef struct rq_span {
     size_t start, end; /* end 0: absent */
@@ -22,6 +23,7 @@ typedef void (*rq_text_fn)(void *context, const uint8_t *utf8, size_t n);
 typedef struct rq_scan {
     rq_text_fn text; /* gets every piece of the prompt's text, or null */
     rq_text_fn cut;  /* called at the end of each string of it */
+    rq_text_fn rest; /* called about every RQ_REST_BYTES, or null: lets others have their turn */
     void *context;
     rq_span span[RQ_NAMES];
     int duplicate;   /* index of the first name that came twice, or -1 */
@@ -34,7 +36,7 @@ typedef struct rq_scan {
     uint32_t messages, tools; /* elements of `messages` or `input`, and of `tools` or `functions` */
 } rq_scan;
 
-/* Scans the body. The three callback fields are the caller's to set; all others are results. */
+/* Scans the body. The four callback fields are the caller's to set; all others are results. */
 void rq_run(rq_scan *r, const uint8_t *body, size_t n);
 
 /* The index of a name in span, or -1. */
