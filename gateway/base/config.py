@@ -72,7 +72,7 @@ SETTINGS: tuple[Setting, ...] = (
         "`full`: an answer ends after its charge is on disk; `relaxed`: at once.",
         ("full", "relaxed"),
     ),
-    Setting("ledger.commit_delay_us", int, 1_500, "Longest wait for a fuller commit under load."),
+    Setting("ledger.commit_delay_us", int, 4_000, "Longest wait for a fuller commit under load."),
     Setting("ledger.max_pending", int, 20_000, "Charges awaiting a commit before 503.", (), 1),
     Setting("ledger.output_reserve_tokens", int, 4_096, "Held when a request names no maximum."),
     Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),

@@ -48,14 +48,19 @@ def accept(x: Exchange) -> None:
 
 
 def _read_limits(x: Exchange, scan: RequestScan) -> None:
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        value = field(x.body, getattr(scan, name))
+    for name, span in (
+        ("max_completion_tokens", scan.max_completion_tokens),
+        ("max_tokens", scan.max_tokens),
+        ("max_output_tokens", scan.max_output_tokens),
+    ):
+        value = None if span is None else field(x.body, span)
         if value is None:
             continue
         if type(value) is not int or not 1 <= value <= MAX_OUTPUT_TOKENS:
             raise InvalidRequest(f"`{name}` must be a whole number of at least 1.", param=name)
         x.max_tokens = value if x.max_tokens is None else min(x.max_tokens, value)
-    choices = field(x.body, scan.n)
+    span = scan.n
+    choices = None if span is None else field(x.body, span)
     if choices is not None:
         if type(choices) is not int or not 1 <= choices <= MAX_CHOICES:
             raise InvalidRequest(f"`n` must be from 1 to {MAX_CHOICES}.", param="n")

@@ -28,6 +28,7 @@ FULL_BATCH_ITEMS = 64  # a batch of this size gains no more from waiting (bench_
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LAST_S = 2.0
 RATE_WINDOW_S = 0.02
+AWAIT_STEP_S = 0.001  # waiting for more is done in steps of this
 IDLE_CHECKPOINT_S = 0.25
 CHECKPOINT_ITEMS = 2_000  # items written before an idle moment is used for a checkpoint
 
@@ -218,12 +219,17 @@ class GroupWriter:
         The idea is PostgreSQL's commit_delay: a lone request commits at once, and none waits
         longer than the delay.
         """
-        missing = FULL_BATCH_ITEMS - len(self._queue)
-        if self._delay_s <= 0 or missing <= 0 or self._closing:
+        queue = self._queue
+        if self._delay_s <= 0 or self._rate_per_s * self._delay_s < 2:
             return
-        if self._rate_per_s * self._delay_s < 2:
-            return
-        time.sleep(min(self._delay_s, missing / self._rate_per_s))
+        queued, deadline_s = 0, time.monotonic() + self._delay_s
+        # When a step brings nothing new, those who could send more are waiting for this commit.
+        while queued < len(queue) < FULL_BATCH_ITEMS and not self._closing:
+            queued = len(queue)
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return
+            time.sleep(min(left_s, AWAIT_STEP_S))
 
     def _measure_rate(self, taken: int) -> None:
         now_s = time.monotonic()

@@ -142,7 +142,11 @@ class UpstreamConnection(asyncio.Protocol):
         if not self._body and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(UpstreamBadResponse("The provider's headers are too large."))
             return
-        self._hand_over(receiver)
+        chunks = self._chunks
+        if len(chunks) == 1 and not self._ended:  # the usual read in the middle of a stream
+            receiver.data(chunks.pop())
+        else:
+            self._hand_over(receiver)
 
     def _hand_over(self, receiver: Receiver) -> None:
         chunks = self._chunks
