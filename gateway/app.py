@@ -89,7 +89,7 @@ class Gateway:
         self.port = await self.server.listen(host, port)
         self._admin = AdminSocket(self.platform)
         await self._admin.start()
-        self._workers = Workers(self.platform)
+        self._workers = Workers(self.platform, self.plane.metrics)
         self._workers.start()
 
     async def stop(self, timeout_s: float) -> None:

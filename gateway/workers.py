@@ -1,4 +1,4 @@
-"""Background work: a table of (name, interval in seconds, what to do), run one by one.
+"""Background work: a table of (name, interval in seconds, what to do), each job in its own task.
 
 A tick that fails is logged and tried again at its next time; none may block the event loop.
 """
@@ -9,11 +9,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from gateway.base.telemetry import Metrics
 from gateway.platform.assembly import Platform
 from gateway.platform.ledger.reconcile import verify
+from gateway.platform.request_log.rollup import drift
 
 log = logging.getLogger("tallygate.workers")
-DAY_S = 86_400.0
+DAY_S = 86_400
+DRIFT_DAYS = 7
 
 
 class Job(NamedTuple):
@@ -21,32 +24,47 @@ class Job(NamedTuple):
 
     name: str
     interval_s: float
-    tick: Callable[[Platform], Awaitable[None]]
+    tick: Callable[[Platform, Metrics], Awaitable[None]]
 
 
-async def reconcile(platform: Platform) -> None:
+async def reconcile(platform: Platform, metrics: Metrics) -> None:
     """The nightly check of the ledger; findings are logged as errors, one line each."""
     report = await platform.database.read(verify)
+    metrics.gauges["ledger_findings"] = len(report.findings)
     for finding in report.findings:
         log.error("ledger finding", extra={"f": {"finding": finding}})
 
 
-async def scheduled_prices(platform: Platform) -> None:
+async def scheduled_prices(platform: Platform, metrics: Metrics) -> None:
     """Let a price that was scheduled take effect."""
     await platform.catalog.refresh_due()
 
 
+async def usage_drift(platform: Platform, metrics: Metrics) -> None:
+    """Find models whose provider reports another usage than ours; one warning for each."""
+    limit_ppm = platform.settings.usage_drift_limit_ppm
+    since_day = platform.clock.now_us() // (DAY_S * 1_000_000) - DRIFT_DAYS + 1
+    found = await platform.database.read(
+        lambda connection: drift(connection, limit_ppm, since_day=since_day)
+    )
+    metrics.gauges["usage_drift_findings"] = len(found)
+    for finding in found:
+        log.warning("usage drift", extra={"f": finding._asdict()})
+
+
 JOBS: tuple[Job, ...] = (
     Job("reconcile", DAY_S, reconcile),
-    Job("prices", 5.0, scheduled_prices),
+    Job("prices", 5, scheduled_prices),
+    Job("drift", 600, usage_drift),
 )
 
 
 class Workers:
     """Runs the table's jobs until stopped."""
 
-    def __init__(self, platform: Platform, jobs: tuple[Job, ...] = JOBS) -> None:
+    def __init__(self, platform: Platform, metrics: Metrics, jobs: tuple[Job, ...] = JOBS) -> None:
         self._platform = platform
+        self._metrics = metrics
         self._jobs = jobs
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -66,6 +84,6 @@ class Workers:
         while True:
             await asyncio.sleep(job.interval_s)
             try:
-                await job.tick(self._platform)
+                await job.tick(self._platform, self._metrics)
             except Exception:
                 log.exception("job failed", extra={"f": {"job": job.name}})

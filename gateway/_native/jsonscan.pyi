@@ -121,6 +121,6 @@ def scan_request(body: bytes, count_into: Counter | None = None) -> RequestScan:
 
     The prompt's text is every string value under messages, input, prompt, instructions, system,
     tools and functions, each a text of its own, except values of members named url, data,
-    image_url, file_data and b64_json (see media_bytes). Never raises because of the data. Over a body of
-    more than 256 KiB other threads get to run meanwhile.
+    image_url, file_data and b64_json (see media_bytes). Never raises because of the data. Over a
+    body of more than 256 KiB other threads get to run meanwhile.
     """

@@ -39,7 +39,7 @@ def encodings() -> list[str]:
     """Names a Counter takes: the vocabularies, then the estimates."""
 
 def load(encoding: str) -> object:
-    """Load an encoding's vocabulary now rather than at first use; ValueError for an unknown name."""
+    """Load a vocabulary now rather than at first use; ValueError for an unknown name."""
 
 def count(text: bytes | bytearray | memoryview | str, encoding: str) -> int:
     """Tokens of a whole text, str or bytes of UTF-8."""

@@ -75,6 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ledger.commit_delay_us", int, 4_000, "Longest wait for a fuller commit under load."),
     Setting("ledger.max_pending", int, 20_000, "Charges awaiting a commit before 503.", (), 1),
     Setting("ledger.output_reserve_tokens", int, 4_096, "Held when a request names no maximum."),
+    Setting("usage.drift_limit_ppm", int, 50_000, "Usage reports off by more: a finding.", (), 1),
     Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),
     Setting("sandbox.welcome_credit_usd", str, "10", "The first account's credit."),
     Setting("log.level", str, "info", "Log level.", ("debug", "info", "warning", "error")),

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from gateway.platform.assembly import open_platform
-from gateway.web.admin.commands import run_command
 
 from gateway.app import Gateway
 from gateway.base.config import load
+from gateway.platform.assembly import open_platform
+from gateway.web.admin.commands import run_command
 from tests.fakes.upstream import FakeUpstream
 
 EMAIL = "someone@example.com"

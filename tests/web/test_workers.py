@@ -1,0 +1,54 @@
+"""Background jobs: drift becomes a metric, a failing job does not stop the others."""
+
+import asyncio
+from pathlib import Path
+
+from gateway.workers import Job, Workers, reconcile, usage_drift
+from tests.fakes.gateway import chat, running
+from tests.fakes.upstream import FakeUpstream, answering, completion
+
+
+async def test_an_over_reporting_provider_raises_a_finding(tmp_path: Path) -> None:
+    upstream = await FakeUpstream().start()
+    async with running(tmp_path / "data", upstream) as gateway:
+        text = "one two three four five six seven eight nine ten"
+        upstream.handler = answering(completion(text, 9, 10))
+        for _ in range(25):
+            await gateway.post(chat())
+        await gateway.settled()
+        platform, metrics = gateway.gateway.platform, gateway.plane.metrics
+        await usage_drift(platform, metrics)
+        assert metrics.gauges["usage_drift_findings"] == 0
+        upstream.handler = answering(completion(text, 9, 15))
+        for _ in range(25):
+            await gateway.post(chat())
+        await gateway.settled()
+        await usage_drift(platform, metrics)
+        await reconcile(platform, metrics)
+        assert metrics.gauges["usage_drift_findings"] == 1
+        assert metrics.gauges["ledger_findings"] == 0
+        async with gateway.session.get(gateway.url + "/metrics") as response:
+            assert "tallygate_usage_drift_findings 1.0" in await response.text()
+        [finding] = (await gateway.command("usage.drift"))["findings"]
+        assert (finding["model"], finding["ratio_ppm"]) == ("up-model", 1_250_000)
+    await upstream.stop()
+
+
+async def test_a_failing_job_is_tried_again_and_stops_nobody() -> None:
+    ticks = {"bad": 0, "good": 0}
+    both = asyncio.Event()
+
+    async def bad(platform: object, metrics: object) -> None:
+        ticks["bad"] += 1
+        raise RuntimeError
+
+    async def good(platform: object, metrics: object) -> None:
+        ticks["good"] += 1
+        if min(ticks.values()) > 2:
+            both.set()
+
+    jobs = (Job("bad", 0.001, bad), Job("good", 0.001, good))
+    workers = Workers(None, None, jobs)  # type: ignore[arg-type]
+    workers.start()
+    await asyncio.wait_for(both.wait(), 10)
+    await workers.stop()
