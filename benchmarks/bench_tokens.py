@@ -66,9 +66,8 @@ def contenders(name: str) -> dict[str, Count]:
     try:
         from gigatoken import Tokenizer
 
-        fast = Tokenizer.from_tiktoken(
-            str(file), {"o200k_base": "o200k", "cl100k_base": "gpt4"}[name]
-        )
+        scheme = {"o200k_base": "o200k", "cl100k_base": "gpt4"}[name]
+        fast = Tokenizer.from_tiktoken(str(file), scheme)
         found["gigatoken"] = lambda text: len(fast.encode(text))
     except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
         print(f"left out: gigatoken ({error})")

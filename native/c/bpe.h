@@ -73,10 +73,13 @@ typedef struct tg_vocab {
     uint32_t pairs_size;
     uint64_t *edges; /* see bpe_table.h */
     uint32_t edges_size;
-    uint64_t *words7; /* bytes:56 length:3 count:5, whole pieces of up to 7 bytes that are tokens */
+    uint64_t *words7; /* bytes:56 length:3 count:5: pieces of up to 7 bytes that are tokens */
     uint32_t words7_mask;
     tg_key16 *words15; /* bytes:120 length-8:3 count:5 */
     uint32_t words15_mask;
+    /* Both hold counted pieces besides, up to these many more; they have counts of 2 and up, and are
+     * overwritten by others once there is no more room. */
+    uint32_t room7, room15;
     uint32_t *byte_pairs; /* token merged from two bytes, or TG_NONE */
     uint32_t byte_token[256];
     uint32_t n_nodes, n_edges;

@@ -19,21 +19,27 @@ uint64_t tg_count_hard(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
     return count != TG_NONE ? count : tg_merge(vocab, piece, size);
 }
 
+/* Probe the words; a computed count takes a free slot while there is room, then that of another. */
 uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {
     uint64_t hash = tg_hash(key), found = 0;
-    for (uint32_t slot = (uint32_t)hash;; slot++) {
-        uint64_t entry = vocab->words7[slot & vocab->words7_mask];
-        if (!entry) break;
+    uint32_t slot = (uint32_t)hash & vocab->words7_mask, victim = TG_NONE;
+    for (; vocab->words7[slot]; slot = (slot + 1) & vocab->words7_mask) {
+        uint64_t entry = vocab->words7[slot];
         if ((entry ^ key) << 5 == 0) {
             found = entry;
             break;
         }
+        if (entry >> TG_COUNT_SHIFT > 1) victim = slot;
     }
     if (!found) {
         uint8_t text[8];
-        uint32_t size = (uint32_t)(key >> 56);
         for (int i = 0; i < 7; i++) text[i] = (uint8_t)(key >> (8 * i));
-        found = key | compute(vocab, text, size) << TG_COUNT_SHIFT;
+        found = key | compute(vocab, text, (uint32_t)(key >> 56)) << TG_COUNT_SHIFT;
+        if (vocab->room7) {
+            vocab->room7--;
+            victim = slot;
+        }
+        if (victim != TG_NONE) vocab->words7[victim] = found;
     }
     vocab->cache7[hash & ((1u << TG_CACHE7_BITS) - 1)] = found;
     return (uint32_t)(found >> TG_COUNT_SHIFT);

@@ -111,6 +111,8 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     v->split = carve(&at, (size_t)v->n_tokens * 8);
     v->length = carve(&at, (size_t)v->n_tokens * 2);
     v->literals = carve(&at, n_literals_bytes);
+    v->room7 = (uint32_t)words7 / 5;
+    v->room15 = (uint32_t)words15 / 5;
     v->words7_mask = (uint32_t)words7 - 1;
     v->words15_mask = (uint32_t)words15 - 1;
     v->pairs_size = (uint32_t)pairs;

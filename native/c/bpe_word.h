@@ -39,11 +39,22 @@ static inline uint32_t tg_find15(tg_vocab *vocab, uint64_t low, uint64_t high, u
     }
 }
 
+/* Keep a computed count: in the cache, and in the table behind it. */
 static inline void tg_store15(tg_vocab *vocab, const uint8_t *piece, uint32_t size,
                               uint32_t count) {
     uint64_t low = tg_load8(piece), high = tg_key7(tg_load8(piece + 8), size - 8);
-    uint64_t slot = tg_hash16(low, high) & ((1u << TG_CACHE15_BITS) - 1);
-    vocab->cache15[slot] = (tg_key16){low, high | (uint64_t)count << TG_COUNT_SHIFT};
+    uint64_t hash = tg_hash16(low, high);
+    tg_key16 entry = {low, high | (uint64_t)count << TG_COUNT_SHIFT};
+    vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)] = entry;
+    if (count < 2) return;
+    uint32_t slot = (uint32_t)hash & vocab->words15_mask, victim = TG_NONE;
+    for (; vocab->words15[slot].high != TG_EMPTY; slot = (slot + 1) & vocab->words15_mask)
+        if (vocab->words15[slot].high >> TG_COUNT_SHIFT > 1) victim = slot;
+    if (vocab->room15) {
+        vocab->room15--;
+        victim = slot;
+    }
+    if (victim != TG_NONE) vocab->words15[victim] = entry;
 }
 
 /* Tokens over 15 bytes that merging never builds; most vocabularies have none. */

@@ -7,14 +7,11 @@
  * automaton of split.h, which is the definition; a fuzzer holds the two equal.
  */
 #include "bpe_batch.h"
-#include "bpe_word.h"
 #include "split.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "bulk_queue.h"
 
-#define TG_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
-#define TG_INLINE static inline __attribute__((always_inline))
 #define WINDOW 64
 
 typedef struct {
@@ -151,43 +148,32 @@ TG_AVX2 TG_INLINE uint64_t split_window(const uint8_t *at, const uint32_t flags)
     return boundaries(text, &m, flags);
 }
 
-/* Count the pieces between boundaries; all loads stay within 15 bytes of the window. */
-TG_AVX2 TG_INLINE uint64_t count_pieces(tg_vocab *vocab, const uint8_t *text, uint64_t found,
-                                        uint32_t *used) {
-    uint64_t tokens = 0;
+/* Queue the pieces between boundaries; all loads stay within 15 bytes of the window. Returns where
+ * the last one ends. */
+TG_AVX2 TG_INLINE uint32_t queue_pieces(const tg_vocab *vocab, tg_queue *queue,
+                                        const uint8_t *text, uint64_t found) {
     uint32_t start = 0;
     for (; found; found &= found - 1) {
-        uint32_t end = (uint32_t)__builtin_ctzll(found), size = end - start;
-        const uint8_t *piece = text + start;
-        if (__builtin_expect(size <= 7, 1)) {
-            uint64_t key = _bzhi_u64(tg_load8(piece), 8 * size) | (uint64_t)size << 56;
-            tokens += tg_count7(vocab, key, tg_hash(key));
-        } else if (size <= 15) {
-            uint64_t low = tg_load8(piece);
-            uint64_t high = _bzhi_u64(tg_load8(piece + 8), 8 * (size - 8)) |
-                            (uint64_t)(size - 8) << 56;
-            tokens += tg_count15(vocab, low, high, tg_hash16(low, high));
-        } else {
-            tokens += tg_count_over15(vocab, piece, size);
-        }
+        uint32_t end = (uint32_t)__builtin_ctzll(found);
+        tg_queue_add(vocab, queue, text + start, end - start);
         start = end;
     }
-    *used = start;
-    return tokens;
+    return start;
 }
 
 TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, uint64_t *tokens,
                              const uint32_t flags) {
     size_t start = 0;
     tg_batch batch;
-    batch.n = 0;
+    tg_queue queue;
+    batch.n = queue.n = queue.n_long = 0;
     for (;;) {
         if (size - start >= WINDOW + TG_PAD && !((text[start] | text[start + 1]) & 0x80)) {
             uint64_t found = split_window(text + start, flags);
             if (found) {
-                uint32_t used;
-                *tokens += count_pieces(vocab, text + start, found, &used);
-                start += used;
+                start += queue_pieces(vocab, &queue, text + start, found);
+                if (queue.n >= TG_QUEUE || queue.n_long >= TG_QUEUE)
+                    *tokens += tg_queue_flush(vocab, &queue);
                 continue;
             }
         }
@@ -197,7 +183,7 @@ TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, 
         *tokens += tg_count_scanned(vocab, &batch, text + start, length, size - start);
         start += length;
     }
-    *tokens += tg_batch_flush(vocab, &batch);
+    *tokens += tg_batch_flush(vocab, &batch) + tg_queue_flush(vocab, &queue);
     return start;
 }
 

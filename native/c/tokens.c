@@ -36,9 +36,30 @@ void tg_counter_clear(tg_counter *counter) {
     drop_giant(counter);
 }
 
-static void shift_tail(tg_counter *c, uint32_t size) {
+/* Feeds are small and so are tails: copies of up to 16 bytes are made in place of a library call. */
+static inline void copy(uint8_t *to, const uint8_t *from, uint32_t size) {
+    if (size >= 4 && size <= 8) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + size - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + size - 4, &last, 4);
+    } else if (size < 4) {
+        for (uint32_t i = 0; i < size; i++) to[i] = from[i];
+    } else {
+        memcpy(to, from, size);
+    }
+}
+
+static inline void shift_tail(tg_counter *c, uint32_t size) {
     c->tail_size -= size;
-    memmove(c->tail, c->tail + size, c->tail_size);
+    if (c->tail_size <= 16) { /* the tail's padding lets it move 16 whatever there is */
+        uint64_t pair[2];
+        memcpy(pair, c->tail + size, 16);
+        memcpy(c->tail, pair, 16);
+    } else {
+        memmove(c->tail, c->tail + size, c->tail_size);
+    }
 }
 
 /* Put U+FFFD in the place of the `bad` bytes at `at`; what stood behind them is the caller's to
@@ -182,7 +203,7 @@ void tg_counter_feed(tg_counter *c, const uint8_t *data, size_t size) {
         uint32_t old = c->tail_size, room = TG_TAIL - old;
         if (bulk && room > TG_BULK_LEAD) room = TG_BULK_LEAD;
         uint32_t taken = size < room ? (uint32_t)size : room;
-        memcpy(c->tail + old, data, taken);
+        copy(c->tail + old, data, taken);
         c->tail_size += taken;
         int replaced = 0;
         uint32_t back = c->giant ? drain_giant(c) : drain(c, &replaced);
