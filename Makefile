@@ -66,14 +66,23 @@ SANITIZERS := -g -O2 -std=c11 -fno-omit-frame-pointer -fno-sanitize-recover=all 
 
 .PHONY: fuzz sanitize vocab
 
-fuzz: $(VENV)/.dev ## fuzz the token counter for long: libFuzzer, then a million texts per encoding
+SCANNER_SOURCES := $(addprefix native/c/,sse.c jsonscan.c jsontext.c jsonpath.c request.c)
+SCANNER_RUNS ?= 200000
+
+fuzz: $(VENV)/.dev ## fuzz scanner and counter for long: libFuzzer, then a million texts per encoding
 	@test -n "$(FUZZ_CC)" || { echo "tallygate: clang is needed; on Debian: apt-get install clang" >&2; exit 1; }
+	@mkdir -p build/fuzz/scanner
+	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined native/c/fuzz_sse.c $(SCANNER_SOURCES) -o build/fuzz/fuzz_sse
+	@build/fuzz/fuzz_sse -max_len=320 -dict=native/c/fuzz_sse.dict -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/scanner
 	@$(BIN)/python native/vocab/unpack.py
 	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/fuzz_tokens
 	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/fuzz_tokens -max_len=90 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/tokens
 	@$(BIN)/python -m tests.native.compare_tokens --strings $(FUZZ_STRINGS)
 
-sanitize: $(VENV)/.dev ## run the token kernels under the address and undefined-behaviour sanitizers
+sanitize: $(VENV)/.dev ## run scanner and counter under the address and undefined-behaviour sanitizers
+	@mkdir -p build/fuzz
+	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DSTANDALONE native/c/fuzz_sse.c $(SCANNER_SOURCES) -o build/fuzz/sanitized_sse
+	@build/fuzz/sanitized_sse $(SCANNER_RUNS)
 	@$(BIN)/python native/vocab/unpack.py
 	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DTG_STANDALONE native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/sanitized
 	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/sanitized build/fuzz/tokens/* && echo "sanitize: $$(ls build/fuzz/tokens | wc -l) inputs, nothing found"
