@@ -79,7 +79,9 @@ class Gateway:
         from aiohttp import web
 
         self._runner = web.AppRunner(
-            build_app(self.platform, self.plane), access_log=None, keepalive_timeout=75
+            build_app(self.platform, self.plane),
+            access_log=None,
+            keepalive_timeout=self.plane.settings.server_keepalive_timeout_s,
         )
         await self._runner.setup()
         console = self._runner.server

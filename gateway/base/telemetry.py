@@ -6,6 +6,7 @@ client's address. This file knows nothing of HTTP or Prometheus' text format.
 """
 
 import logging
+import re
 import sys
 import time
 from bisect import bisect_left
@@ -20,6 +21,8 @@ QUEUE_LINES = 10_000  # past this, lines are dropped and counted instead of bloc
 MAX_SERIES = 2_000
 LATENCY_BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 120_000)
 _CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
+MAX_FOREIGN_CHARS = 120
+_VALUE = re.compile(r"[\n<({\['\"%]")  # where a value begins in a library's message
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,7 +34,7 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": _event(record),
         }
         fields = getattr(record, "f", None)
         if fields:
@@ -45,6 +48,18 @@ class JsonFormatter(logging.Formatter):
                 code = trace.tb_frame.f_code
                 line["at"] = f"{code.co_name}:{trace.tb_lineno}"
         return _encode(line).decode()
+
+
+def _event(record: logging.LogRecord) -> str:
+    """The event's words. Of a library's record only the fixed ones before any value.
+
+    A library may put an object's repr into its message (asyncio a failed task's, aiohttp a peer's
+    address), and with it whatever that object holds.
+    """
+    if record.name.partition(".")[0] == LOG.name:
+        return record.getMessage()
+    words = _VALUE.split(str(record.msg), maxsplit=1)[0].strip(" :=")
+    return f"{record.name}: {words[:MAX_FOREIGN_CHARS]}"
 
 
 class _DroppingHandler(QueueHandler):

@@ -96,6 +96,7 @@ class Plane:
         "ids",
         "keys",
         "limits",
+        "log_requests",
         "loop",
         "metrics",
         "pool",
@@ -124,6 +125,7 @@ class Plane:
     ) -> None:
         self.settings = settings
         self.limits = limits_of(settings)
+        self.log_requests: bool = settings.log_requests
         self.clock = clock
         self.ids = ids
         self.keys = keys

@@ -2,17 +2,24 @@
 
 With durability `full` the end of an answer is released only when its charge is on disk, so "the
 client saw the end" implies "the charge is durable". One row per authenticated request, never with
-a prompt, a completion, a key or an address: the row's type has no place for one.
+a prompt, a completion, a key or an address: the row's type has no place for one. The same holds
+for the log line, which names the catalog's model and never the name a client sent.
 """
+
+import logging
 
 from gateway.platform.keys import Key
 from gateway.platform.request_log.record import RequestRow
 from gateway.proxy.exchange import Exchange
 
+log = logging.getLogger("tallygate.requests")
+
 
 def record(x: Exchange) -> None:
     """Queue charge and row in one item, and release the end of the response."""
     observe(x)
+    if x.plane.log_requests:
+        log_line(x)
     release = x.tail or _nothing
     settlements = x.plane.settlements
     if x.key is None:
@@ -45,6 +52,20 @@ def observe(x: Exchange) -> None:
     series.output_tokens += x.usage.output
     if x.charge is not None:
         series.cost_microusd += x.charge.posted_microusd
+
+
+def log_line(x: Exchange) -> None:
+    """Log the request in one line; tokens are those billed. Setting `log.requests`."""
+    fields = {
+        "id": x.id,
+        "model": x.model.name if x.model is not None else "",
+        "status": x.status,
+        "duration_ms": elapsed_ms(x, x.plane.clock.monotonic_s()),
+        "input_tokens": x.usage.total_input,
+        "output_tokens": x.usage.output,
+        "cost_microusd": x.charge.posted_microusd if x.charge is not None else 0,
+    }
+    log.info("request", extra={"f": fields})
 
 
 def row_of(x: Exchange, key: Key) -> RequestRow:

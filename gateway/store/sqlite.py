@@ -88,6 +88,7 @@ def _engine(path: Path, connections: int, begin: str, *pragmas: str) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_reset_on_return="rollback",
+        hide_parameters=True,  # an error's text may reach a terminal or a log; rows may not
         connect_args={"isolation_level": None, "check_same_thread": False},
     )
 

@@ -115,6 +115,7 @@ class Process:
 
     def _close(self) -> None:
         assert self._process is not None and self._process.stdout is not None
+        self.banner += self._process.stdout.read()  # what it said after its banner
         self._process.stdout.close()
 
     def ended(self) -> bool:

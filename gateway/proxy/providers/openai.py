@@ -91,11 +91,13 @@ class OpenAIUpstream:
 
     def error(self, status: int, headers: dict[bytes, bytes], body: bytes) -> GatewayError:
         """What a non-200 answer of this provider means to the caller."""
-        return translated(status, headers, body)
+        return translated(status, headers, body, self._provider.api_key or "")
 
 
-def translated(status: int, headers: dict[bytes, bytes], body: bytes) -> GatewayError:
-    """Map a non-200 answer; redirects are neither followed nor relayed."""
+def translated(
+    status: int, headers: dict[bytes, bytes], body: bytes, api_key: str = ""
+) -> GatewayError:
+    """Map a non-200 answer to `api_key`; redirects are neither followed nor relayed."""
     if status in (401, 403):
         return UpstreamCredentials()
     if status == 429:
@@ -103,7 +105,7 @@ def translated(status: int, headers: dict[bytes, bytes], body: bytes) -> Gateway
     if status == 408 or status == 504:
         return UpstreamTimeout()
     if status in (400, 404, 409, 413, 415, 422):
-        message, param = caller_message(body)
+        message, param = caller_message(body, api_key)
         return UpstreamRejected(message, param=param)
     if status >= 500:
         return UpstreamFailed(retry_after_s=retry_after_s(headers))
@@ -177,8 +179,11 @@ def retry_after_s(headers: dict[bytes, bytes]) -> int | None:
     return min(max(seconds, 0), MAX_RETRY_AFTER_S)
 
 
-def caller_message(body: bytes) -> tuple[str, str | None]:
-    """The provider's own words for an error the caller can mend, bounded and scrubbed."""
+def caller_message(body: bytes, api_key: str = "") -> tuple[str, str | None]:
+    """The provider's own words for an error the caller can mend, bounded and scrubbed.
+
+    `api_key` is the gateway's own, which not every provider gives a form that tells it is one.
+    """
     try:
         document: Any = _decode(body)
     except (msgspec.DecodeError, ValueError):
@@ -187,7 +192,11 @@ def caller_message(body: bytes) -> tuple[str, str | None]:
     if not isinstance(error, dict):
         return "", None
     message, param = error.get("message"), error.get("param")
-    text = (
-        _SECRETS.sub("[removed]", message[:MAX_MESSAGE_CHARS]) if isinstance(message, str) else ""
-    )
-    return text, param[:100] if isinstance(param, str) else None
+    text = _scrubbed(message, api_key)[:MAX_MESSAGE_CHARS] if isinstance(message, str) else ""
+    return text, _scrubbed(param, api_key)[:100] if isinstance(param, str) else None
+
+
+def _scrubbed(text: str, api_key: str) -> str:
+    if api_key:
+        text = text.replace(api_key, "[removed]")
+    return _SECRETS.sub("[removed]", text[: 2 * MAX_MESSAGE_CHARS])
