@@ -203,7 +203,8 @@ async def scene(process: Process) -> AsyncIterator[Scene]:
     catalog = process.data_dir.parent / "catalog.toml"
     catalog.write_text(CATALOG.format(port=upstream.port, upstream_key=words["upstream key"]))
     await asyncio.to_thread(process.run, "catalog", "apply", str(catalog))
-    async with aiohttp.ClientSession() as session:
+    fresh = aiohttp.TCPConnector(force_close=True)  # the server closes idle ones very soon
+    async with aiohttp.ClientSession(connector=fresh) as session:
         one = Scene(process, upstream, session, canaries, words)
         one.key = canaries.secret("key", await asyncio.to_thread(process.fund, "10"), SHOWN)
         yield one
