@@ -71,6 +71,7 @@ typedef struct tg_vocab {
     uint16_t *length;
     uint64_t *pairs; /* left:18 right:18 merged:18 */
     uint32_t pairs_size;
+    uint64_t *pair_bits; /* a set bit: some pair of that hash merges */
     uint64_t *edges; /* see bpe_table.h */
     uint32_t edges_size;
     uint64_t *words7; /* bytes:56 length:3 count:5: pieces of up to 7 bytes that are tokens */
@@ -102,6 +103,7 @@ typedef struct tg_vocab {
 #define TG_CACHE15_BITS 14
 #define TG_VALID_BITS 16
 #define TG_GUESS_BITS 11
+#define TG_PAIR_BITS 21
 
 /* Build a vocabulary from its uncompressed file (native/vocab/build.py) and the class table.
  * NULL when a file is malformed or memory is short; nothing is kept of the two buffers. */

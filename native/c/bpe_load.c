@@ -88,7 +88,8 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     size_t pairs = (size_t)v->n_tokens * 2;
     size_t edges = (size_t)n_edges * 7 / 4 + 2;
     size_t fixed = 65536 * 4 + ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
-                   ((size_t)4 << TG_VALID_BITS) + ((size_t)8 << TG_GUESS_BITS);
+                   ((size_t)4 << TG_VALID_BITS) + ((size_t)8 << TG_GUESS_BITS) +
+                   ((size_t)1 << TG_PAIR_BITS) / 8;
     size_t total = words7 * 8 + words15 * 16 + pairs * 8 + edges * 8 + fixed +
                    (size_t)v->n_tokens * 10 + n_literals_bytes + (0x110000 / 128) * 2 +
                    (size_t)n_blocks * 128 + 16 * 64;
@@ -100,6 +101,7 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
     v->cache15 = carve(&at, (size_t)16 << TG_CACHE15_BITS);
     v->valid_pairs = carve(&at, (size_t)4 << TG_VALID_BITS);
+    v->pair_bits = carve(&at, ((size_t)1 << TG_PAIR_BITS) / 8);
     v->guesses = carve(&at, (size_t)8 << TG_GUESS_BITS);
     v->byte_pairs = carve(&at, 65536 * 4);
     v->first = carve(&at, (0x110000 / 128) * 2);
@@ -157,6 +159,7 @@ static void add_pair(tg_vocab *v, uint32_t left, uint32_t right, uint32_t merged
     uint32_t slot = tg_slot(key, v->pairs_size);
     while (v->pairs[slot] != TG_EMPTY) slot = tg_next_slot(slot, v->pairs_size);
     v->pairs[slot] = key << TG_TOKEN_BITS | merged;
+    v->pair_bits[tg_pair_bit(key) / 64] |= (uint64_t)1 << (tg_pair_bit(key) % 64);
     /* Tokens come in rank order, so the first merge of a part is its least. */
     if (tg_least_merge(v->split[left].left) == TG_NEVER)
         v->split[left].left = tg_part(v->split[left].left) | merged >> 4 << TG_TOKEN_BITS;

@@ -50,9 +50,17 @@ static inline uint32_t tg_next_slot(uint32_t slot, uint32_t size) {
     return slot + 1 == size ? 0 : slot + 1;
 }
 
+/* Most pairs asked about do not merge: a bit set, small enough for the second-level cache, answers
+ * nine in ten of those. */
+static inline uint32_t tg_pair_bit(uint64_t key) {
+    return (uint32_t)((key * 0xD6E8FEB86659FD93u) >> (64 - TG_PAIR_BITS));
+}
+
 /* The token the two merge into, or TG_NONE. */
 static inline uint32_t tg_pair(const tg_vocab *vocab, uint32_t left, uint32_t right) {
     uint64_t key = tg_pair_key(left, right);
+    uint32_t bit = tg_pair_bit(key);
+    if (!(vocab->pair_bits[bit / 64] >> (bit % 64) & 1)) return TG_NONE;
     uint32_t slot = tg_slot(key, vocab->pairs_size);
     for (;;) {
         uint64_t entry = vocab->pairs[slot];
