@@ -5,7 +5,9 @@ signals and the order of starting and stopping.
 """
 
 import asyncio
+import contextlib
 import gc
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -134,8 +136,17 @@ async def _serve(
     await gateway.stop(settings.server_shutdown_timeout_s)
 
 
+def prepare_process() -> None:
+    """As many connections as the system grants; and no core dump, which would hold prompts."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS grants less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def run(settings: Settings, data_dir: Path, catalog_file: Path | None, started: Started) -> None:
     """Serve until SIGTERM or SIGINT. `started(host, port, first_start)` is called once open."""
+    prepare_process()
     listener = start_logging(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
