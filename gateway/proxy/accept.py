@@ -4,6 +4,8 @@ One native pass checks the whole document and finds the spans of those fields; t
 body is never decoded and passes on as it came. Nothing here knows keys, models or money.
 """
 
+import asyncio
+
 from gateway._native.jsonscan import RequestScan, scan_request
 from gateway.base.errors import InvalidRequest, UnsupportedMedia
 from gateway.proxy.exchange import Exchange
@@ -12,16 +14,20 @@ from gateway.proxy.fields import field
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_OUTPUT_TOKENS = 2**31 - 1
+THREAD_SCAN_BYTES = 512 * 1024  # larger bodies are scanned off the loop
 
 
-def accept(x: Exchange) -> None:
+async def accept(x: Exchange) -> None:
     """Read model, stream, n and the output maximum. Raises InvalidRequest, UnsupportedMedia."""
     media = x.content_type.partition(";")[0].strip().lower()
     if media and media != "application/json":
         raise UnsupportedMedia("Send the body as application/json.")
     if x.content_encoding and x.content_encoding.lower() != "identity":
         raise UnsupportedMedia("Send the body uncompressed.")
-    scan = scan_request(x.body)
+    if len(x.body) > THREAD_SCAN_BYTES:
+        scan = await asyncio.to_thread(scan_request, x.body)
+    else:
+        scan = scan_request(x.body)
     if scan.error is not None:
         raise InvalidRequest(f"The body is not valid: {scan.error}.")
     if scan.duplicate is not None:
@@ -37,6 +43,9 @@ def accept(x: Exchange) -> None:
     x.stream = bool(stream)
     if x.stream and not x.endpoint.streams:
         raise InvalidRequest("This endpoint does not stream.", param="stream")
+    if scan.background is not None and field(x.body, scan.background) not in (None, False):
+        # Such an answer is fetched later, past the meter.
+        raise InvalidRequest("Background answers are not served here.", param="background")
     _read_limits(x, scan)
     if scan.stream_options is not None and x.endpoint.usage_option:
         options = field(x.body, scan.stream_options)

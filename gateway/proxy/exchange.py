@@ -30,8 +30,9 @@ class Client(Protocol):
     """The waiting end of a request, as a door offers it. Calls after a close do nothing."""
 
     closed: bool
+    task: asyncio.Task[None] | None  # what serves the exchange
 
-    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+    def respond(self, status: int, headers: bytes, body: bytes | list[bytes]) -> None:
         """A whole response in one write. `headers` are complete lines, each ending in CRLF."""
         ...
 

@@ -6,16 +6,20 @@ import msgspec
 
 from gateway.base.errors import InvalidRequest
 
+MAX_FIELD_BYTES = 64 * 1024  # decoding a larger one would keep the loop for long
 _decode = msgspec.json.Decoder().decode
 
 
 def field(body: bytes, span: tuple[int, int] | None) -> Any:
     """The decoded value of a span of the body; None when the field is absent or null.
 
-    Raises InvalidRequest for a value no decoder takes (an integer of thousands of digits).
+    Raises InvalidRequest for one over MAX_FIELD_BYTES and for a value no decoder takes (an integer
+    of thousands of digits).
     """
     if span is None:
         return None
+    if span[1] - span[0] > MAX_FIELD_BYTES:
+        raise InvalidRequest("A field of the body is too long.")
     try:
         return _decode(body[span[0] : span[1]])
     except (msgspec.DecodeError, ValueError):

@@ -13,6 +13,7 @@ from gateway.base.errors import (
     InsufficientCredit,
     ShuttingDown,
     UpstreamBadResponse,
+    UpstreamCredentials,
     UpstreamFailed,
     UpstreamUnreachable,
 )
@@ -35,12 +36,19 @@ async def forward(x: Exchange, metering: Metering) -> None:
             await attempt_once(x, target, metering)
             return
         except GatewayError as error:
-            again = isinstance(error, UpstreamUnreachable) if alone else error.retryable
+            again = isinstance(error, UpstreamUnreachable) if alone else may_go_on(error)
             again = again and (alone or number + 1 < len(x.candidates))
             if x.answered or x.client.closed or not again or number + 1 == limit:
                 raise
         if alone:
             await sleep(BACKOFF_S * 2**number * (0.5 + random.random()))
+
+
+def may_go_on(error: GatewayError) -> bool:
+    """Whether another provider may do better; one that refuses our key says nothing of others."""
+    if isinstance(error, ShuttingDown):
+        return False
+    return error.retryable or isinstance(error, UpstreamCredentials)
 
 
 async def attempt_once(x: Exchange, target: Target, metering: Metering) -> None:
@@ -68,8 +76,9 @@ async def attempt_once(x: Exchange, target: Target, metering: Metering) -> None:
 async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
     """Send the request and wait until there is nothing more to wait for."""
     attempt = Attempt(x, wire, metering)
-    if x.client.closed:
-        attempt.client_gone()
+    if x.client.closed:  # nothing was asked, so there is nothing to drain
+        attempt.gone = True
+        wire.abandon()
         return attempt
     x.attempt = attempt
     attempts = x.plane.attempts
@@ -79,6 +88,10 @@ async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> At
         await attempt.done
     finally:
         x.attempt = None
+        if not attempt.done.done():  # cancelled
+            attempt.stop(ShuttingDown())
+        if attempt.paused:  # nobody will resume it, and its end is still to be read
+            attempt.resume()
         if attempt.over or wire.closed:
             attempts.discard(attempt)
         if attempt.draining:
@@ -154,4 +167,5 @@ def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
         extra_headers(x),
     )
     x.answered = True
-    x.tail = partial(x.client.respond, 200, headers, attempt.body())
+    body = attempt.collected if len(attempt.collected) > 1 else attempt.body()
+    x.tail = partial(x.client.respond, 200, headers, body)

@@ -3,9 +3,10 @@
 Phases never call each other; whatever happens, the request ends in `settle` and `record`, once.
 """
 
+import asyncio
 import logging
 
-from gateway.base.errors import GatewayError, InternalError
+from gateway.base.errors import GatewayError, InternalError, ShuttingDown
 from gateway.proxy.accept import accept
 from gateway.proxy.admit import admit
 from gateway.proxy.authenticate import authenticate
@@ -25,16 +26,27 @@ async def serve(x: Exchange) -> None:
     x.plane.active.add(x)
     try:
         authenticate(x)
-        accept(x)
+        await accept(x)
         await admit(x)
         route(x)
         await forward(x, METER)
     except GatewayError as error:
         refuse(x, error)
+    except asyncio.CancelledError:  # at the deadline of a stop, while no attempt runs
+        refuse(x, ShuttingDown(retry_after_s=2))
     except Exception:
         log.exception("request failed", extra={"f": {"request": x.id}})
         refuse(x, InternalError())
     finally:
         x.plane.active.discard(x)
+        close(x)
+
+
+def close(x: Exchange) -> None:
+    """Settle and record. Should money be refused, the end is never shown and the hold stays."""
+    try:
         settle(x)
         record(x)
+    except Exception:
+        log.exception("settlement failed", extra={"f": {"request": x.id}})
+        x.client.abort()

@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         "_console_head",
         "_deadline_s",
         "_exchange",
+        "_head_only",
         "_keep_alive",
         "_parser",
         "_paused_at_bytes",
@@ -74,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._state = IDLE
         self._keep_alive = True
         self._chunked = True
+        self._head_only = False
         self._paused_since_s = 0.0
         self._paused_at_bytes = 0
         self._reading_since_s = 0.0
@@ -91,14 +93,15 @@ class Connection(asyncio.Protocol):
         """Route the bytes by state: a running request's pipeline, the console, or the parser."""
         state = self._state
         if state == CONSOLE:
+            if self._paused_since_s:
+                self._keep(data)
+                return
             if not self._console_is_idle():
                 self._feed_console(data)
                 return
             self._state = state = IDLE
         if state == BUSY:
-            self._backlog += data
-            if len(self._backlog) > MAX_BACKLOG_BYTES:
-                self.transport.pause_reading()
+            self._keep(data)
             return
         if state == IDLE and not self._begin(data):
             return
@@ -106,6 +109,11 @@ class Connection(asyncio.Protocol):
             data, self._backlog = self._backlog + data, b""
         self._parser.feed(data)
         self._next()
+
+    def _keep(self, data: bytes) -> None:
+        self._backlog += data
+        if len(self._backlog) > MAX_BACKLOG_BYTES:
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """The client is done sending; as with other servers that ends the connection."""
@@ -127,18 +135,24 @@ class Connection(asyncio.Protocol):
         """The client reads slower than we write."""
         self._paused_since_s = self._server.now_s()
         self._paused_at_bytes = self.transport.get_write_buffer_size()
-        if self._state == CONSOLE:
+        if self._console is not None and not self._console.writing_paused:
             self._console.pause_writing()
-        elif self._exchange is not None:
+        if self._exchange is not None:
             self._exchange.pause()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._paused_since_s = 0.0
-        if self._state == CONSOLE:
+        if self._console is not None and self._console.writing_paused:
             self._console.resume_writing()
-        elif self._exchange is not None:
+        if self._exchange is not None:
             self._exchange.resume()
+        elif self.closed:
+            self._deadline_s = self._server.now_s() + self._server.limits.write_stall_timeout_s
+        elif self._state == BUSY:
+            self._server.loop.call_soon(self._next_if_open)
+        elif self._state == CONSOLE and self._backlog:
+            self._server.loop.call_soon(self._take_backlog)
 
     # --- deadlines ------------------------------------------------------------------------------
 
@@ -151,7 +165,12 @@ class Connection(asyncio.Protocol):
             elif now_s - self._paused_since_s > self._server.limits.write_stall_timeout_s:
                 self.abort()
                 return
+            if self.closed:
+                return
         if now_s <= self._deadline_s:
+            return
+        if self.closed:
+            self.abort()
             return
         if self._state == READING and self._parser.in_body:
             limit_s = self._server.limits.body_timeout_s
@@ -159,7 +178,7 @@ class Connection(asyncio.Protocol):
             if now_s - self._reading_since_s <= limit_s:
                 return
         if self._state == IDLE and not self._backlog:
-            self.transport.close()
+            self._close()
         else:
             self._fail(RequestTimeout())
 
@@ -174,7 +193,7 @@ class Connection(asyncio.Protocol):
         """The server is stopping: close when idle, else after the present request."""
         self._keep_alive = False
         if self._state == IDLE or (self._state == CONSOLE and self._console_is_idle()):
-            self.transport.close()
+            self._close()
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -185,6 +204,8 @@ class Connection(asyncio.Protocol):
             self._start_reading()
             return True
         start = (self._backlog + data).lstrip(b"\r\n")  # RFC 9112 2.2: empty lines are ignored
+        if not start:
+            return False
         if not self._backlog:
             self._deadline_s = server.now_s() + server.limits.header_timeout_s
         if _UNDECIDED.fullmatch(start):
@@ -206,9 +227,12 @@ class Connection(asyncio.Protocol):
         """Serve the next whole request, or the error that follows the last one."""
         parser = self._parser
         if parser.requests:
-            request = parser.requests.popleft()
             self._state = BUSY
             self._deadline_s = math.inf
+            if self._paused_since_s:
+                return  # the answers before must be read first: `resume_writing` goes on
+            request = parser.requests.popleft()
+            self._head_only = request.method == b"HEAD"
             self._keep_alive = self._keep_alive and request.keep_alive
             self._chunked = request.chunked
             self._server.serve(self, request)
@@ -227,6 +251,8 @@ class Connection(asyncio.Protocol):
         if self._console is None:
             self._console = self._server.console_protocol()
             self._console.connection_made(self.transport)
+            if self._paused_since_s:
+                self._console.pause_writing()
         self._console_head = b" "  # anything that is not empty: the head is not whole yet
         self._feed_console(data)
 
@@ -250,14 +276,25 @@ class Connection(asyncio.Protocol):
         """The exchange this connection now serves."""
         self._exchange = exchange
 
-    def respond(self, status: int, headers: bytes, body: bytes) -> None:
-        """A whole response in one write."""
+    def respond(self, status: int, headers: bytes, body: bytes | list[bytes]) -> None:
+        """A whole response in one write; a long body in its pieces, which are not joined."""
         if self.closed:
             return
-        self.transport.write(
-            b"%b%b%bContent-Length: %d\r\n\r\n%b"
-            % (STATUS_LINES[status], self._common(), headers, len(body), body)
-        )
+        if isinstance(body, bytes) and not self._head_only:
+            self.transport.write(
+                b"%b%b%bContent-Length: %d\r\n\r\n%b"
+                % (STATUS_LINES[status], self._common(), headers, len(body), body)
+            )
+        else:
+            pieces = body if isinstance(body, list) else [body]
+            size = sum(map(len, pieces))
+            head = b"%b%b%bContent-Length: %d\r\n\r\n" % (
+                STATUS_LINES[status],
+                self._common(),
+                headers,
+                size,
+            )
+            self.transport.writelines([head] if self._head_only else [head, *pieces])
         self._finish()
 
     def start(self, status: int, headers: bytes) -> None:
@@ -295,9 +332,14 @@ class Connection(asyncio.Protocol):
         self._finish()
 
     def abort(self) -> None:
-        """Cut the connection now."""
-        if not self.closed:
-            self.transport.abort()
+        """Cut the connection now, what is still to be sent included."""
+        self.transport.abort()
+
+    def _close(self) -> None:
+        """Close once everything is sent, within the deadline of a client that reads nothing."""
+        self.closed = True
+        self._deadline_s = self._server.now_s() + self._server.limits.write_stall_timeout_s
+        self.transport.close()
 
     def _common(self) -> bytes:
         if self._keep_alive and not self._server.stopping:
@@ -309,8 +351,7 @@ class Connection(asyncio.Protocol):
         self._exchange = None
         self.task = None
         if not self._keep_alive or self._server.stopping:
-            self.closed = True
-            self.transport.close()
+            self._close()
             return
         parser = self._parser
         if parser.requests or parser.error is not None:
@@ -325,7 +366,7 @@ class Connection(asyncio.Protocol):
         self._deadline_s = self._server.now_s() + self._server.limits.keepalive_timeout_s
 
     def _next_if_open(self) -> None:
-        if not self.closed:
+        if not self.closed and self._state == BUSY and self._exchange is None:
             self._next()
 
     def _take_backlog(self) -> None:

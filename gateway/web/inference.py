@@ -64,10 +64,13 @@ class Inference:
             body = self._models(request, path)
         except GatewayError as error:
             self._plane.metrics.series("", "", error.status).duration.observe(0)
-            connection.respond(error.status, error_headers(error, request_id), error_body(error))
+            headers = error_headers(error, request_id)
+            if isinstance(error, MethodNotAllowed):  # RFC 9110, 15.5.6
+                headers += b"Allow: POST\r\n" if path in ENDPOINTS else b"Allow: GET\r\n"
+            connection.respond(error.status, headers, error_body(error))
             return
-        headers = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
-        connection.respond(200, headers.encode(), body)
+        lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
+        connection.respond(200, lines.encode(), body)
 
     def _models(self, request: Request, path: bytes) -> bytes:
         """`GET /v1/models` and `GET /v1/models/{id}`. Raises GatewayError for all else."""

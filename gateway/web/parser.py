@@ -24,6 +24,8 @@ from gateway.web.hosts import host_is_allowed
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
 MAX_TARGET_BYTES = 8 * 1024
+SMALL_BYTES = 4 * 1024
+JOIN_BYTES = 64 * 1024
 
 _KEPT = frozenset(
     (
@@ -60,7 +62,9 @@ class RequestParser:
         "_headers",
         "_keep_alive",
         "_max_body_bytes",
+        "_no_body_bytes",
         "_parser",
+        "_small",
         "_target",
         "body_bytes",
         "error",
@@ -87,6 +91,8 @@ class RequestParser:
         self._header_count = 0
         self._target = b""
         self._body: list[bytes] = []
+        self._small = bytearray()  # short pieces of the body that follow one another
+        self._no_body_bytes = 0  # framing in a row: chunk extensions and trailers
         self._keep_alive = True
         self.body_bytes = 0
         self.partial = False
@@ -96,7 +102,9 @@ class RequestParser:
         """Parse some bytes; look at `requests` and `error` afterwards."""
         if self.error is not None:
             return
-        if not self.in_body:
+        if self.in_body:
+            self._no_body_bytes += len(data)
+        else:
             self.head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -108,6 +116,8 @@ class RequestParser:
         else:
             if self.partial and not self.in_body and self.head_bytes > MAX_HEAD_BYTES:
                 self.error = HeadersTooLarge()
+            elif self._no_body_bytes > MAX_HEAD_BYTES:
+                self.error = HeadersTooLarge("The request's trailers are too large.")
 
     def _refuse(self, error: GatewayError) -> None:
         """Leave llhttp with an error that becomes the answer."""
@@ -128,7 +138,9 @@ class RequestParser:
             self._refuse(HeadersTooLarge("The request target is too long."))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the headers that matter; a repeated one of them is refused."""
+        """Keep the headers that matter; a repeated one is refused, a trailer left out."""
+        if self.in_body:
+            return
         self._header_count += 1
         if self._header_count > MAX_HEADERS:
             self._refuse(HeadersTooLarge())
@@ -158,17 +170,30 @@ class RequestParser:
         if expect is not None:
             if expect.lower() != b"100-continue":
                 self._refuse(InvalidRequest("The expectation cannot be met."))
-            self._expect()
+            if version != "1.0":
+                self._expect()
 
     def on_body(self, body: bytes) -> None:
         """Collect the body up to the limit."""
         self.body_bytes += len(body)
         if self.body_bytes > self._max_body_bytes:
             self._refuse(BodyTooLarge())
-        self._body.append(body)
+        self._no_body_bytes = 0
+        if len(body) < SMALL_BYTES:  # kept one by one they would take many times their size
+            self._small += body
+            if len(self._small) < JOIN_BYTES:
+                return
+            body = b""
+        if self._small:
+            self._body.append(bytes(self._small))
+            self._small.clear()
+        if body:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._small:
+            self._body.append(bytes(self._small))
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self.requests.append(
             Request(

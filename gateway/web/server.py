@@ -157,6 +157,10 @@ class Server:
         await self._until_quiet(timeout_s)
         for attempt in list(self._plane.attempts):
             attempt.stop(ShuttingDown())
+        for exchange in list(self._plane.active):
+            task = exchange.client.task
+            if exchange.attempt is None and task is not None:  # it dials, or waits to
+                task.cancel()
         await self._until_quiet(SETTLE_S)
         if self._sweeper is not None:
             self._sweeper.cancel()

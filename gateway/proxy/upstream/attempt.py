@@ -223,9 +223,10 @@ class Attempt:
     # --- the exchange's side --------------------------------------------------------------------
 
     def _stop(self, error: GatewayError | None) -> None:
-        """Give up on the answer now."""
-        self.over = True
-        self.wire.abandon()
+        """Give up on the answer now. A wire that is done with it may serve another already."""
+        if not self.over:
+            self.over = True
+            self.wire.abandon()
         if not self.done.done():
             self.error = error
             self.done.set_result(None)
@@ -251,7 +252,7 @@ class Attempt:
 
     def pause(self) -> None:
         """Stop reading upstream."""
-        if not self.draining:
+        if not self.draining and not self.over:
             self.paused = True
             self.wire.pause()
 
@@ -259,7 +260,8 @@ class Attempt:
         """Read on; the idle deadline starts anew."""
         self.paused = False
         self._progress_s = self.exchange.plane.loop.time()
-        self.wire.resume()
+        if not self.over:
+            self.wire.resume()
 
     def check(self, now_s: float) -> None:
         """Enforce the deadlines: first byte, idle, total; called about four times a second."""

@@ -49,7 +49,9 @@ class UpstreamConnection(asyncio.Protocol):
         "_headers",
         "_informational",
         "_keep_alive",
+        "_no_body_bytes",
         "_parser",
+        "_paused",
         "_receiver",
         "_status",
         "_until_close",
@@ -70,6 +72,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = False
         self.started = False  # a byte of the present answer has come
         self.idle_since = 0.0
+        self._paused = False
         self._receiver: Receiver | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
@@ -78,6 +81,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
+        self._no_body_bytes = 0  # framing in a row: chunk extensions and trailers
         self._informational = 0
         self._status = 0
         self._body = False
@@ -108,11 +112,13 @@ class UpstreamConnection(asyncio.Protocol):
     def pause(self) -> None:
         """Stop reading, so that the provider feels the client's pace."""
         if not self.closed:
+            self._paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
         if not self.closed:
+            self._paused = False
             self.transport.resume_reading()
 
     # --- asyncio.Protocol -----------------------------------------------------------------------
@@ -145,8 +151,13 @@ class UpstreamConnection(asyncio.Protocol):
         chunks = self._chunks
         if len(chunks) == 1 and not self._ended:  # the usual read in the middle of a stream
             receiver.data(chunks.pop())
-        else:
-            self._hand_over(receiver)
+            return
+        if not chunks and not self._ended:
+            self._no_body_bytes += len(data)
+            if self._no_body_bytes > 2 * MAX_HEAD_BYTES:
+                self._fail(UpstreamBadResponse("The provider's trailers are too large."))
+                return
+        self._hand_over(receiver)
 
     def _hand_over(self, receiver: Receiver) -> None:
         chunks = self._chunks
@@ -160,7 +171,10 @@ class UpstreamConnection(asyncio.Protocol):
     def _finish(self, receiver: Receiver) -> None:
         self._receiver = None
         self.reused = True
-        if self._keep_alive and not self.closed:
+        # An answer that came before the whole request was sent leaves a connection in doubt.
+        if self._keep_alive and not self.closed and not self.transport.get_write_buffer_size():
+            if self._paused:
+                self.resume()
             self.on_idle(self)
         else:
             self.close()
@@ -203,7 +217,9 @@ class UpstreamConnection(asyncio.Protocol):
             raise httptools.HttpParserError("bytes after the end of the answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header."""
+        """Collect a header; a trailer is not one (RFC 9110, 6.5.1)."""
+        if self._body:
+            return
         name = name.lower()
         if name == b"content-length" and self._headers.get(name, value) != value:
             raise httptools.HttpParserError("two lengths")
@@ -232,6 +248,7 @@ class UpstreamConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Keep body bytes until this read is parsed."""
         self._chunks.append(body)
+        self._no_body_bytes = 0
 
     def on_message_complete(self) -> None:
         """The framing says the answer is whole (an informational one does not count)."""

@@ -8,6 +8,7 @@ newer and always verified. The address that is dialled is the one that was check
 import asyncio
 import ssl
 from collections import deque
+from functools import partial
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -86,6 +87,9 @@ class Pool:
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
                 connection = await self._connect(origin, pool)
+            if connection.closed:
+                raise UpstreamUnreachable()
+            connection.on_lost = partial(_lost, pool)  # until now it is `dial` that takes it off
             connected = True
             return connection
         except (TimeoutError, ProxyTimeoutError):
@@ -98,14 +102,11 @@ class Pool:
 
     async def _connect(self, origin: Origin, pool: _OriginPool) -> UpstreamConnection:
         def factory() -> UpstreamConnection:
-            return UpstreamConnection(on_idle, on_lost)
+            return UpstreamConnection(on_idle, _forget)
 
         def on_idle(connection: UpstreamConnection) -> None:
             connection.idle_since = self._loop.time()
             pool.idle.append(connection)
-
-        def on_lost(connection: UpstreamConnection) -> None:
-            pool.open -= 1
 
         tls = None
         if origin.scheme == "https":
@@ -133,7 +134,6 @@ class Pool:
                 continue
             peer = made.transport.get_extra_info("peername")
             if not origin.allow_private and not is_public(cast(str, peer[0])):
-                made.on_lost = _forget  # `dial` takes it off the count
                 made.close()
                 raise UpstreamUnreachable("The provider's address is not allowed.")
             return made
@@ -155,6 +155,10 @@ class Pool:
         for pool in self._origins.values():
             while pool.idle:
                 pool.idle.pop().close()
+
+
+def _lost(pool: _OriginPool, connection: UpstreamConnection) -> None:
+    pool.open -= 1
 
 
 def _forget(connection: UpstreamConnection) -> None:
