@@ -5,7 +5,7 @@ the provider closed before answering is redone once on a fresh one; that is not 
 """
 
 import random
-from asyncio import sleep
+from asyncio import sleep, to_thread
 from functools import partial
 
 from gateway.base.errors import (
@@ -22,6 +22,7 @@ from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.upstream.attempt import Attempt, Wire, extra_headers
 
+THREAD_COPY_BYTES = 1 << 20  # larger bodies are copied off the loop
 BACKOFF_S = 0.05  # before another attempt at the only candidate, doubled each time, jittered
 CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the log
 
@@ -56,7 +57,10 @@ async def attempt_once(x: Exchange, target: Target, metering: Metering) -> None:
     x.target = target
     x.attempts += 1
     upstream: Upstream = x.plane.upstreams.of(target.provider)
-    request = upstream.request(x, target)
+    if len(x.body) > THREAD_COPY_BYTES:
+        request = await to_thread(upstream.request, x, target)
+    else:
+        request = upstream.request(x, target)
     wire = upstream.take_idle() or await upstream.dial()
     attempt = await run(x, wire, request, metering)
     if stale(attempt):

@@ -67,7 +67,7 @@ class OpenAIUpstream:
         head = self._heads.get(x.endpoint.path)
         if head is None:
             head = self._heads[x.endpoint.path] = self._head(x.endpoint.path)
-        return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+        return b"".join((head, b"%d\r\n\r\n" % len(body), body))  # frees the lock while it copies
 
     def _head(self, path: str) -> bytes:
         provider = self._provider
