@@ -84,7 +84,7 @@ def take_hold(x: Exchange) -> None:
         x.hold = plane.bank.hold(key.account.no, cost, cost)
         return
     x.output_picousd = max(price.output, price.reasoning or 0)
-    ceiling = x.max_tokens or model.max_output_tokens
+    ceiling = min(x.max_tokens or model.max_output_tokens, model.max_output_tokens)
     reserve = model.output_reserve_tokens or plane.limits.output_reserve_tokens
     if not x.stream and x.max_tokens is not None:
         reserve = model.max_output_tokens  # nothing can be added to the hold of a whole answer

@@ -28,7 +28,11 @@ from gateway.platform.catalog.document import (
     read_file,
 )
 from gateway.platform.catalog.snapshot import Model, Provider, Snapshot, Target
-from gateway.platform.metering.encodings import DEFAULT_ENCODING, known_encodings
+from gateway.platform.metering.encodings import (
+    DEFAULT_ENCODING,
+    encoding_for_model,
+    known_encodings,
+)
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
 
@@ -176,7 +180,7 @@ def build_snapshot(
             continue
         if model.price is None:
             warnings.append(f"model {model.name} has no price: requests for it are refused")
-        encoding = model.encoding or DEFAULT_ENCODING
+        encoding = model.encoding or encoding_for_model(targets[0].model)
         if encoding not in known:
             warnings.append(f"model {model.name} is counted as {DEFAULT_ENCODING}: no {encoding}")
             encoding = DEFAULT_ENCODING
