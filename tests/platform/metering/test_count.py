@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway._native import tokens
-from gateway.platform.metering import count
+from gateway.platform.metering import count, encodings
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_models_find_their_encoding(model: str, encoding: str) -> None:
 
 
 def test_every_encoding_named_can_count() -> None:
-    for encoding in set(count.ENCODINGS.values()):
+    for encoding in set(encodings.ENCODINGS.values()):
         assert encoding in tokens.encodings()
 
 
