@@ -3,8 +3,6 @@
 import time
 from typing import Protocol
 
-HOUR_S = 3600
-
 
 class Clock(Protocol):
     """What rooms may ask about time."""

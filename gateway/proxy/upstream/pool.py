@@ -10,7 +10,6 @@ import ssl
 from collections import deque
 from functools import partial
 from typing import NamedTuple, cast
-from urllib.parse import urlsplit
 
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from python_socks.async_.asyncio import Proxy
@@ -170,10 +169,3 @@ def _may_be_public(host: str) -> bool:
     if host.replace(".", "").isdigit() or ":" in host:
         return is_public(host)
     return host.lower() != "localhost" and not host.lower().endswith(".localhost")
-
-
-def origin_of(base_url: str, proxy: str | None, *, allow_private: bool) -> Origin:
-    """The origin of a provider's base address (already validated by the catalog)."""
-    parts = urlsplit(base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Origin(parts.scheme, parts.hostname or "", port, proxy, allow_private)
