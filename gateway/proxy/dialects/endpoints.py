@@ -16,17 +16,12 @@ class Endpoint(NamedTuple):
     streams: bool
     usage_option: bool  # takes stream_options.include_usage (Responses refuses it)
     max_tokens_field: str  # the field to clamp; empty when output has no length
-    end_marker: bool  # a stream ends with `data: [DONE]`
 
 
-CHAT = Endpoint("chat", "/v1/chat/completions", "chat", True, True, "max_completion_tokens", True)
-COMPLETIONS = Endpoint(
-    "completions", "/v1/completions", "completions", True, True, "max_tokens", True
-)
-EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "embeddings", False, False, "", False)
-RESPONSES = Endpoint(
-    "responses", "/v1/responses", "responses", True, False, "max_output_tokens", False
-)
+CHAT = Endpoint("chat", "/v1/chat/completions", "chat", True, True, "max_completion_tokens")
+COMPLETIONS = Endpoint("completions", "/v1/completions", "completions", True, True, "max_tokens")
+EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "embeddings", False, False, "")
+RESPONSES = Endpoint("responses", "/v1/responses", "responses", True, False, "max_output_tokens")
 
 ENDPOINTS: dict[bytes, Endpoint] = {
     endpoint.path.encode(): endpoint for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES)

@@ -48,7 +48,6 @@ class Attempt:
         "_collected_bytes",
         "_drained_bytes",
         "_grow_at",
-        "_head_s",
         "_inflater",
         "_limit_bytes",
         "_metering",
@@ -58,7 +57,6 @@ class Attempt:
         "_started_s",
         "body_meter",
         "collected",
-        "content_type",
         "done",
         "draining",
         "error",
@@ -83,7 +81,6 @@ class Attempt:
         self.error: GatewayError | None = None
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
-        self.content_type = b""
         self.collected: list[bytes] = []
         self.streaming = False
         self.gone = False
@@ -98,7 +95,7 @@ class Attempt:
         self._collected_bytes = 0
         self._drained_bytes = 0
         self._reads = self._checked_reads = 0
-        self._started_s = self._progress_s = self._head_s = plane.loop.time()
+        self._started_s = self._progress_s = plane.loop.time()
 
     # --- Receiver -------------------------------------------------------------------------------
 
@@ -115,11 +112,11 @@ class Attempt:
             except GatewayError as error:
                 self._stop(error)
                 return
-        self.content_type = headers.get(b"content-type", b"").lower()
+        content_type = headers.get(b"content-type", b"").lower()
         if status != 200:
             return
         self._limit_bytes = exchange.plane.limits.max_response_bytes
-        if not self.content_type.startswith(b"text/event-stream"):
+        if not content_type.startswith(b"text/event-stream"):
             self.body_meter = self._metering.body(exchange)
         elif exchange.stream:
             self.meter = self._metering.stream(exchange)
