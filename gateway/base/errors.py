@@ -87,6 +87,13 @@ class CreditInUse(GatewayError):
     message = "The account's credit is held by requests still running."
 
 
+class Untranslatable(GatewayError):
+    """The model's provider cannot be told a field of the request. Leave the named field out."""
+
+    code, status, source = "untranslatable_field", 400, "caller"
+    message = "The model's provider has no equivalent for a field of the request."
+
+
 class ModelNotFound(GatewayError):
     """No model of that name is offered. `GET /v1/models` lists the names."""
 
