@@ -69,7 +69,11 @@ class Thinking(Struct, frozen=True):
 
 
 class ToolCall(Struct, frozen=True):
-    """The model asks for a function. `arguments` is JSON text, kept as the model wrote it."""
+    """The model asks for a function. `arguments` is JSON text, kept as the model wrote it.
+
+    A dialect with no place for a call's own signature writes it as a `Thinking` without text just
+    before the call; the Gemini writer puts such a signature back on the call.
+    """
 
     id: str
     name: str
