@@ -40,7 +40,7 @@ def find_model(x: Exchange) -> None:
         model = models.get(x.model_name.partition(":")[0])
     if model is None or not model.targets:
         raise ModelNotFound(param="model")
-    if model.price is None:
+    if model.price is None or not (model.price.tokens or x.endpoint.media):
         raise ModelNotPriced()
     x.model = model
     x.price = model.price

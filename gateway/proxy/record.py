@@ -9,7 +9,7 @@ for the log line, which names the catalog's model and never the name a client se
 import logging
 
 from gateway.platform.keys import Key
-from gateway.platform.request_log.record import RequestRow
+from gateway.platform.request_log.record import RequestRow, written_units
 from gateway.proxy.exchange import Exchange
 
 log = logging.getLogger("tallygate.requests")
@@ -91,7 +91,7 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         elapsed_ms(x, x.plane.clock.monotonic_s()),
         None if first_s is None else elapsed_ms(x, first_s),
         x.basis,
-        *usage,
+        *usage[:-1],
         x.reported_input,
         x.reported_output,
         x.measured_input,
@@ -101,4 +101,5 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         charge.posted_microusd if charge is not None else 0,
         charge.overrun_microusd if charge is not None else 0,
         x.price.version if x.price is not None else 0,
+        written_units(usage.units),
     )

@@ -51,6 +51,7 @@ def make_row(
         cost_microusd=charge.posted_microusd if charge else 0,
         overrun_microusd=charge.overrun_microusd if charge else 0,
         price_version=1,
+        units="",
     )
     return row._replace(**changes)
 

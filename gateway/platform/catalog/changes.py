@@ -108,7 +108,8 @@ def _price_words(price: Price | None) -> str:
     if price is None:
         return "no price (requests are refused)"
     words = ", ".join(f"{key} {text}" for key, text in prices.render(price).items())
-    return f"{words} USD per million tokens" if not price.request else f"{words} USD"
+    plain = price.request or price.units
+    return f"{words} USD" if plain else f"{words} USD per million tokens"
 
 
 def _details(before: Any, after: Any) -> tuple[str, ...]:

@@ -284,7 +284,8 @@ def _target(model: _Entry, raw: Any) -> tuple[str, str]:
 def _price(model: _Entry, raw: Any) -> Price | None:
     if raw is None:
         return None
-    entry = _Entry(f"{model.where}: price", raw, prices.FIELDS)
+    known = prices.known_fields(raw) if isinstance(raw, dict) else ()
+    entry = _Entry(f"{model.where}: price", raw, known)
     for key, value in raw.items():
         if not isinstance(value, str):
             raise entry.fail(f'{key} is a decimal in quotes, such as "0.15"')

@@ -7,6 +7,7 @@ Literal credentials are sealed to their provider's name before they are written.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -128,6 +129,8 @@ def _price(row: Any) -> Price:
         row.output_picousd,
         row.reasoning_picousd,
         row.request_picousd,
+        tuple(msgspec.json.decode(row.units, type=dict[str, int]).items()) if row.units else (),
+        bool(row.tokens_priced),
     )
 
 
@@ -222,5 +225,7 @@ def _set_price(connection: Connection, model: str, price: Price | None, now_us: 
             output_picousd=amounts.output,
             reasoning_picousd=amounts.reasoning,
             request_picousd=amounts.request,
+            units=msgspec.json.encode(dict(amounts.units)).decode() if amounts.units else "",
+            tokens_priced=int(amounts.tokens),
         )
     )

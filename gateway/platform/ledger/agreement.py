@@ -5,7 +5,9 @@ log and rollups are compared key by key, both sorted by the database. The tables
 are read here by their schema: the room that owns them is above the ledger and may not be imported.
 """
 
+import json
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +15,12 @@ from sqlalchemy import Connection, func, select
 
 from gateway.platform.ledger.chart import LOT_BASE, OVERRUN_LOSS
 from gateway.store.schema.ledger import ledger_entries, lots, wallets
-from gateway.store.schema.request_log import request_log, usage_drift_daily, usage_hourly
+from gateway.store.schema.request_log import (
+    request_log,
+    usage_drift_daily,
+    usage_hourly,
+    usage_units_hourly,
+)
 
 FETCH_ROWS = 1_000
 PREFIX = "charge:"
@@ -148,6 +155,36 @@ def hours(connection: Connection) -> Iterator[str]:
     of_log = _grouped(connection, query, keys)
     of_rollup = _sorted(connection, usage_hourly, 5)
     yield from _compare("the usage of the hour", of_log, of_rollup)
+
+
+def units(connection: Connection) -> Iterator[str]:
+    """The hourly units are the sum of the log's rows."""
+    log = request_log
+    keys = (
+        *(_whole(log.c.started_us, 3_600_000_000).label("hour"), log.c.account_no),
+        *(log.c.key_no, log.c.model, log.c.provider),
+    )
+    query = select(*keys, log.c.units).where(log.c.units != "").order_by(*keys)
+
+    def of_log() -> Keyed:
+        for key, rows in groupby(_stream(connection, query), lambda row: tuple(row[:5])):
+            sums: dict[str, int] = {}
+            for row in rows:
+                for unit, quantity in _units(row.units).items():
+                    sums[unit] = sums.get(unit, 0) + quantity
+            for unit in sorted(sums):
+                yield (*key, unit), (sums[unit],)
+
+    of_rollup = _sorted(connection, usage_units_hourly, 6)
+    yield from _compare("the units of the hour", of_log(), of_rollup)
+
+
+def _units(text: str) -> dict[str, int]:
+    """The units of a row; one that cannot be read shows as a unit that no rollup has."""
+    try:
+        return {str(unit): int(quantity) for unit, quantity in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        return {"(unreadable)": 0}
 
 
 def days(connection: Connection) -> Iterator[str]:

@@ -18,14 +18,23 @@ MAX_TOKENS = 2**31 - 1  # a report beyond this is not believed
 Basis = Literal["reported", "measured", "none"]
 
 
+# What is counted beside text tokens: (unit, quantity) pairs, named in `pricing.units`.
+Units = tuple[tuple[str, int], ...]
+
+
 class Usage(NamedTuple):
-    """Billable tokens, all >= 0. `reasoning` is a part of `output`; input excludes cached."""
+    """Billable tokens, all >= 0. `reasoning` is a part of `output`; input excludes cached.
+
+    `units` holds everything else: images, milliseconds of audio, characters, and the tokens of
+    audio and images, which are in none of the other fields.
+    """
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
     output: int = 0
     reasoning: int = 0
+    units: Units = ()
 
     @property
     def total_input(self) -> int:

@@ -8,14 +8,16 @@ here: the one rounding rule is `base.money.carry`.
 from gateway.base.money import MAX_PICOUSD, MoneyError
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.prices import Price
+from gateway.platform.pricing.units import rate_units
 
 
 def rate(usage: Usage, price: Price) -> int:
     """The cost in picousd. Raises MoneyError for a negative count or a cost beyond 2^53 microusd.
 
-    The request fee is part of every rated usage; a request that delivered nothing is not rated.
+    A unit without a price is an error too: the phases refuse it before it is consumed. The
+    request fee is part of every rated usage; a request that delivered nothing is not rated.
     """
-    fresh, cache_read, cache_write, output, reasoning = usage
+    fresh, cache_read, cache_write, output, reasoning, units = usage
     if fresh < 0 or cache_read < 0 or cache_write < 0 or not 0 <= reasoning <= output:
         raise MoneyError("a usage cannot be negative, nor reasoning exceed output")
     cost = (
@@ -27,6 +29,8 @@ def rate(usage: Usage, price: Price) -> int:
     )
     if price.reasoning is not None:
         cost += reasoning * (price.reasoning - price.output)
+    if units:
+        cost += rate_units(units, price.units)
     if cost > MAX_PICOUSD:
         raise MoneyError("cost exceeds 2^53 micro-dollars")
     return cost

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from gateway.platform.request_log.record import FIELDS, RequestRow
-from gateway.store.schema.request_log import request_log, usage_hourly
+from gateway.store.schema.request_log import request_log, usage_hourly, usage_units_hourly
 
 MAX_PAGE = 1_000
 GROUPS = ("hour", "account_no", "key_no", "model", "provider")
@@ -101,6 +101,27 @@ def totals(
         Totals(tuple(row[:size]), *(int(value) for value in row[size:]))
         for row in connection.execute(query)
     ]
+
+
+def unit_totals(
+    connection: Connection,
+    *,
+    from_hour: int,
+    until_hour: int,
+    account_no: int | None = None,
+    key_no: int | None = None,
+    model: str | None = None,
+) -> dict[str, int]:
+    """Quantities by unit (see `pricing.units`) over from_hour <= hour < until_hour."""
+    table = usage_units_hourly
+    query = select(table.c.unit, func.sum(table.c.quantity)).where(
+        table.c.hour >= from_hour, table.c.hour < until_hour
+    )
+    for name, value in {"account_no": account_no, "key_no": key_no, "model": model}.items():
+        if value is not None:
+            query = query.where(table.c[name] == value)
+    found = connection.execute(query.group_by(table.c.unit).order_by(table.c.unit))
+    return {unit: int(quantity) for unit, quantity in found}
 
 
 def last_used_hour(connection: Connection, account_no: int, since_hour: int) -> dict[int, int]:

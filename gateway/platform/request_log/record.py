@@ -7,8 +7,10 @@ that did not come are None: absent is not zero.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.platform.metering.usage import Units
 from gateway.store.bulk import bulk_insert
 from gateway.store.schema.request_log import request_log
 
@@ -17,7 +19,7 @@ class RequestRow(NamedTuple):
     """One finished request.
 
     Outcomes: completed, client_gone, upstream_failed, credit_exhausted, refused, shutdown.
-    Bases: reported, measured, none.
+    Bases: reported, measured, none. `units` is what `written_units` makes.
     """
 
     id: str
@@ -50,10 +52,21 @@ class RequestRow(NamedTuple):
     cost_microusd: int
     overrun_microusd: int
     price_version: int
+    units: str = ""
 
 
 FIELDS = RequestRow._fields
 _insert = bulk_insert(request_log, FIELDS)
+
+
+def written_units(units: Units) -> str:
+    """Units as the log keeps them: a JSON object of quantities by name; empty for none."""
+    return msgspec.json.encode(dict(units)).decode() if units else ""
+
+
+def read_units(text: str) -> dict[str, int]:
+    """The inverse of `written_units`."""
+    return msgspec.json.decode(text, type=dict[str, int]) if text else {}
 
 
 def insert_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:

@@ -1,6 +1,6 @@
-"""The rollups: usage per hour, and drift of reported against measured tokens per day.
+"""The rollups: usage and units per hour, and drift of reported against measured tokens per day.
 
-Both change in the transaction that writes the rows they sum up, so a chart, the log and the ledger
+All change in the transaction that writes the rows they sum up, so a chart, the log and the ledger
 cannot disagree. A batch is summed in memory first: one upsert for each distinct key.
 """
 
@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from gateway.platform.request_log.record import RequestRow
+from gateway.platform.request_log.record import RequestRow, read_units
 from gateway.store.bulk import bulk_add
-from gateway.store.schema.request_log import usage_drift_daily, usage_hourly
+from gateway.store.schema.request_log import (
+    usage_drift_daily,
+    usage_hourly,
+    usage_units_hourly,
+)
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -24,11 +28,12 @@ SERVED = frozenset({"completed", "client_gone"})  # every other outcome is a fai
 
 _at = RequestRow._fields.index
 _STARTED, _PROVIDER, _UPSTREAM = _at("started_us"), _at("provider"), _at("upstream_model")
-_OUTCOME = _at("outcome")
+_OUTCOME, _UNITS = _at("outcome"), _at("units")
 _REPORTED, _MEASURED = _at("reported_output_tokens"), _at("measured_output_tokens")
 _key = itemgetter(*map(_at, ("account_no", "key_no", "model", "provider")))
 _amounts = itemgetter(*map(_at, (column.name for column in list(usage_hourly.c)[7:])))
 _hourly = bulk_add(usage_hourly, tuple(column.name for column in usage_hourly.c))
+_units = bulk_add(usage_units_hourly, tuple(column.name for column in usage_units_hourly.c))
 _drift = bulk_add(usage_drift_daily, tuple(column.name for column in usage_drift_daily.c))
 
 
@@ -52,13 +57,14 @@ def ratio_ppm(reported: int, measured: int) -> int:
 
 
 def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
-    """Add a batch of log rows to both rollups.
+    """Add a batch of log rows to the rollups.
 
     Fields are taken by position: this runs for every request, and names cost twice as much.
     """
     hours: dict[tuple[Any, ...], list[tuple[int, ...]]] = {}
     failed: dict[tuple[Any, ...], int] = {}
     days: dict[tuple[Any, ...], list[int]] = {}
+    units: dict[tuple[Any, ...], int] = {}
     row: Any
     for row in rows:
         key = (row[_STARTED] // HOUR_US, *_key(row))
@@ -66,6 +72,9 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
         if group is None:
             group = hours[key] = []
         group.append(_amounts(row))
+        if row[_UNITS]:
+            for unit, quantity in read_units(row[_UNITS]).items():
+                units[(*key, unit)] = units.get((*key, unit), 0) + quantity
         if row[_OUTCOME] != "completed":
             if row[_OUTCOME] not in SERVED:
                 failed[key] = failed.get(key, 0) + 1
@@ -87,6 +96,8 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
         flat += (*key, len(amounts), failed.get(key, 0))
         flat += amounts[0] if len(amounts) == 1 else map(sum, zip(*amounts, strict=True))
     _hourly.run(connection, flat)
+    if units:
+        _units.run(connection, [value for key, sum_ in units.items() for value in (*key, sum_)])
     if days:
         _drift.run(connection, [value for key, sums in days.items() for value in (*key, *sums)])
 

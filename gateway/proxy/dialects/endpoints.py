@@ -16,6 +16,7 @@ class Endpoint(NamedTuple):
     streams: bool
     usage_option: bool  # takes stream_options.include_usage (Responses refuses it)
     max_tokens_field: str  # the field to clamp; empty when output has no length
+    media: str = ""  # how it is metered when not by text tokens: see `proxy.media`
 
 
 CHAT = Endpoint("chat", "/v1/chat/completions", "chat", True, True, "max_completion_tokens")

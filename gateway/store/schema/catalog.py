@@ -68,6 +68,8 @@ prices = Table(
     integer("output_picousd"),
     integer("reasoning_picousd", nullable=True),
     integer("request_picousd"),
+    text("units", server_default=""),  # JSON: picousd by name of unit; empty: none
+    integer("tokens_priced", server_default="1"),  # 0: text tokens have no price
     CheckConstraint(
         "input_picousd >= 0 AND cache_read_picousd >= 0 AND cache_write_picousd >= 0 AND "
         "output_picousd >= 0 AND coalesce(reasoning_picousd, 0) >= 0 AND request_picousd >= 0",

@@ -1,9 +1,10 @@
-"""Tables of the request log: one metadata row a request, and its two rollups. No content, ever.
+"""Tables of the request log: one metadata row a request, and its rollups. No content, ever.
 
 `request_log` is written in the transaction that posts the charge. Its two indexes are all it
 needs: ids sort by time, so both grow near their ends and a row costs the same at any size. The
 rollups are keyed by what a person asks for, without the log's own order. Tokens that did not come
 are NULL (absent is not zero); an `error_code` or `price_version` that does not apply is '' or 0.
+`units` is JSON by name of unit, or ''.
 """
 
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table
@@ -44,6 +45,7 @@ request_log = Table(
     integer("cost_microusd"),
     integer("overrun_microusd"),
     integer("price_version"),
+    text("units", server_default=""),
     CheckConstraint(
         "cost_picousd >= 0 AND cost_microusd >= 0 AND overrun_microusd >= 0", name="cost"
     ),
@@ -69,6 +71,21 @@ usage_hourly = Table(
     integer("cost_microusd"),
     integer("overrun_microusd"),
     PrimaryKeyConstraint("hour", "account_no", "key_no", "model", "provider"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+usage_units_hourly = Table(
+    "usage_units_hourly",
+    metadata,
+    integer("hour"),
+    integer("account_no"),
+    integer("key_no"),
+    text("model"),
+    text("provider"),
+    text("unit"),
+    integer("quantity"),
+    PrimaryKeyConstraint("hour", "account_no", "key_no", "model", "provider", "unit"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

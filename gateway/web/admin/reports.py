@@ -14,6 +14,7 @@ from gateway.base.money import format_price, format_usd
 from gateway.platform.assembly import Platform
 from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.request_log.query import LoggedRequest, newest
+from gateway.platform.request_log.record import read_units
 from gateway.platform.request_log.rollup import Drift, drift
 
 DAY_US = 86_400 * 1_000_000
@@ -122,6 +123,7 @@ def _request(platform: Platform, found: LoggedRequest, key_ids: dict[int, str]) 
         "email": platform.accounts.by_no(row.pop("account_no")).email,
         "key": key_ids.get(row.pop("key_no")),
         **row,
+        "units": read_units(found.row.units),
         "cost_usd": format_usd(found.row.cost_microusd),
     }
 

@@ -32,7 +32,10 @@ COLUMNS = {
         *("id", "started_us", "account_no", "key_no", "model", "provider", "upstream_model"),
         *("outcome", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "reported_output_tokens", "measured_output_tokens"),
-        *("cost_picousd", "cost_microusd", "overrun_microusd"),
+        *("cost_picousd", "cost_microusd", "overrun_microusd", "units"),
+    ),
+    "usage_units_hourly": (
+        *("hour", "account_no", "key_no", "model", "provider", "unit", "quantity"),
     ),
     "usage_hourly": (
         *("hour", "account_no", "key_no", "model", "provider", "requests", "failures"),
@@ -44,7 +47,11 @@ COLUMNS = {
         *("ratio_ppm_sum", "ratio_square_ppm_sum"),
     ),
 }
+UNITS = '{"image_hd_1024x1024":2,"audio_hour":1500}'
 CASES = [(table, column) for table, columns in COLUMNS.items() for column in columns]
+
+
+NO_ROW_IDS = ("usage_hourly", "usage_units_hourly", "usage_drift_daily")
 
 
 async def write_ledger(path: Path) -> None:
@@ -54,7 +61,7 @@ async def write_ledger(path: Path) -> None:
         await books.grant(1, 700, "promotion")
         await books.grant(2, 300, "adjustment")
         for number in range(30):
-            books.charge(1 + number % 2, 40 * PICO + 137_001 + number)
+            books.charge(1 + number % 2, 40 * PICO + 137_001 + number, units=UNITS)
             if number == 15:
                 books.clock.advance(90_000)
         books.submit(None, 2, outcome="refused", status=402)
@@ -98,7 +105,7 @@ def test_every_altered_column_is_found(
     ledger_file: Path, tmp_path: Path, table: str, column: str
 ) -> None:
     raw = sqlite3.connect(ledger_file)
-    order = "rowid" if table not in ("usage_hourly", "usage_drift_daily") else "1"
+    order = "rowid" if table not in NO_ROW_IDS else "1"
     rows = raw.execute(f"SELECT {column} FROM {table} ORDER BY {order}").fetchall()
     raw.close()
     if table == "request_log":
@@ -137,6 +144,7 @@ def test_every_altered_column_is_found(
         "DELETE FROM ledger_accounts WHERE code = 'lot:1'",
         "DELETE FROM ledger_balances WHERE ledger_no = 1",
         "DELETE FROM usage_hourly",
+        "DELETE FROM usage_units_hourly",
         "DELETE FROM usage_drift_daily",
         "INSERT INTO ledger_entries SELECT seq + 1, 'grant:x', 0, kind, debit_no, credit_no, 1, "
         "at_us, NULL, 'x', hash FROM ledger_entries ORDER BY seq DESC LIMIT 1",

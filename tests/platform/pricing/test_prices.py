@@ -6,8 +6,17 @@ from gateway.base.money import MAX_PICOUSD, MoneyError
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.prices import MAX_TOKEN_PICOUSD, Price, parse, render
 from gateway.platform.pricing.rating import rate
+from gateway.platform.pricing.units import PER_MILLION
 
 amounts = st.integers(0, MAX_TOKEN_PICOUSD)
+microusd = st.integers(0, 10**9).map(lambda amount: amount * 10**6)
+unit_prices = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(PER_MILLION, amounts),
+        **dict.fromkeys(("audio_hour", "search", "image", "image_hd_1024x1024"), microusd),
+    },
+).map(lambda table: tuple(sorted(table.items())))
 price_values = st.builds(
     Price,
     version=st.just(0),
@@ -17,6 +26,7 @@ price_values = st.builds(
     output=amounts,
     reasoning=st.none() | amounts,
     request=st.integers(0, 10**9).map(lambda microusd: microusd * 10**6),
+    units=unit_prices,
 )
 counts = st.integers(0, 2**31 - 1)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.platform.request_log import query, rollup
+from gateway.platform.request_log.record import written_units
 from gateway.platform.request_log.rollup import MAX_RATIO_PPM, PPM, ratio_ppm
 from tests.fakes.books import Books, make_row
 
@@ -120,3 +121,15 @@ def test_ratios_are_bounded(reported: int, measured: int) -> None:
     assert 0 <= ratio <= MAX_RATIO_PPM
     if reported == measured:
         assert ratio == PPM
+
+
+async def test_units_are_summed_by_hour_and_name(tmp_path: Path) -> None:
+    async with Books(tmp_path / "t.db") as books:
+        await write(books, 3, units=written_units((("image", 2), ("audio_hour", 1_500))))
+        await write(books, 1, units=written_units((("image", 1),)))
+        await write(books, 1)
+        totals = await books.database.read(
+            lambda c: query.unit_totals(c, from_hour=0, until_hour=2**40, account_no=1)
+        )
+        assert totals == {"audio_hour": 4_500, "image": 7}
+        assert not (await books.verify()).findings
