@@ -130,6 +130,54 @@ class BodyTooLarge(GatewayError):
     message = "The request body is too large."
 
 
+class RateLimitExceeded(GatewayError):
+    """The account or key has sent its requests of this minute. Retry after the time given."""
+
+    code, status, source, retryable = "rate_limit_exceeded", 429, "caller", True
+    type = "rate_limit_exceeded"
+    message = "Too many requests a minute."
+
+
+class TokenLimitExceeded(GatewayError):
+    """The tokens of this minute are used or reserved. Retry after the time given."""
+
+    code, status, source, retryable = "token_limit_exceeded", 429, "caller", True
+    type = "rate_limit_exceeded"
+    message = "Too many tokens a minute."
+
+
+class RequestOverTokenLimit(GatewayError):
+    """The prompt alone is over the tokens a minute. Send less, or ask for a higher limit."""
+
+    code, status, source = "request_over_token_limit", 429, "caller"
+    type = "rate_limit_exceeded"
+    message = "The prompt alone is over the tokens allowed a minute."
+
+
+class ConcurrencyLimitExceeded(GatewayError):
+    """As many requests as allowed run already. Retry when one of them has ended."""
+
+    code, status, source, retryable = "concurrency_limit_exceeded", 429, "caller", True
+    type = "rate_limit_exceeded"
+    message = "Too many requests at once."
+
+
+class BudgetExceeded(GatewayError):
+    """A spending limit is reached until its next day, week or month. Raise it, or wait."""
+
+    code, status, source = "budget_exceeded", 429, "caller"
+    type = "insufficient_quota"
+    message = "A spending limit is reached."
+
+
+class BudgetInUse(GatewayError):
+    """Running requests hold the rest of a spending limit. Retry after the time given."""
+
+    code, status, source, retryable = "budget_in_use", 429, "caller", True
+    type = "insufficient_quota"
+    message = "The rest of a spending limit is held by requests still running."
+
+
 class UnsupportedMedia(GatewayError):
     """The body is not JSON in UTF-8, or is compressed. Send plain application/json."""
 
