@@ -221,4 +221,6 @@ def _provider(entry: ProviderEntry, environ: Mapping[str, str]) -> Provider:
         proxy=entry.proxy,
         disconnect="drain" if entry.disconnect == "drain" else "abort",
         endpoints=frozenset(entry.endpoints),
+        region=entry.region,
+        api_version=entry.api_version,
     )

@@ -16,19 +16,26 @@ from typing import Any
 
 from gateway.base.money import MoneyError
 from gateway.platform.catalog.address import split_base_url, split_url
-from gateway.platform.catalog.snapshot import ENDPOINTS
+from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS
 from gateway.platform.pricing import prices
 from gateway.platform.pricing.prices import Price
 from gateway.platform.refusals import Refusal
 
 STORED = "stored"
 ENV_PREFIX = "env:"
-KINDS = ("openai", "sandbox")
 SANDBOX_URL = "http://sandbox.invalid/v1"
+# Where a provider is when its entry names no address; `{region}` is the entry's own.
+BASE_URLS = {
+    "anthropic": "https://api.anthropic.com/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta",
+    "bedrock": "https://bedrock-runtime.{region}.amazonaws.com",
+    "sandbox": SANDBOX_URL,
+}
 MAX_MODEL_TOKENS = 100_000_000
 MAX_FILE_BYTES = 16 * 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -47,7 +54,9 @@ class ProviderEntry:
     allow_private_address: bool = False
     proxy: str | None = field(default=None, repr=False)
     disconnect: str = "abort"
-    endpoints: tuple[str, ...] = ENDPOINTS
+    endpoints: tuple[str, ...] = KINDS["openai"]
+    region: str | None = None
+    api_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,25 +205,29 @@ _PROVIDER_KEYS = (
     "proxy",
     "disconnect",
     "endpoints",
+    "region",
+    "api_version",
 )
 
 
 def _provider(where: str, raw: Any) -> ProviderEntry:
     entry = _Entry(where, raw, _PROVIDER_KEYS)
     name = entry.text("name", pattern=_NAME)
-    kind = entry.choice("kind", "openai", KINDS)
-    default = SANDBOX_URL if kind == "sandbox" else None
-    base_url = entry.url("base_url", split_base_url, default)
+    kind = entry.choice("kind", "openai", tuple(KINDS))
+    region, api_version = _own_fields(entry, kind)
+    default = BASE_URLS.get(kind)
+    base_url = entry.url("base_url", split_base_url, default and default.format(region=region))
     if base_url is None:
         raise entry.fail("base_url is missing")
     api_key = entry.get("api_key")
     if api_key is not None:
         _check_api_key(entry, api_key)
+    spoken = ENDPOINTS if kind == "openai" else KINDS[kind]
     endpoints = entry.get("endpoints")
     if endpoints is None:
-        endpoints = list(ENDPOINTS)
-    if not isinstance(endpoints, list) or not endpoints or set(map(str, endpoints)) - {*ENDPOINTS}:
-        raise entry.fail(f"endpoints is a list of {', '.join(ENDPOINTS)}")
+        endpoints = list(KINDS[kind])
+    if not isinstance(endpoints, list) or not endpoints or set(map(str, endpoints)) - {*spoken}:
+        raise entry.fail(f"endpoints is a list of {', '.join(spoken)}")
     return ProviderEntry(
         name=name,
         kind=kind,
@@ -224,7 +237,19 @@ def _provider(where: str, raw: Any) -> ProviderEntry:
         proxy=entry.url("proxy", _check_proxy),
         disconnect=entry.choice("disconnect", "abort", ("abort", "drain")),
         endpoints=tuple(name for name in ENDPOINTS if name in endpoints),
+        region=region,
+        api_version=api_version,
     )
+
+
+def _own_fields(entry: _Entry, kind: str) -> tuple[str | None, str | None]:
+    """`region` and `api_version`, each where the kind has it."""
+    for key, owner in (("region", "bedrock"), ("api_version", "azure-openai")):
+        if entry.get(key) is not None and kind != owner:
+            raise entry.fail(f"{key} belongs to kind {owner}")
+    region = entry.text("region", pattern=_REGION) if kind == "bedrock" else None
+    version = entry.get("api_version")
+    return region, None if version is None else entry.text("api_version", pattern=_NAME)
 
 
 def _check_api_key(entry: _Entry, value: Any) -> None:

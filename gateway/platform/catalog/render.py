@@ -14,7 +14,7 @@ from gateway.platform.catalog.document import (
     ModelEntry,
     ProviderEntry,
 )
-from gateway.platform.catalog.snapshot import ENDPOINTS
+from gateway.platform.catalog.snapshot import KINDS
 from gateway.platform.pricing import prices
 
 
@@ -52,7 +52,11 @@ def _provider(entry: ProviderEntry) -> str:
         lines.append(f"proxy = {_text(shown_proxy(entry.proxy))}")
     if entry.disconnect != "abort":
         lines.append(f"disconnect = {_text(entry.disconnect)}")
-    if entry.endpoints != ENDPOINTS:
+    if entry.region is not None:
+        lines.append(f"region = {_text(entry.region)}")
+    if entry.api_version is not None:
+        lines.append(f"api_version = {_text(entry.api_version)}")
+    if entry.endpoints != KINDS[entry.kind]:
         lines.append(f"endpoints = [{', '.join(_text(name) for name in entry.endpoints)}]")
     return "\n".join(lines) + "\n"
 

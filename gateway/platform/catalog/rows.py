@@ -117,6 +117,8 @@ def _provider_entry(row: Any, secrets: Secrets) -> ProviderEntry:
         proxy,
         row.disconnect,
         tuple(row.endpoints.split(",")),
+        row.region,
+        row.api_version,
     )
 
 
@@ -158,6 +160,8 @@ def _apply_provider(connection: Connection, change: Change, secrets: Secrets) ->
         "proxy_sealed": sealed_proxy,
         "disconnect": entry.disconnect,
         "endpoints": ",".join(entry.endpoints),
+        "region": entry.region,
+        "api_version": entry.api_version,
     }
     if change.sign == "+":
         connection.execute(insert(providers).values(**row))

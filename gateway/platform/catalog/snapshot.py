@@ -11,7 +11,19 @@ from typing import Literal
 from gateway.platform.pricing.prices import Price
 
 Disconnect = Literal["abort", "drain"]
-ENDPOINTS = ("chat", "completions", "embeddings", "responses")
+ENDPOINTS = ("chat", "completions", "embeddings", "responses", "messages", "gemini")
+_OPENAI = ("chat", "completions", "embeddings", "responses")
+
+# What a provider of each kind speaks unless its entry says otherwise. A provider may be asked in
+# another dialect too: the data plane translates to one of these.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "openai": _OPENAI,
+    "azure-openai": _OPENAI,
+    "anthropic": ("messages",),
+    "gemini": ("gemini",),
+    "bedrock": ("messages",),
+    "sandbox": _OPENAI,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +32,8 @@ class Provider:
 
     `host` is lower case and without brackets, `path` has no trailing slash. `needs_key` with
     `api_key` None: a key is configured but its environment variable (`missing_variable`) is unset.
-    `proxy` is an `http://` or `socks5://` URL that may hold credentials.
+    `proxy` is an `http://` or `socks5://` URL that may hold credentials. `region` is of kind
+    bedrock, `api_version` of azure-openai.
     """
 
     name: str
@@ -35,7 +48,9 @@ class Provider:
     allow_private_address: bool = False
     proxy: str | None = field(default=None, repr=False)
     disconnect: Disconnect = "abort"
-    endpoints: frozenset[str] = frozenset(ENDPOINTS)
+    endpoints: frozenset[str] = frozenset(_OPENAI)
+    region: str | None = None
+    api_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ providers = Table(
     octets("proxy_sealed", nullable=True),
     text("disconnect"),
     text("endpoints"),  # comma-separated
+    text("region", nullable=True),
+    text("api_version", nullable=True),
     CheckConstraint("api_key_ref IS NULL OR api_key_sealed IS NULL", name="one_credential"),
     sqlite_strict=True,
 )

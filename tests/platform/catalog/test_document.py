@@ -14,7 +14,7 @@ from gateway.platform.catalog.document import (
 )
 from gateway.platform.catalog.presets import offered, read_presets
 from gateway.platform.catalog.render import render
-from gateway.platform.catalog.snapshot import ENDPOINTS
+from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS
 from gateway.platform.pricing.prices import Price
 
 EXAMPLE = """
@@ -60,7 +60,7 @@ ERRORS = [
     ("providers = 1", "c: providers must be written as [[providers]]"),
     ("provider = []", "c: unknown key 'provider'; did you mean 'providers'?"),
     (changed("base_url", "base_ulr"), "c: provider 'openai': unknown key 'base_ulr'; did you mean"),
-    (changed('kind = "openai"', 'kind = "opnai"'), "kind is one of openai, sandbox"),
+    (changed('kind = "openai"', 'kind = "opnai"'), "kind is one of openai, azure-openai"),
     (changed('name = "openai"\n', 'name = "a b"\n'), "name is not a valid name"),
     (changed('name = "openai"\nkind', "kind"), "c: provider 1: name is missing"),
     (changed("https://api.openai.com/v1", "api.openai.com"), "base_url must begin with http://"),
@@ -151,19 +151,23 @@ def documents(draw, literals=False):
     for name in draw(st.lists(names, min_size=1, max_size=3, unique=True)):
         port = draw(st.none() | st.integers(1, 65_535))
         where = f"https://{name.lower().strip('._-')}.example" + (f":{port}" if port else "")
+        kind = draw(st.sampled_from(list(KINDS)))
+        spoken = ENDPOINTS if kind == "openai" else KINDS[kind]
         providers[name] = ProviderEntry(
             name,
-            draw(st.sampled_from(["openai", "sandbox"])),
+            kind,
             where + draw(st.sampled_from(["", "/v1", "/a/b"])),
             draw(keys),
             draw(st.booleans()),
             draw(st.sampled_from([None, "socks5://proxy:1080", "http://proxy.example:3128"])),
             draw(st.sampled_from(["abort", "drain"])),
             draw(
-                st.sets(st.sampled_from(ENDPOINTS), min_size=1).map(
+                st.sets(st.sampled_from(spoken), min_size=1).map(
                     lambda chosen: tuple(name for name in ENDPOINTS if name in chosen)
                 )
             ),
+            "eu-west-1" if kind == "bedrock" else None,
+            draw(st.sampled_from([None, "2024-10-21"])) if kind == "azure-openai" else None,
         )
     target = st.tuples(st.sampled_from(list(providers)), names)
     models = {}
@@ -228,3 +232,31 @@ def test_presets_are_offered_by_the_variables_that_are_set():
     found = offered({"OPENAI_API_KEY": "x", "GROQ_API_KEY": " "})
     assert list(found.providers) == ["sandbox", "openai"]
     assert "gpt-4o-mini" in found.models and "claude-haiku-4-5" not in found.models
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ('kind = "bedrock"', "region is missing"),
+        ('kind = "bedrock"\nregion = "here"', "region is not a valid name"),
+        ('kind = "gemini"\nregion = "eu-west-1"', "region belongs to kind bedrock"),
+        ('kind = "openai"\napi_version = "1"', "api_version belongs to kind azure-openai"),
+        ('kind = "azure-openai"', "base_url is missing"),
+        ('kind = "anthropic"\nendpoints = ["chat"]', "endpoints is a list of messages"),
+        ('kind = "antropic"', "kind is one of"),
+    ],
+)
+def test_fields_belong_to_kinds(entry, words):
+    with pytest.raises(CatalogError, match=words):
+        parse(f'[[providers]]\nname = "p"\n{entry}')
+
+
+def test_kinds_know_their_address_and_what_they_speak():
+    document = parse(
+        '[[providers]]\nname = "a"\nkind = "anthropic"\n'
+        '[[providers]]\nname = "b"\nkind = "bedrock"\nregion = "eu-central-1"\n'
+    )
+    assert document.providers["a"].base_url == "https://api.anthropic.com/v1"
+    assert document.providers["a"].endpoints == ("messages",)
+    address = "https://bedrock-runtime.eu-central-1.amazonaws.com"
+    assert document.providers["b"].base_url == address
