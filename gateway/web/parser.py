@@ -1,9 +1,12 @@
-"""From bytes to whole requests: llhttp's strict framing, and the limits this gateway adds.
+"""From bytes to whole requests: strict framing, and the limits this gateway adds.
 
 `feed` takes any split of the stream; whole requests collect in `requests`, in order, also when
 several came in one read. After an error nothing more is parsed: `error` is the answer to give once
 the requests before it are served. Bounded: head, header count, target, body. No I/O, no clock.
-Sources: RFC 9110 and 9112; llhttp refuses conflicting lengths, bad chunks and bad header names.
+
+A request in the form that client libraries send is read in one native pass; any other goes to
+llhttp from its first byte on, so that only the plainest form has two readers (tests hold them
+equal). Sources: RFC 9110 and 9112; llhttp refuses conflicting lengths, bad chunks and bad names.
 """
 
 from collections import deque
@@ -12,6 +15,7 @@ from typing import NamedTuple
 
 import httptools
 
+from gateway._native.http1 import usual_request
 from gateway.base.errors import (
     BodyTooLarge,
     GatewayError,
@@ -56,6 +60,7 @@ class RequestParser:
 
     __slots__ = (
         "_allowed_hosts",
+        "_awaited_bytes",
         "_body",
         "_expect",
         "_header_count",
@@ -66,6 +71,7 @@ class RequestParser:
         "_parser",
         "_small",
         "_target",
+        "_usual",
         "body_bytes",
         "error",
         "head_bytes",
@@ -84,6 +90,8 @@ class RequestParser:
         self.requests: deque[Request] = deque()
         self.error: GatewayError | None = None
         self.head_bytes = 0
+        self._usual: Request | None = None  # waits for the rest of its body
+        self._awaited_bytes = 0  # the length of that body
         self._clear()
 
     def _clear(self) -> None:
@@ -102,6 +110,10 @@ class RequestParser:
         """Parse some bytes; look at `requests` and `error` afterwards."""
         if self.error is not None:
             return
+        if self._usual is not None or (not self.partial and self._begin_usual(data)):
+            data = self._go_on_usual(data)
+            if not data:
+                return
         if self.in_body:
             self._no_body_bytes += len(data)
         else:
@@ -118,6 +130,45 @@ class RequestParser:
                 self.error = HeadersTooLarge()
             elif self._no_body_bytes > MAX_HEAD_BYTES:
                 self.error = HeadersTooLarge("The request's trailers are too large.")
+
+    def _begin_usual(self, data: bytes) -> bool:
+        """Whether a request of the usual form begins here; then `_usual` and its length are set."""
+        found = usual_request(data, _KEPT)
+        if found is None:
+            return False
+        method, target, headers, length, head_length = found
+        host = headers.get(b"host")
+        if host is None or length > self._max_body_bytes:
+            return False  # the full parser says what is wrong
+        if not host_is_allowed(host, self._allowed_hosts):
+            return False
+        self._usual = Request(method, target, headers, b"", True, True)
+        self._awaited_bytes = length
+        self.head_bytes = head_length
+        return True
+
+    def _go_on_usual(self, data: bytes) -> bytes:
+        """Take the body of the usual request. What follows it in one read goes to llhttp."""
+        request, start = self._usual, 0
+        assert request is not None
+        if not self.partial:
+            start = self.head_bytes
+            self.partial = self.in_body = True
+        missing = self._awaited_bytes - self.body_bytes
+        end = min(start + missing, len(data))
+        piece = data if start == 0 and end == len(data) else data[start:end]
+        self.body_bytes += end - start
+        if end - start < missing:
+            self._keep(piece)
+            return b""
+        self._usual = None
+        if self._body or self._small:
+            self._keep(piece)
+            piece = self._whole_body()
+        self.requests.append(request._replace(body=piece))
+        self.head_bytes = 0
+        self._clear()
+        return data[end:]
 
     def _refuse(self, error: GatewayError) -> None:
         """Leave llhttp with an error that becomes the answer."""
@@ -179,7 +230,11 @@ class RequestParser:
         if self.body_bytes > self._max_body_bytes:
             self._refuse(BodyTooLarge())
         self._no_body_bytes = 0
-        if len(body) < SMALL_BYTES:  # kept one by one they would take many times their size
+        self._keep(body)
+
+    def _keep(self, body: bytes) -> None:
+        """Keep a piece; short ones kept one by one would take many times their size."""
+        if len(body) < SMALL_BYTES:
             self._small += body
             if len(self._small) < JOIN_BYTES:
                 return
@@ -190,17 +245,19 @@ class RequestParser:
         if body:
             self._body.append(body)
 
-    def on_message_complete(self) -> None:
-        """The request is whole."""
+    def _whole_body(self) -> bytes:
         if self._small:
             self._body.append(bytes(self._small))
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
         self.requests.append(
             Request(
                 self._parser.get_method(),
                 self._target,
                 self._headers,
-                body,
+                self._whole_body(),
                 self._keep_alive,
                 self._parser.get_http_version() != "1.0",
             )

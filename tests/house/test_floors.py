@@ -48,7 +48,8 @@ PHASES = {
     "refuse",
 }
 
-NATIVE_USERS = ("gateway.platform.metering", "gateway.proxy")
+# The front door reads requests with the same native reader of HTTP that reads providers' answers.
+NATIVE_USERS = ("gateway.platform.metering", "gateway.proxy", "gateway.web.parser")
 # Doors that touch the data plane; every other web file knows the platform only.
 PROXY_USERS = {
     *("gateway.web.inference", "gateway.web.connection", "gateway.web.server"),

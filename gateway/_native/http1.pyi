@@ -1,0 +1,40 @@
+"""Reads HTTP/1.1 as it comes."""
+
+class ResponseReader:
+    """Reads the answers of one connection, one after another (`start` before each).
+
+    Strict (RFC 9112): CRLF only, one length or the coding `chunked`, no folded lines. Informational
+    answers (1xx) are skipped, up to 16; 101 is an error. Bounds: 64 KiB of head, 256 headers,
+    128 KiB of framing in a row.
+    """
+
+    headers: dict[bytes, bytes] | None
+    """Names in lower case; a repeated header keeps its last value. None until the head is whole."""
+    news: bool
+    """Whether the last `feed` brought the head, the end or an error: look at the rest then."""
+    error: str | None
+    """What made the answer unreadable; nothing is read after it."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def until_close(self) -> bool: ...
+    @property
+    def keep_alive(self) -> bool: ...
+    def start(self) -> None:
+        """Forget the answer before: another one is awaited."""
+    def feed(self, data: bytes) -> bytes | None:
+        """The body's bytes in `data`, framing removed; None for none. Never raises on data."""
+
+def usual_request(
+    data: bytes, kept: frozenset[bytes]
+) -> tuple[bytes, bytes, dict[bytes, bytes], int, int] | None:
+    """The head of a request in the form client libraries send: method, target, the headers named
+    in `kept` (lower case), the body's length, the head's length.
+
+    None for everything else, to be parsed in full: a head that is not whole or over 16 KiB, not
+    GET or POST of HTTP/1.1, a repeated kept header, a body without a length, Expect, Upgrade,
+    Transfer-Encoding, a Connection that is not keep-alive, anything malformed.
+    """
