@@ -34,10 +34,10 @@ def find_model(x: Exchange) -> None:
     A sandbox model may carry options behind a colon (`sandbox/lorem:tps=50`); they belong to the
     upstream's name, the price and the log are the model's own.
     """
-    models = x.plane.catalog.snapshot.models
-    model = models.get(x.model_name)
+    snapshot = x.plane.catalog.snapshot
+    model = snapshot.models.get(x.model_name) or snapshot.aliases.get(x.model_name)
     if model is None and x.model_name.startswith("sandbox/"):
-        model = models.get(x.model_name.partition(":")[0])
+        model = snapshot.models.get(x.model_name.partition(":")[0])
     if model is None or not model.targets:
         raise ModelNotFound(param="model")
     if model.price is None or not (model.price.tokens or x.endpoint.media):

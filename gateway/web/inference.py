@@ -90,6 +90,8 @@ class Inference:
             self._snapshot = snapshot
             objects = {name: _describe(model) for name, model in snapshot.models.items()}
             self._listed = {name: _encode(value) for name, value in objects.items()}
+            for alias, model in snapshot.aliases.items():
+                self._listed[alias] = _encode({**objects[model.name], "id": alias})
             self._listed[""] = _encode({"object": "list", "data": list(objects.values())})
         name = unquote(path[len(b"/v1/models/") :].decode("latin-1"))
         if name not in self._listed:

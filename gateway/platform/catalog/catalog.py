@@ -10,29 +10,18 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from gateway.base.clock import Clock
 from gateway.platform.catalog import render, rows
-from gateway.platform.catalog.address import split_base_url
+from gateway.platform.catalog.build import build_snapshot
 from gateway.platform.catalog.changes import Change, compare
-from gateway.platform.catalog.document import (
-    ENV_PREFIX,
-    CatalogError,
-    Document,
-    ProviderEntry,
-    nearest,
-    parse,
-    read_file,
-)
-from gateway.platform.catalog.snapshot import Model, Provider, Snapshot, Target
-from gateway.platform.metering.encodings import (
-    DEFAULT_ENCODING,
-    encoding_for_model,
-    known_encodings,
-)
+from gateway.platform.catalog.document import parse, read_file
+from gateway.platform.catalog.entries import Document
+from gateway.platform.catalog.reader import CatalogError, nearest
+from gateway.platform.catalog.snapshot import Snapshot
+from gateway.platform.metering.encodings import known_encodings
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
 
@@ -146,81 +135,3 @@ def check_encodings(document: Document) -> None:
                 f"model {model.name!r}: unknown encoding {model.encoding!r}"
                 f"{nearest(model.encoding, known)}"
             )
-
-
-def build_snapshot(
-    document: Document,
-    created_us: Mapping[str, int],
-    environ: Mapping[str, str],
-    *,
-    sandbox: bool = True,
-    next_price_us: int | None = None,
-) -> Snapshot:
-    """A snapshot of a document; pure but for the environment it is given."""
-    warnings: list[str] = []
-    providers: dict[str, Provider] = {}
-    for entry in document.providers.values():
-        if entry.kind == "sandbox" and not sandbox:
-            continue
-        provider = _provider(entry, environ)
-        if provider.missing_variable is not None:
-            warnings.append(
-                f"provider {entry.name} has no credentials: {provider.missing_variable} is not set"
-            )
-        providers[entry.name] = provider
-    models: dict[str, Model] = {}
-    known = known_encodings()
-    for model in document.models.values():
-        targets = tuple(
-            Target(providers[provider], name)
-            for provider, name in model.targets
-            if provider in providers
-        )
-        if not targets:
-            continue
-        if model.price is None:
-            warnings.append(f"model {model.name} has no price: requests for it are refused")
-        encoding = model.encoding or encoding_for_model(targets[0].model)
-        if encoding not in known:
-            warnings.append(f"model {model.name} is counted as {DEFAULT_ENCODING}: no {encoding}")
-            encoding = DEFAULT_ENCODING
-        models[model.name] = Model(
-            name=model.name,
-            context_tokens=model.context_tokens,
-            max_output_tokens=model.max_output_tokens,
-            output_reserve_tokens=model.output_reserve_tokens,
-            encoding=encoding,
-            targets=targets,
-            price=model.price,
-            created_s=created_us.get(model.name, 0) // 1_000_000,
-        )
-    return Snapshot(
-        MappingProxyType(models), MappingProxyType(providers), tuple(warnings), next_price_us
-    )
-
-
-def _provider(entry: ProviderEntry, environ: Mapping[str, str]) -> Provider:
-    address = split_base_url(entry.base_url)
-    api_key, variable = entry.api_key, None
-    if api_key is not None and api_key.startswith(ENV_PREFIX):
-        variable = api_key.removeprefix(ENV_PREFIX)
-        api_key = environ.get(variable, "").strip() or None
-        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            api_key = None  # it could not stand in a header line
-    return Provider(
-        name=entry.name,
-        kind=entry.kind,
-        scheme=address.scheme,
-        host=address.host,
-        port=address.port,
-        path=address.path,
-        api_key=api_key,
-        needs_key=entry.api_key is not None,
-        missing_variable=variable if api_key is None else None,
-        allow_private_address=entry.allow_private_address,
-        proxy=entry.proxy,
-        disconnect="drain" if entry.disconnect == "drain" else "abort",
-        endpoints=frozenset(entry.endpoints),
-        region=entry.region,
-        api_version=entry.api_version,
-    )

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gateway.platform.catalog.document import (
+from gateway.platform.catalog.entries import (
+    ENV_PREFIX,
     STORED,
-    CatalogError,
     Document,
     ModelEntry,
     ProviderEntry,
-    nearest,
+    TargetEntry,
 )
+from gateway.platform.catalog.reader import CatalogError, nearest
 from gateway.platform.catalog.render import shown_api_key, shown_proxy
 from gateway.platform.pricing import prices
 from gateway.platform.pricing.prices import Price
@@ -41,7 +42,8 @@ class Change:
 def compare(stored: Document, wanted: Document, *, prune: bool = False) -> list[Change]:
     """The changes that make `stored` what `wanted` says, in an order that can be applied.
 
-    Raises CatalogError when a target names no known provider, or "stored" has nothing stored.
+    Raises CatalogError when a target names no known provider, a fallback no known model, an alias
+    is another model's name, or "stored" has nothing stored.
     """
     wanted = Document(
         {name: _keep_stored(entry, stored) for name, entry in wanted.providers.items()},
@@ -49,11 +51,13 @@ def compare(stored: Document, wanted: Document, *, prune: bool = False) -> list[
     )
     usable = set(wanted.providers) | (set() if prune else set(stored.providers))
     for model in wanted.models.values():
-        for provider, _ in model.targets:
-            if provider not in usable:
+        for target in model.targets:
+            if target.provider not in usable:
                 raise CatalogError(
-                    f"model {model.name!r}: no provider {provider!r}{nearest(provider, usable)}"
+                    f"model {model.name!r}: no provider {target.provider!r}"
+                    f"{nearest(target.provider, usable)}"
                 )
+    _check_names({**({} if prune else stored.models), **wanted.models})
     changes = _entries("provider", stored.providers, wanted.providers)
     changes += _entries("model", stored.models, wanted.models)
     if prune:
@@ -63,6 +67,26 @@ def compare(stored: Document, wanted: Document, *, prune: bool = False) -> list[
         changes += [Change("-", "model", name) for name in gone_models]
         changes += [Change("-", "provider", name) for name in gone_providers]
     return changes
+
+
+def _check_names(models: Mapping[str, ModelEntry]) -> None:
+    """Aliases name one model each, fallbacks another model that is there."""
+    owners: dict[str, str] = {}
+    for model in models.values():
+        for alias in model.aliases:
+            taken = alias if alias in models else owners.get(alias)
+            if taken is not None:
+                raise CatalogError(
+                    f"model {model.name!r}: the alias {alias!r} is taken by model {taken!r}"
+                )
+            owners[alias] = model.name
+        for fallback in model.fallbacks:
+            if fallback == model.name or fallback not in models:
+                others = set(models) - {model.name}
+                raise CatalogError(
+                    f"model {model.name!r}: fallback {fallback!r} is no other model"
+                    f"{nearest(fallback, others)}"
+                )
 
 
 def _keep_stored(entry: ProviderEntry, stored: Document) -> ProviderEntry:
@@ -78,7 +102,21 @@ def _keep_stored(entry: ProviderEntry, stored: Document) -> ProviderEntry:
                 "write the value itself" + (' or "env:NAME"' if field == "api_key" else "")
             )
         entry = replace(entry, **{field: kept})
+    if STORED in entry.api_keys:
+        entry = replace(entry, api_keys=_keep_stored_pool(entry, before))
     return entry
+
+
+def _keep_stored_pool(entry: ProviderEntry, before: ProviderEntry | None) -> tuple[str, ...]:
+    """The n-th "stored" of a pool is the n-th literal key that is stored, in their order."""
+    pool = before.api_keys if before is not None else ()
+    literals = [key for key in pool if not key.startswith(ENV_PREFIX)]
+    if entry.api_keys.count(STORED) > len(literals):
+        raise CatalogError(
+            f'provider {entry.name!r}: api_keys has more "stored" keys than are stored here '
+            f'({len(literals)}); write the key itself or "env:NAME"'
+        )
+    return tuple(literals.pop(0) if key == STORED else key for key in entry.api_keys)
 
 
 def _entries(
@@ -119,6 +157,9 @@ def _details(before: Any, after: Any) -> tuple[str, ...]:
         if field == "price":
             if not (old is new is None or (old is not None and old.same_as(new))):
                 details.append(f"price {_price_words(old)} -> {_price_words(new)}")
+        elif field == "targets":
+            if (was := _shown(field, old)) != (now := _shown(field, new)):
+                details.append(f"targets {was} -> {now}")
         elif old != new:
             details.append(f"{field} {_shown(field, old)} -> {_shown(field, new)}")
     return tuple(details)
@@ -133,7 +174,23 @@ def _shown(field: str, value: Any) -> str:
     if field == "proxy":
         return shown_proxy(value) if "@" not in value else "(hidden)"
     if field == "targets":
-        return ", ".join(f"{provider}:{model}" for provider, model in value)
-    if field == "endpoints":
-        return ", ".join(value)
+        return ", ".join(map(_target_words, value))
+    if field == "api_keys" and value:
+        return ", ".join(key if key.startswith(ENV_PREFIX) else "(hidden)" for key in value)
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _target_words(target: TargetEntry) -> str:
+    """A target in words that are equal for equal targets only."""
+    words = f"{target.provider}:{target.model}"
+    if target.weight != 1:
+        words += f" weight {target.weight}"
+    if target.region is not None:
+        words += f" region {target.region}"
+    if target.max_concurrent is not None:
+        words += f" at most {target.max_concurrent}"
+    if target.price is not None:
+        words += f" price {_price_words(target.price)}"
+    return words

@@ -3,26 +3,45 @@
 An entry is made exactly as the file says: a key left out means its default. Unknown keys are
 errors that name the nearest known one. `api_key` is `env:NAME` (a reference, kept as such), a
 literal (stored encrypted), or "stored" (keep what is there: what an export writes in place of a
-literal). This file knows nothing of the database; its errors never quote a credential.
+literal); `api_keys` is a list of such. This file knows nothing of the database; its errors never
+quote a credential.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gateway.base.money import MoneyError
 from gateway.platform.catalog.address import split_base_url, split_url
-from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS
+from gateway.platform.catalog.entries import (
+    ENV_PREFIX,
+    STORED,
+    Document,
+    ModelEntry,
+    ProviderEntry,
+    TargetEntry,
+)
+from gateway.platform.catalog.reader import MAX_LIST, MODEL_NAME, NAME, CatalogError, Table, nearest
+from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS, POLICIES
 from gateway.platform.pricing import prices
 from gateway.platform.pricing.prices import Price
-from gateway.platform.refusals import Refusal
 
-STORED = "stored"
-ENV_PREFIX = "env:"
+__all__ = [
+    "ENV_PREFIX",
+    "KINDS",
+    "SANDBOX_URL",
+    "STORED",
+    "CatalogError",
+    "Document",
+    "ModelEntry",
+    "ProviderEntry",
+    "TargetEntry",
+    "nearest",
+    "parse",
+    "read_file",
+]
+
 SANDBOX_URL = "http://sandbox.invalid/v1"
 # Where a provider is when its entry names no address; `{region}` is the entry's own.
 BASE_URLS = {
@@ -31,129 +50,12 @@ BASE_URLS = {
     "bedrock": "https://bedrock-runtime.{region}.amazonaws.com",
     "sandbox": SANDBOX_URL,
 }
-MAX_MODEL_TOKENS = 100_000_000
 MAX_FILE_BYTES = 16 * 2**20
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}")
+MAX_WEIGHT = 1_000_000
+MAX_CONCURRENT = 1_000_000
+MAX_HEALTH_INTERVAL_S = 86_400
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-
-
-class CatalogError(Refusal):
-    """The document is malformed or refers to something that is not there; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderEntry:
-    """One `[[providers]]` table. `api_key` and `proxy` may hold secrets and are not shown."""
-
-    name: str
-    kind: str
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
-    allow_private_address: bool = False
-    proxy: str | None = field(default=None, repr=False)
-    disconnect: str = "abort"
-    endpoints: tuple[str, ...] = KINDS["openai"]
-    region: str | None = None
-    api_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """One `[[models]]` table; `targets` are (provider, model) pairs in the order to try.
-
-    `encoding` None means: the counter's own choice for the first target's model.
-    """
-
-    name: str
-    context_tokens: int
-    max_output_tokens: int
-    output_reserve_tokens: int | None
-    encoding: str | None
-    targets: tuple[tuple[str, str], ...]
-    price: Price | None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A whole catalog by name, in the order it was written."""
-
-    providers: Mapping[str, ProviderEntry]
-    models: Mapping[str, ModelEntry]
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """`; did you mean 'x'?`, or the known names where none is near."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known)) or 'none'}"
-
-
-class _Entry:
-    """One table of the document while it is read: typed access, then a check for unknown keys."""
-
-    def __init__(self, where: str, raw: Any, known: tuple[str, ...]) -> None:
-        self.where = where
-        if not isinstance(raw, dict):
-            raise CatalogError(f"{where} must be a table")
-        for key in raw:
-            if key not in known:
-                raise CatalogError(f"{where}: unknown key {key!r}{nearest(key, known)}")
-        self._raw = raw
-
-    def fail(self, text: str) -> CatalogError:
-        return CatalogError(f"{self.where}: {text}")
-
-    def text(self, key: str, default: str | None = None, *, pattern: re.Pattern[str]) -> str:
-        value = self._raw.get(key, default)
-        if value is None:
-            raise self.fail(f"{key} is missing")
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self.fail(f"{key} is not a valid name: letters, digits and a few marks")
-        return value
-
-    def choice(self, key: str, default: str, choices: tuple[str, ...]) -> str:
-        value = self._raw.get(key, default)
-        if value not in choices:
-            raise self.fail(f"{key} is one of {', '.join(choices)}")
-        return str(value)
-
-    def flag(self, key: str) -> bool:
-        value = self._raw.get(key, False)
-        if not isinstance(value, bool):
-            raise self.fail(f"{key} is true or false")
-        return value
-
-    def tokens(self, key: str, *, least: int, default: int | None = None) -> int | None:
-        value = self._raw.get(key, default)
-        if value is None:
-            return None
-        if type(value) is not int or not least <= value <= MAX_MODEL_TOKENS:
-            raise self.fail(f"{key} is a whole number of tokens, at least {least}")
-        return value
-
-    def url(self, key: str, check: Callable[[str], Any], default: str | None = None) -> str | None:
-        value = self._raw.get(key, default)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise self.fail(f"{key} must be a URL in quotes")
-        try:
-            check(value)
-        except ValueError as error:
-            raise self.fail(f"{key} {error}") from None
-        return value
-
-    def tables(self, key: str) -> list[Any]:
-        value = self._raw.get(key, [])
-        if not isinstance(value, list):
-            raise self.fail(f"{key} must be written as [[{key}]]")
-        return value
-
-    def get(self, key: str) -> Any:
-        return self._raw.get(key)
 
 
 def read_file(path: Path) -> str:
@@ -174,7 +76,7 @@ def parse(text: str, source: str = "catalog") -> Document:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{source} is not valid TOML: {error}") from None
-    top = _Entry(source, raw, ("providers", "models"))
+    top = Table(source, raw, ("providers", "models"))
     providers: dict[str, ProviderEntry] = {}
     for index, table in enumerate(top.tables("providers"), 1):
         provider = _provider(_where(source, "provider", index, table), table)
@@ -207,12 +109,14 @@ _PROVIDER_KEYS = (
     "endpoints",
     "region",
     "api_version",
+    "api_keys",
+    "health_interval_s",
 )
 
 
 def _provider(where: str, raw: Any) -> ProviderEntry:
-    entry = _Entry(where, raw, _PROVIDER_KEYS)
-    name = entry.text("name", pattern=_NAME)
+    entry = Table(where, raw, _PROVIDER_KEYS)
+    name = entry.text("name", pattern=NAME)
     kind = entry.choice("kind", "openai", tuple(KINDS))
     region, api_version = _own_fields(entry, kind)
     default = BASE_URLS.get(kind)
@@ -221,7 +125,7 @@ def _provider(where: str, raw: Any) -> ProviderEntry:
         raise entry.fail("base_url is missing")
     api_key = entry.get("api_key")
     if api_key is not None:
-        _check_api_key(entry, api_key)
+        _check_api_key(entry, "api_key", api_key)
     spoken = ENDPOINTS if kind == "openai" else KINDS[kind]
     endpoints = entry.get("endpoints")
     if endpoints is None:
@@ -239,28 +143,45 @@ def _provider(where: str, raw: Any) -> ProviderEntry:
         endpoints=tuple(name for name in ENDPOINTS if name in endpoints),
         region=region,
         api_version=api_version,
+        api_keys=_api_keys(entry),
+        health_interval_s=entry.number("health_interval_s", 1, MAX_HEALTH_INTERVAL_S),
     )
 
 
-def _own_fields(entry: _Entry, kind: str) -> tuple[str | None, str | None]:
+def _own_fields(entry: Table, kind: str) -> tuple[str | None, str | None]:
     """`region` and `api_version`, each where the kind has it."""
     for key, owner in (("region", "bedrock"), ("api_version", "azure-openai")):
         if entry.get(key) is not None and kind != owner:
             raise entry.fail(f"{key} belongs to kind {owner}")
     region = entry.text("region", pattern=_REGION) if kind == "bedrock" else None
     version = entry.get("api_version")
-    return region, None if version is None else entry.text("api_version", pattern=_NAME)
+    return region, None if version is None else entry.text("api_version", pattern=NAME)
 
 
-def _check_api_key(entry: _Entry, value: Any) -> None:
+def _api_keys(entry: Table) -> tuple[str, ...]:
+    value = entry.get("api_keys")
+    if value is None:
+        return ()
+    if entry.get("api_key") is not None:
+        raise entry.fail("api_key or api_keys, not both")
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_LIST:
+        raise entry.fail(f"api_keys is a list of 1 to {MAX_LIST} keys")
+    for api_key in value:
+        _check_api_key(entry, "api_keys", api_key)
+        if api_key != STORED and value.count(api_key) > 1:
+            raise entry.fail("api_keys: one of them is written twice")
+    return tuple(value)
+
+
+def _check_api_key(entry: Table, key: str, value: Any) -> None:
     if not isinstance(value, str) or not value:
-        raise entry.fail('api_key is "env:NAME", a key, or left out')
+        raise entry.fail(f'{key} is "env:NAME", a key, or left out')
     if value.startswith(ENV_PREFIX):
         if not _ENV_NAME.fullmatch(value.removeprefix(ENV_PREFIX)):
-            raise entry.fail("api_key: after env: the name of an environment variable is expected")
+            raise entry.fail(f"{key}: after env: the name of an environment variable is expected")
     elif not (value.isascii() and value.isprintable() and " " not in value and len(value) < 4_096):
         # It goes into a header line as it stands.
-        raise entry.fail("api_key must be plain ASCII without spaces")
+        raise entry.fail(f"{key} must be plain ASCII without spaces")
 
 
 def _check_proxy(url: str) -> None:
@@ -276,12 +197,17 @@ _MODEL_KEYS = (
     "encoding",
     "targets",
     "price",
+    "policy",
+    "aliases",
+    "fallbacks",
+    "hedge",
 )
+_TARGET_KEYS = ("provider", "model", "weight", "region", "max_concurrent", "price")
 
 
 def _model(where: str, raw: Any) -> ModelEntry:
-    entry = _Entry(where, raw, _MODEL_KEYS)
-    name = entry.text("name", pattern=_MODEL_NAME)
+    entry = Table(where, raw, _MODEL_KEYS)
+    name = entry.text("name", pattern=MODEL_NAME)
     context = entry.tokens("context_tokens", least=1)
     longest = entry.tokens("max_output_tokens", least=0)
     if context is None or longest is None:
@@ -290,27 +216,42 @@ def _model(where: str, raw: Any) -> ModelEntry:
     targets = tuple(_target(entry, table) for table in entry.tables("targets"))
     if not targets:
         raise entry.fail("at least one [[models.targets]] is needed")
+    pairs = [(target.provider, target.model) for target in targets]
+    for provider, model in pairs:
+        if pairs.count((provider, model)) > 1:
+            raise entry.fail(f"the target {provider}:{model} is written twice")
     return ModelEntry(
         name=name,
         context_tokens=context,
         max_output_tokens=longest,
         output_reserve_tokens=entry.tokens("output_reserve_tokens", least=1),
-        encoding=entry.text("encoding", pattern=_NAME) if entry.get("encoding") else None,
+        encoding=entry.text("encoding", pattern=NAME) if entry.get("encoding") else None,
         targets=targets,
+        price=_price(entry, entry.get("price")),
+        policy=entry.choice("policy", "ordered", POLICIES),
+        aliases=entry.names("aliases", MODEL_NAME),
+        fallbacks=entry.names("fallbacks", MODEL_NAME),
+        hedge=entry.flag("hedge"),
+    )
+
+
+def _target(model: Table, raw: Any) -> TargetEntry:
+    entry = Table(f"{model.where}: target", raw, _TARGET_KEYS)
+    return TargetEntry(
+        provider=entry.text("provider", pattern=NAME),
+        model=entry.text("model", pattern=MODEL_NAME),
+        weight=entry.number("weight", 0, MAX_WEIGHT, 1) or 0,
+        region=entry.text("region", pattern=NAME) if entry.get("region") else None,
+        max_concurrent=entry.number("max_concurrent", 1, MAX_CONCURRENT),
         price=_price(entry, entry.get("price")),
     )
 
 
-def _target(model: _Entry, raw: Any) -> tuple[str, str]:
-    entry = _Entry(f"{model.where}: target", raw, ("provider", "model"))
-    return entry.text("provider", pattern=_NAME), entry.text("model", pattern=_MODEL_NAME)
-
-
-def _price(model: _Entry, raw: Any) -> Price | None:
+def _price(model: Table, raw: Any) -> Price | None:
     if raw is None:
         return None
     known = prices.known_fields(raw) if isinstance(raw, dict) else ()
-    entry = _Entry(f"{model.where}: price", raw, known)
+    entry = Table(f"{model.where}: price", raw, known)
     for key, value in raw.items():
         if not isinstance(value, str):
             raise entry.fail(f'{key} is a decimal in quotes, such as "0.15"')

@@ -28,7 +28,7 @@ def offered(environ: Mapping[str, str], *, sandbox: bool = True) -> Document:
     models = {
         name: model
         for name, model in presets.models.items()
-        if all(provider in providers for provider, _ in model.targets)
+        if all(target.provider in providers for target in model.targets)
     }
     return Document(providers, models)
 

@@ -21,26 +21,41 @@ from sqlalchemy import (
 )
 
 from gateway.platform.catalog.changes import Change
-from gateway.platform.catalog.document import ENV_PREFIX, Document, ModelEntry, ProviderEntry
+from gateway.platform.catalog.entries import (
+    ENV_PREFIX,
+    Document,
+    ModelEntry,
+    ProviderEntry,
+    TargetEntry,
+)
 from gateway.platform.pricing.prices import Price
 from gateway.store.schema.catalog import models, prices, providers, targets
 from gateway.store.secrets import Secrets
 
 _KEY_COLUMN = "providers.api_key"
 _PROXY_COLUMN = "providers.proxy"
+_POOL_COLUMN = "providers.api_keys"
+
+# What a price is of: a model, or one of its targets (a provider and its name for the model).
+Priced = tuple[str, str, str]
 
 
 def read_document(connection: Connection, secrets: Secrets, now_us: int) -> Document:
     """The stored catalog with the prices in effect at `now_us`; credentials in plain."""
     provider_rows = connection.execute(select(providers).order_by(providers.c.no)).all()
     by_no = {row.no: row.name for row in provider_rows}
-    routes: dict[int, list[tuple[str, str]]] = {}
+    in_effect = read_prices(connection, now_us)
+    found = connection.execute(select(models).order_by(models.c.no)).all()
+    names = {row.no: row.name for row in found}
+    routes: dict[int, list[TargetEntry]] = {}
     for row in connection.execute(
         select(targets).order_by(targets.c.model_no, targets.c.position)
     ).all():
-        routes.setdefault(row.model_no, []).append((by_no[row.provider_no], row.model))
-    in_effect = read_prices(connection, now_us)
-    found = connection.execute(select(models).order_by(models.c.no)).all()
+        provider = by_no[row.provider_no]
+        price = in_effect.get((names[row.model_no], provider, row.model))
+        routes.setdefault(row.model_no, []).append(
+            TargetEntry(provider, row.model, row.weight, row.region, row.max_concurrent, price)
+        )
     return Document(
         {row.name: _provider_entry(row, secrets) for row in provider_rows},
         {
@@ -51,11 +66,20 @@ def read_document(connection: Connection, secrets: Secrets, now_us: int) -> Docu
                 row.output_reserve_tokens,
                 row.encoding or None,
                 tuple(routes.get(row.no, ())),
-                in_effect.get(row.name),
+                in_effect.get((row.name, "", "")),
+                row.policy,
+                _names(row.aliases),
+                _names(row.fallbacks),
+                bool(row.hedge),
             )
             for row in found
         },
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """A comma-separated column; names hold no comma."""
+    return tuple(text.split(",")) if text else ()
 
 
 def read_created_us(connection: Connection) -> dict[str, int]:
@@ -64,14 +88,15 @@ def read_created_us(connection: Connection) -> dict[str, int]:
     return {row.name: row.created_us for row in found}
 
 
-def read_prices(connection: Connection, now_us: int) -> dict[str, Price]:
-    """The price of each model in effect at `now_us`; none where it was withdrawn."""
+def read_prices(connection: Connection, now_us: int) -> dict[Priced, Price]:
+    """The prices of models and targets in effect at `now_us`; none where it was withdrawn."""
     found = connection.execute(select(prices).where(_in_effect(now_us)).order_by(prices.c.no))
-    in_effect: dict[str, Price] = {}
+    in_effect: dict[Priced, Price] = {}
     for row in found:
-        in_effect.pop(row.model, None)
+        priced = (row.model, row.provider, row.target)
+        in_effect.pop(priced, None)
         if not row.withdrawn:
-            in_effect[row.model] = _price(row)
+            in_effect[priced] = _price(row)
     return in_effect
 
 
@@ -108,6 +133,11 @@ def _provider_entry(row: Any, secrets: Secrets) -> ProviderEntry:
     proxy: str | None = row.proxy
     if row.proxy_sealed is not None:
         proxy = secrets.unseal(row.proxy_sealed, table=_PROXY_COLUMN, row=row.name)
+    pool: tuple[str, ...] = ()
+    if row.api_keys_sealed is not None:
+        pool = tuple(
+            secrets.unseal(row.api_keys_sealed, table=_POOL_COLUMN, row=row.name).split(" ")
+        )
     return ProviderEntry(
         row.name,
         row.kind,
@@ -119,6 +149,8 @@ def _provider_entry(row: Any, secrets: Secrets) -> ProviderEntry:
         tuple(row.endpoints.split(",")),
         row.region,
         row.api_version,
+        pool,
+        row.health_interval_s,
     )
 
 
@@ -149,6 +181,9 @@ def _apply_provider(connection: Connection, change: Change, secrets: Secrets) ->
         sealed_key = secrets.seal(entry.api_key, table=_KEY_COLUMN, row=entry.name)
     if entry.proxy is not None and "@" in entry.proxy:
         sealed_proxy = secrets.seal(entry.proxy, table=_PROXY_COLUMN, row=entry.name)
+    sealed_pool = None
+    if entry.api_keys:  # a key holds no space
+        sealed_pool = secrets.seal(" ".join(entry.api_keys), table=_POOL_COLUMN, row=entry.name)
     row = {
         "name": entry.name,
         "kind": entry.kind,
@@ -162,6 +197,8 @@ def _apply_provider(connection: Connection, change: Change, secrets: Secrets) ->
         "endpoints": ",".join(entry.endpoints),
         "region": entry.region,
         "api_version": entry.api_version,
+        "api_keys_sealed": sealed_pool,
+        "health_interval_s": entry.health_interval_s,
     }
     if change.sign == "+":
         connection.execute(insert(providers).values(**row))
@@ -174,40 +211,70 @@ def _apply_model(connection: Connection, change: Change, now_us: int) -> None:
     model_no = connection.execute(select(models.c.no).where(models.c.name == name)).scalar()
     if model_no is not None:
         connection.execute(delete(targets).where(targets.c.model_no == model_no))
+    wanted: dict[Priced, Price | None] = {}
     if change.entry is None:
         connection.execute(delete(models).where(models.c.no == model_no))
-        _set_price(connection, name, None, now_us)
-        return
-    entry = change.entry
-    if not isinstance(entry, ModelEntry):
+        wanted[(name, "", "")] = None
+    elif isinstance(change.entry, ModelEntry):
+        _write_model(connection, change.entry, model_no, now_us)
+        wanted[(name, "", "")] = change.entry.price
+        for target in change.entry.targets:
+            wanted[(name, target.provider, target.model)] = target.price
+    else:
         raise TypeError("a model's change carries a model")
+    for priced in read_prices(connection, now_us):
+        if priced[0] == name:
+            wanted.setdefault(priced, None)  # of a target that is gone
+    for priced, price in wanted.items():
+        _set_price(connection, priced, price, now_us)
+
+
+def _write_model(
+    connection: Connection, entry: ModelEntry, model_no: int | None, now_us: int
+) -> None:
     row = {
         "context_tokens": entry.context_tokens,
         "max_output_tokens": entry.max_output_tokens,
         "output_reserve_tokens": entry.output_reserve_tokens,
         "encoding": entry.encoding or "",
+        "policy": entry.policy,
+        "aliases": ",".join(entry.aliases),
+        "fallbacks": ",".join(entry.fallbacks),
+        "hedge": int(entry.hedge),
     }
     if model_no is None:
-        made = connection.execute(insert(models).values(name=name, created_us=now_us, **row))
+        made = connection.execute(insert(models).values(name=entry.name, created_us=now_us, **row))
         model_no = (made.inserted_primary_key or (None,))[0]
     else:
         connection.execute(update(models).where(models.c.no == model_no).values(**row))
-    for position, (provider, model) in enumerate(entry.targets):
-        provider_no = select(providers.c.no).where(providers.c.name == provider).scalar_subquery()
+    for position, target in enumerate(entry.targets):
+        name = target.provider
+        provider_no = select(providers.c.no).where(providers.c.name == name).scalar_subquery()
         connection.execute(
             insert(targets).values(
-                model_no=model_no, position=position, provider_no=provider_no, model=model
+                model_no=model_no,
+                position=position,
+                provider_no=provider_no,
+                model=target.model,
+                weight=target.weight,
+                region=target.region,
+                max_concurrent=target.max_concurrent,
             )
         )
-    _set_price(connection, name, entry.price, now_us)
 
 
-def _set_price(connection: Connection, model: str, price: Price | None, now_us: int) -> None:
+def _set_price(connection: Connection, priced: Priced, price: Price | None, now_us: int) -> None:
     """Add a version when the price differs from the one in effect; None withdraws it."""
+    model, provider, target = priced
     columns = prices.c
     last = connection.execute(
         select(prices)
-        .where(columns.model == model, _in_effect(now_us))
+        .where(
+            columns.model == model,
+            columns.provider == provider,
+            columns.target == target,
+            _in_effect(now_us),
+        )
         .order_by(columns.no.desc())
         .limit(1)
     ).first()
@@ -220,6 +287,8 @@ def _set_price(connection: Connection, model: str, price: Price | None, now_us: 
         insert(prices).values(
             no=highest + 1,  # never reused: charges name it
             model=model,
+            provider=provider,
+            target=target,
             effective_us=now_us,
             created_us=now_us,
             withdrawn=int(price is None),

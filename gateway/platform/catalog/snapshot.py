@@ -5,7 +5,7 @@ one request. Credentials live here in plain, in memory only, and no `repr` shows
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gateway.platform.pricing.prices import Price
@@ -24,6 +24,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("messages",),
     "sandbox": _OPENAI,
 }
+POLICIES = ("ordered", "weighted", "latency", "cheapest", "sticky")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Provider:
     `host` is lower case and without brackets, `path` has no trailing slash. `needs_key` with
     `api_key` None: a key is configured but its environment variable (`missing_variable`) is unset.
     `proxy` is an `http://` or `socks5://` URL that may hold credentials. `region` is of kind
-    bedrock, `api_version` of azure-openai.
+    bedrock, `api_version` of azure-openai. `api_keys` are the keys of
+    a pool that can be used here, `api_key` the first of them; `of_key(n)` is the same provider
+    seen through the n-th, and `key_no` says which that is.
     """
 
     name: str
@@ -51,14 +54,30 @@ class Provider:
     endpoints: frozenset[str] = frozenset(_OPENAI)
     region: str | None = None
     api_version: str | None = None
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    key_no: int = 0
+    health_interval_s: int | None = None
+
+    def of_key(self, number: int) -> "Provider":
+        """This provider with the n-th key of its pool as `api_key`."""
+        if number == self.key_no:
+            return self
+        return replace(self, api_key=self.api_keys[number], key_no=number)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One way to serve a model: a provider, and the name it knows the model by."""
+    """One way to serve a model: a provider, and the name it knows the model by.
+
+    `price` is what a request served here costs the caller: the target's own or the model's.
+    """
 
     provider: Provider
     model: str
+    weight: int = 1
+    region: str | None = None
+    max_concurrent: int | None = None
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,8 @@ class Model:
     """What clients ask for. `targets` are in the order to try; `price` None means refused.
 
     `output_reserve_tokens` None means the setting `ledger.output_reserve_tokens`.
+    `dearest_price` is never below the price of any target, field by field: what a hold reckons
+    with. `fallbacks` are models that are offered, without their own fallbacks.
     """
 
     name: str
@@ -76,16 +97,27 @@ class Model:
     targets: tuple[Target, ...]
     price: Price | None
     created_s: int
+    policy: str = "ordered"
+    aliases: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    hedge: bool = False
+    dearest_price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every provider and model by name, the warnings found while loading, and when to look again.
 
-    `next_price_us` is when the next scheduled price takes effect, if one is scheduled.
+    `aliases` are further names of models. `next_price_us` is when the next scheduled price takes
+    effect, if one is scheduled.
     """
 
     models: Mapping[str, Model] = field(default_factory=dict)
     providers: Mapping[str, Provider] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     next_price_us: int | None = None
+    aliases: Mapping[str, Model] = field(default_factory=dict)
+
+    def named(self, name: str) -> Model | None:
+        """The model of a name or alias, or None."""
+        return self.models.get(name) or self.aliases.get(name)

@@ -26,6 +26,8 @@ providers = Table(
     text("endpoints"),  # comma-separated
     text("region", nullable=True),
     text("api_version", nullable=True),
+    octets("api_keys_sealed", nullable=True),  # a pool of keys and references, separated by spaces
+    integer("health_interval_s", nullable=True),
     CheckConstraint("api_key_ref IS NULL OR api_key_sealed IS NULL", name="one_credential"),
     sqlite_strict=True,
 )
@@ -40,6 +42,10 @@ models = Table(
     integer("output_reserve_tokens", nullable=True),
     text("encoding"),  # empty: the counter's own choice
     integer("created_us"),
+    text("policy"),
+    text("aliases"),  # comma-separated, as are fallbacks
+    text("fallbacks"),
+    integer("hedge"),
     sqlite_strict=True,
 )
 
@@ -50,6 +56,9 @@ targets = Table(
     integer("position"),
     integer("provider_no"),
     text("model"),
+    integer("weight"),
+    text("region", nullable=True),
+    integer("max_concurrent", nullable=True),
     PrimaryKeyConstraint("model_no", "position"),
     ForeignKeyConstraint(["model_no"], ["models.no"]),
     ForeignKeyConstraint(["provider_no"], ["providers.no"]),
@@ -61,6 +70,8 @@ prices = Table(
     metadata,
     integer("no", primary_key=True, autoincrement=False),  # the version that charges name
     text("model"),
+    text("provider"),  # with `target`: of one target of the model; both empty: of the model
+    text("target"),
     integer("effective_us"),
     integer("created_us"),
     integer("withdrawn"),  # 1: from then on the model has no price

@@ -1,4 +1,5 @@
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,11 +11,12 @@ from gateway.platform.catalog.document import (
     Document,
     ModelEntry,
     ProviderEntry,
+    TargetEntry,
     parse,
 )
 from gateway.platform.catalog.presets import offered, read_presets
 from gateway.platform.catalog.render import render
-from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS
+from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS, POLICIES
 from gateway.platform.pricing.prices import Price
 
 EXAMPLE = """
@@ -46,7 +48,10 @@ def test_the_documented_example_is_read():
     )
     model = document.models["gpt-4o-mini"]
     assert (model.context_tokens, model.max_output_tokens) == (128_000, 16_384)
-    assert (model.encoding, model.targets) == ("o200k_base", (("openai", "gpt-4o-mini"),))
+    assert (model.encoding, model.targets) == (
+        "o200k_base",
+        (TargetEntry("openai", "gpt-4o-mini"),),
+    )
     assert model.price == Price(0, 150_000, 75_000, 150_000, 600_000)
 
 
@@ -54,6 +59,8 @@ def changed(old, new):
     assert old in EXAMPLE
     return EXAMPLE.replace(old, new)
 
+
+TARGET = '[[models.targets]]\nprovider = "openai"\nmodel = "gpt-4o-mini"\n'
 
 ERRORS = [
     ("[[providers]", "c is not valid TOML: "),
@@ -94,6 +101,26 @@ ERRORS = [
     (changed('output = "0.60"', ""), "price output is missing"),
     (changed('name = "gpt-4o-mini"', 'name = "../x"'), "name is not a valid name"),
     (EXAMPLE + EXAMPLE, "c: provider 'openai' is written twice"),
+    (changed("= false", '= false\napi_keys = ["k"]'), "api_key or api_keys, not both"),
+    (changed('api_key = "env:OPENAI_API_KEY"', "api_keys = []"), "api_keys is a list of 1 to 64"),
+    (changed('api_key = "env:OPENAI_API_KEY"', 'api_keys = ["a", "a"]'), "one of them is written"),
+    (changed('api_key = "env:OPENAI_API_KEY"', 'api_keys = ["a b"]'), "api_keys must be plain"),
+    (changed("= false", "= false\nhealth_interval_s = 0"), "is a whole number from 1 to 86400"),
+    (changed("context_tokens", 'policy = "fastest"\ncontext_tokens'), "policy is one of ordered, "),
+    (changed("context_tokens", 'aliases = "x"\ncontext_tokens'), "aliases is a list of at most"),
+    (changed("context_tokens", 'aliases = ["x", "x"]\ncontext_tokens'), "'x' is written twice"),
+    (changed("context_tokens", 'fallbacks = ["../x"]\ncontext_tokens'), "not a valid name"),
+    (changed('model = "gpt', 'weight = -1\nmodel = "gpt'), "weight is a whole number from 0"),
+    (changed('model = "gpt', 'max_concurrent = 0\nmodel = "gpt'), "max_concurrent is a whole"),
+    (changed('model = "gpt', 'wieght = 1\nmodel = "gpt'), "unknown key 'wieght'; did you mean"),
+    (
+        changed("[models.price]", '[models.targets.price]\ninput = "1"\n[models.price]'),
+        "target: price: price output is missing",
+    ),
+    (
+        changed("[models.price]", TARGET + "[models.price]"),
+        "the target openai:gpt-4o-mini is written twice",
+    ),
 ]
 
 
@@ -168,18 +195,42 @@ def documents(draw, literals=False):
             ),
             "eu-west-1" if kind == "bedrock" else None,
             draw(st.sampled_from([None, "2024-10-21"])) if kind == "azure-openai" else None,
+            health_interval_s=draw(st.none() | st.integers(1, 600)),
         )
-    target = st.tuples(st.sampled_from(list(providers)), names)
+        if providers[name].api_key is None:
+            pool = tuple(draw(st.lists(keys.filter(bool), max_size=3, unique=True)))
+            providers[name] = replace(providers[name], api_keys=pool)
+    target = st.builds(
+        TargetEntry,
+        st.sampled_from(list(providers)),
+        names,
+        st.integers(0, 100),
+        st.none() | names,
+        st.none() | st.integers(1, 1000),
+        st.none() | price_values,
+    )
     models = {}
-    for name in draw(st.lists(names, max_size=4, unique=True)):
+    drawn = draw(st.lists(names, max_size=4, unique=True))
+    for name in drawn:
+        others = [other for other in drawn if other != name]
         models[name] = ModelEntry(
             name,
             draw(st.integers(1, 10**6)),
             draw(st.integers(0, 10**6)),
             draw(st.none() | st.integers(1, 10**6)),
             draw(st.sampled_from([None, "o200k_base", "cl100k_base"])),
-            tuple(draw(st.lists(target, min_size=1, max_size=3))),
+            tuple(
+                draw(
+                    st.lists(
+                        target, min_size=1, max_size=3, unique_by=lambda t: (t.provider, t.model)
+                    )
+                )
+            ),
             draw(st.none() | price_values),
+            draw(st.sampled_from(POLICIES)),
+            tuple(f"{name}/{number}" for number in range(draw(st.integers(0, 2)))),
+            tuple(draw(st.permutations(others)))[: draw(st.integers(0, 2))],
+            draw(st.booleans()),
         )
     return Document(providers, models)
 
@@ -190,13 +241,15 @@ def same(first, second):
     assert list(first.models) == list(second.models)
     for name, model in first.models.items():
         other = second.models[name]
-        if model.price is None or other.price is None:
-            assert model.price is other.price
-        else:
-            assert model.price.same_as(other.price)
-        for field in ("context_tokens", "max_output_tokens", "encoding", "targets"):
-            assert getattr(model, field) == getattr(other, field)
-        assert model.output_reserve_tokens == other.output_reserve_tokens
+        assert same_price(model.price, other.price)
+        for one, two in zip(model.targets, other.targets, strict=True):
+            assert same_price(one.price, two.price)
+            assert replace(one, price=None) == replace(two, price=None)
+        assert replace(model, price=None, targets=()) == replace(other, price=None, targets=())
+
+
+def same_price(first, second):
+    return first is second if first is None or second is None else first.same_as(second)
 
 
 @settings(max_examples=40)
@@ -210,9 +263,10 @@ def test_what_is_written_is_read_back_the_same(document):
 def test_a_literal_credential_is_never_written(document):
     text = render(document)
     for provider in document.providers.values():
-        if provider.api_key and not provider.api_key.startswith("env:"):
-            assert f'"{provider.api_key}"' not in text
-            assert 'api_key = "stored"' in text
+        for api_key in (provider.api_key, *provider.api_keys):
+            if api_key and not api_key.startswith("env:"):
+                assert f'"{api_key}"' not in text
+                assert '"stored"' in text
 
 
 def test_the_presets_are_valid_and_complete():
@@ -220,7 +274,7 @@ def test_the_presets_are_valid_and_complete():
     assert set(presets.models) >= {"sandbox/echo", "sandbox/lorem", "gpt-4o-mini"}
     for model in presets.models.values():
         assert model.price is not None, model.name
-        assert all(provider in presets.providers for provider, _ in model.targets)
+        assert all(target.provider in presets.providers for target in model.targets)
     for name, provider in presets.providers.items():
         assert provider.kind == "sandbox" or provider.api_key.startswith("env:"), name
         assert provider.kind == "sandbox" or provider.base_url.startswith("https://"), name
