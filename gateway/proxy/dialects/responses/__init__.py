@@ -1,0 +1,63 @@
+"""The OpenAI Responses API, both ways. Source: OpenAI API reference, "Responses".
+
+What translation drops, because it does not change what the user reads:
+
+| dropped | when | why |
+|---|---|---|
+| `user`, `safety_identifier` | reading | they name the caller |
+| `metadata` | writing | labels of stored answers; nothing is stored |
+| `prompt_cache_key`, `_options`, `_retention` | reading | hints where to keep a prompt cache |
+| `stream_options` | reading | only pads deltas against guessing their length |
+| `max_tool_calls`, most of `include` | reading | they speak of tools that run at the provider |
+| ids, statuses, `phase`, `annotations`, `logprobs` of items | reading | marks of earlier answers |
+| `seed`, cache breakpoints | writing | no field; neither promises an answer |
+| `is_error` of a tool result | writing | no field; the result's text says so |
+| reasoning that OpenAI did not sign | writing | only its maker can read it |
+
+Everything else that has no neutral form is refused by name: state kept at the provider
+(`previous_response_id`, `conversation`, `prompt`, `background`, `store`, stored files, item
+references), tools that run there, log probabilities, truncation. In writing: stop sequences,
+`top_k`, penalties, several choices, names of speakers, sound.
+"""
+
+from gateway.proxy.dialects.neutral import (
+    Answer,
+    Conversation,
+    Dialect,
+    Facts,
+    StreamReader,
+    StreamWriter,
+)
+from gateway.proxy.dialects.responses.answer_reader import read_answer
+from gateway.proxy.dialects.responses.answer_writer import write_answer
+from gateway.proxy.dialects.responses.request_reader import read_request
+from gateway.proxy.dialects.responses.request_writer import write_request
+from gateway.proxy.dialects.responses.stream_reader import ResponsesStreamReader
+from gateway.proxy.dialects.responses.stream_writer import ResponsesStreamWriter
+
+
+class _Responses:
+    """See `Dialect`."""
+
+    name = "responses"
+
+    def read_request(self, body: bytes) -> Conversation:
+        return read_request(body)
+
+    def write_request(self, conversation: Conversation) -> bytes:
+        return write_request(conversation)
+
+    def read_answer(self, body: bytes) -> Answer:
+        return read_answer(body)
+
+    def write_answer(self, answer: Answer, facts: Facts) -> bytes:
+        return write_answer(answer, facts)
+
+    def stream_reader(self) -> StreamReader:
+        return ResponsesStreamReader()
+
+    def stream_writer(self, facts: Facts) -> StreamWriter:
+        return ResponsesStreamWriter(facts)
+
+
+RESPONSES: Dialect = _Responses()
