@@ -19,10 +19,10 @@ THREAD_SCAN_BYTES = 512 * 1024  # larger bodies are scanned off the loop
 
 async def accept(x: Exchange) -> None:
     """Read model, stream, n and the output maximum. Raises InvalidRequest, UnsupportedMedia."""
-    media = x.content_type.partition(";")[0].strip().lower()
-    if media and media != "application/json":
+    media = x.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media and media != b"application/json":
         raise UnsupportedMedia("Send the body as application/json.")
-    if x.content_encoding and x.content_encoding.lower() != "identity":
+    if x.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
         raise UnsupportedMedia("Send the body uncompressed.")
     if len(x.body) > THREAD_SCAN_BYTES:
         scan = await asyncio.to_thread(scan_request, x.body)

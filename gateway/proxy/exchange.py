@@ -6,7 +6,7 @@ here decides anything.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from gateway._native.jsonscan import BodyMeter, RequestScan, scan_request
@@ -154,7 +154,12 @@ class Metering(NamedTuple):
 
 
 class Exchange:
-    """One request. Times are seconds of the monotonic clock unless the name says otherwise."""
+    """One request. Times are seconds of the monotonic clock unless the name says otherwise.
+
+    `headers` are the client's, lower-case and only those the gateway acts on; `authorization` is
+    its credential in the form of that header, wherever it stood. `endpoint` is what the client
+    speaks, `wire` what is spoken to the present target.
+    """
 
     __slots__ = (
         "answered",
@@ -168,11 +173,10 @@ class Exchange:
         "choices",
         "clamped_tokens",
         "client",
-        "content_encoding",
-        "content_type",
         "endpoint",
         "error",
         "first_token_s",
+        "headers",
         "hold",
         "id",
         "input_picousd",
@@ -198,6 +202,7 @@ class Exchange:
         "target",
         "usage",
         "usage_asked",
+        "wire",
     )
 
     def __init__(
@@ -207,16 +212,15 @@ class Exchange:
         endpoint: Endpoint,
         body: bytes,
         authorization: str,
-        content_type: str,
-        content_encoding: str,
+        headers: Mapping[bytes, bytes],
     ) -> None:
         self.plane = plane
         self.client = client
         self.endpoint = endpoint
         self.body = body
         self.authorization = authorization
-        self.content_type = content_type
-        self.content_encoding = content_encoding
+        self.headers = headers
+        self.wire = endpoint
         self.id = plane.ids.make("req")
         self.started_s = plane.clock.monotonic_s()
         self.started_us = plane.clock.now_us()

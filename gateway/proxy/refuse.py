@@ -7,7 +7,7 @@ body without the dialect's own end marker, so no client can take it for a normal
 from functools import partial
 
 from gateway.base.errors import GatewayError
-from gateway.proxy.dialects.openai import error_body, error_event, error_headers
+from gateway.proxy.dialects.errors import error_body, error_event, error_headers
 from gateway.proxy.exchange import Exchange
 
 
@@ -15,8 +15,10 @@ def refuse(x: Exchange, error: GatewayError) -> None:
     """Prepare the error as the end of the response; `settle` releases it."""
     x.error = error
     if x.answered:
-        x.tail = partial(x.client.end, error_event(error, x.endpoint.name, x.id))
+        x.tail = partial(x.client.end, error_event(error, x.endpoint, x.id))
         return
     x.answered = True
     x.status = error.status
-    x.tail = partial(x.client.respond, error.status, error_headers(error, x.id), error_body(error))
+    family = x.endpoint.family
+    headers, body = error_headers(error, family, x.id), error_body(error, family, x.id)
+    x.tail = partial(x.client.respond, error.status, headers, body)

@@ -1,9 +1,9 @@
 """One client connection of the public port: HTTP/1.1 for the inference API, the rest handed on.
 
-Requests for `/v1/` are served by the data plane with no task or queue between provider and client;
-any other request is given to the console's aiohttp protocol on the same connection, until that is
-idle again. aiohttp's server has no deadline for headers or bodies and costs about as much per
-request as the whole data plane, hence this file.
+Requests for `/v1/` and `/v1beta/` are served by the data plane with no task or queue between
+provider and client; any other request is given to the console's aiohttp protocol on the same
+connection, until that is idle again. aiohttp's server has no deadline for headers or bodies and
+costs about as much per request as the whole data plane, hence this file.
 
 Invariants: one request at a time, pipelined bytes wait in a bounded buffer; every buffer is
 bounded; each state has a deadline, enforced by `check`; after a protocol error the connection
@@ -30,8 +30,8 @@ SLOWEST_BODY_BYTES_PER_S = 1024  # a slower body runs into its deadline
 COPY_LIMIT_BYTES = 16 * 1024  # up to here one joined write is cheaper than three buffers
 
 IDLE, READING, BUSY, CONSOLE = range(4)
-_CONSOLE_REQUEST = re.compile(rb"[A-Z]{1,16} /(?!v1[/? ])")
-_UNDECIDED = re.compile(rb"[A-Z]{0,16}|[A-Z]{1,16} (/(v(1)?)?)?")
+_CONSOLE_REQUEST = re.compile(rb"[A-Z]{1,16} /(?!v1(?:alpha|beta)?[/? ])")
+_UNDECIDED = re.compile(rb"[A-Z]{0,16}|[A-Z]{1,16} (/(v(1(a(l(ph?a?)?)?|b(et?a?)?)?)?)?)?")
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
 

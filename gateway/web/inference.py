@@ -1,109 +1,122 @@
-"""The inference door: maps `/v1/` requests to exchanges, and answers the model list itself.
+"""The inference door: maps `/v1/` and `/v1beta/` requests to exchanges, and lists the models.
 
-The only web file that starts the data plane. Routes on the raw path alone.
+The only web file that starts the data plane. Routes on the raw path alone. A key may stand where
+each provider's SDKs put it: `Authorization`, `x-api-key`, `x-goog-api-key`, or for Gemini's paths
+`?key=`; from here on it is a bearer token like any other.
 """
 
-from urllib.parse import unquote
-
-import msgspec
+from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.base.errors import (
     EndpointNotFound,
     GatewayError,
     InvalidKey,
+    InvalidRequest,
     MethodNotAllowed,
     ModelNotFound,
     NotServed,
 )
-from gateway.platform.catalog import Model, Snapshot
 from gateway.proxy.authenticate import key_of
-from gateway.proxy.dialects.endpoints import ENDPOINTS, KNOWN_UNSERVED
-from gateway.proxy.dialects.openai import error_body, error_headers
+from gateway.proxy.dialects.endpoints import Family, Place, family_of, find, is_unserved
+from gateway.proxy.dialects.errors import error_body, error_headers, request_id_line
 from gateway.proxy.exchange import Exchange, Plane
 from gateway.proxy.pipeline import serve
 from gateway.web.connection import Connection
+from gateway.web.models import ModelList
 from gateway.web.parser import Request
 
-_encode = msgspec.json.Encoder().encode
+_MODELS = {"gemini": (b"/v1beta/models", b"/v1alpha/models", b"/v1/models")}
 
 
 class Inference:
     """Serves the requests of all connections with one data plane."""
 
-    __slots__ = ("_listed", "_plane", "_snapshot")
+    __slots__ = ("_models", "_plane")
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._snapshot: Snapshot | None = None
-        self._listed: dict[str, bytes] = {}
+        self._models = ModelList(plane.catalog.snapshot)
 
     def serve(self, connection: Connection, request: Request) -> None:
         """Start the exchange of a POST to an endpoint; answer anything else at once."""
-        path = request.target.partition(b"?")[0]
-        endpoint = ENDPOINTS.get(path)
-        if endpoint is None or request.method != b"POST":
-            self._answer(connection, request, path)
+        path, _, query = request.target.partition(b"?")
+        place = find(path)
+        if place is None or request.method != b"POST":
+            self._answer(connection, request, path, place)
             return
-        headers = request.headers
+        authorization = credential(request.headers, query)
         x = Exchange(
-            self._plane,
-            connection,
-            endpoint,
-            request.body,
-            headers.get(b"authorization", b"").decode("latin-1"),
-            headers.get(b"content-type", b"").decode("latin-1"),
-            headers.get(b"content-encoding", b"").decode("latin-1"),
+            self._plane, connection, place.endpoint, request.body, authorization, request.headers
         )
+        if place.model is not None:
+            if place.stream and b"alt=sse" not in query.split(b"&"):
+                error = InvalidRequest("Stream with `?alt=sse`; the array form is not served.")
+                self._refuse(connection, error, "gemini", x.id)
+                return
+            x.model_name, x.stream = place.model, place.stream
         connection.carry(x)
         connection.task = self._plane.loop.create_task(serve(x))
 
-    def _answer(self, connection: Connection, request: Request, path: bytes) -> None:
+    def _answer(
+        self, connection: Connection, request: Request, path: bytes, place: Place | None
+    ) -> None:
         """Everything that costs nothing: models, and clear words for the rest."""
         request_id = self._plane.ids.make("req")
+        family = family_of(path, request.headers)
         try:
-            body = self._models(request, path)
+            if place is not None:
+                raise MethodNotAllowed("Use POST.")
+            body = self._list(request, path, family)
         except GatewayError as error:
-            self._plane.metrics.series("", "", error.status).duration.observe(0)
-            headers = error_headers(error, request_id)
-            if isinstance(error, MethodNotAllowed):  # RFC 9110, 15.5.6
-                headers += b"Allow: POST\r\n" if path in ENDPOINTS else b"Allow: GET\r\n"
-            connection.respond(error.status, headers, error_body(error))
+            allow = b"" if not isinstance(error, MethodNotAllowed) else b"Allow: POST\r\n"
+            if allow and place is None:  # RFC 9110, 15.5.6
+                allow = b"Allow: GET\r\n"
+            self._refuse(connection, error, family, request_id, allow)
             return
-        lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
-        connection.respond(200, lines.encode(), body)
+        lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n".encode()
+        connection.respond(200, lines + request_id_line(family, request_id), body)
 
-    def _models(self, request: Request, path: bytes) -> bytes:
-        """`GET /v1/models` and `GET /v1/models/{id}`. Raises GatewayError for all else."""
-        if path in ENDPOINTS:
-            raise MethodNotAllowed("Use POST.")
-        if path.startswith(KNOWN_UNSERVED):
+    def _refuse(
+        self,
+        connection: Connection,
+        error: GatewayError,
+        family: Family,
+        request_id: str,
+        lines: bytes = b"",
+    ) -> None:
+        self._plane.metrics.series("", "", error.status).duration.observe(0)
+        headers = error_headers(error, family, request_id) + lines
+        connection.respond(error.status, headers, error_body(error, family, request_id))
+
+    def _list(self, request: Request, path: bytes, family: Family) -> bytes:
+        """`GET /v1/models` and `GET /v1/models/{id}`, in the client's form. Raises GatewayError."""
+        if is_unserved(path):
             raise NotServed()
-        if path != b"/v1/models" and not path.startswith(b"/v1/models/"):
+        for base in _MODELS.get(family, (b"/v1/models",)):
+            if path == base or path.startswith(base + b"/"):
+                break
+        else:
             raise EndpointNotFound()
         if request.method != b"GET":
             raise MethodNotAllowed("Use GET.")
-        authorization = request.headers.get(b"authorization", b"").decode("latin-1")
-        if key_of(self._plane, authorization) is None:
+        query = request.target.partition(b"?")[2]
+        if key_of(self._plane, credential(request.headers, query)) is None:
             raise InvalidKey()
         snapshot = self._plane.catalog.snapshot
-        if snapshot is not self._snapshot:
-            self._snapshot = snapshot
-            objects = {name: _describe(model) for name, model in snapshot.models.items()}
-            self._listed = {name: _encode(value) for name, value in objects.items()}
-            for alias, model in snapshot.aliases.items():
-                self._listed[alias] = _encode({**objects[model.name], "id": alias})
-            self._listed[""] = _encode({"object": "list", "data": list(objects.values())})
-        name = unquote(path[len(b"/v1/models/") :].decode("latin-1"))
-        if name not in self._listed:
+        if snapshot is not self._models.snapshot:
+            self._models = ModelList(snapshot)
+        body = self._models.find(family, unquote(path[len(base) + 1 :].decode("latin-1")))
+        if body is None:
             raise ModelNotFound(param="model")
-        return self._listed[name]
+        return body
 
 
-def _describe(model: Model) -> dict[str, object]:
-    """The OpenAI model object; `owned_by` is the first provider's name."""
-    return {
-        "id": model.name,
-        "object": "model",
-        "created": model.created_s,
-        "owned_by": model.targets[0].provider.name if model.targets else "tallygate",
-    }
+def credential(headers: dict[bytes, bytes], query: bytes) -> str:
+    """The caller's key as an Authorization header's value, wherever it stood; empty for none."""
+    value = headers.get(b"authorization")
+    if value is not None:
+        return value.decode("latin-1")
+    value = headers.get(b"x-api-key") or headers.get(b"x-goog-api-key")
+    if value is None and b"key=" in query:
+        value = unquote_to_bytes(b"&%b" % query).partition(b"&key=")[2].partition(b"&")[0]
+    return f"Bearer {value.decode('latin-1')}" if value else ""

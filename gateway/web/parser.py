@@ -33,6 +33,8 @@ JOIN_BYTES = 64 * 1024
 
 _KEPT = frozenset(
     (
+        b"anthropic-beta",
+        b"anthropic-version",
         b"authorization",
         b"content-encoding",
         b"content-length",
@@ -40,6 +42,8 @@ _KEPT = frozenset(
         b"expect",
         b"host",
         b"transfer-encoding",
+        b"x-api-key",
+        b"x-goog-api-key",
     )
 )
 
@@ -197,7 +201,9 @@ class RequestParser:
             self._refuse(HeadersTooLarge())
         name = name.lower()
         if name in _KEPT:
-            if name in self._headers:
+            if name == b"anthropic-beta" and name in self._headers:  # a list, RFC 9110, 5.3
+                value = self._headers[name] + b"," + value
+            elif name in self._headers:
                 self._refuse(InvalidRequest(f"The header {name.decode()} is repeated."))
             self._headers[name] = value
 

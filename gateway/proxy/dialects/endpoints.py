@@ -1,10 +1,16 @@
 """The inference endpoints: path, dialect, and what metering needs to know of each.
 
-Source of paths and fields: the OpenAI API reference. A path listed in KNOWN_UNSERVED exists
-there but not here, and answers 501 instead of passing anything through unmetered.
+Sources of paths and fields: the API references of OpenAI, Anthropic (Messages) and Google (Gemini
+generateContent). Gemini's paths hold the model and the method; `find` takes them apart. A path of
+KNOWN_UNSERVED exists there but not here, and answers 501 instead of passing unmetered.
 """
 
-from typing import NamedTuple
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+# Whose API an endpoint is part of: the shape of its errors, model lists and request ids.
+Family = Literal["openai", "anthropic", "gemini"]
 
 
 class Endpoint(NamedTuple):
@@ -17,16 +23,53 @@ class Endpoint(NamedTuple):
     usage_option: bool  # takes stream_options.include_usage (Responses refuses it)
     max_tokens_field: str  # the field to clamp; empty when output has no length
     media: str = ""  # how it is metered when not by text tokens: see `proxy.media`
+    family: Family = "openai"
+    counts: bool = False  # only counts the prompt, and is free
+
+
+class Place(NamedTuple):
+    """What a path names: the endpoint, and for Gemini the model and whether to stream."""
+
+    endpoint: Endpoint
+    model: str | None = None
+    stream: bool = False
 
 
 CHAT = Endpoint("chat", "/v1/chat/completions", "chat", True, True, "max_completion_tokens")
 COMPLETIONS = Endpoint("completions", "/v1/completions", "completions", True, True, "max_tokens")
 EMBEDDINGS = Endpoint("embeddings", "/v1/embeddings", "embeddings", False, False, "")
 RESPONSES = Endpoint("responses", "/v1/responses", "responses", True, False, "max_output_tokens")
+MESSAGES = Endpoint(
+    "messages", "/v1/messages", "anthropic", True, False, "max_tokens", "", "anthropic"
+)
+COUNT_TOKENS = Endpoint(
+    *("count_tokens", "/v1/messages/count_tokens", "anthropic", False, False, ""),
+    family="anthropic",
+    counts=True,
+)
+GEMINI = Endpoint(
+    *("gemini", "/v1beta/models/{m}:generateContent", "gemini", True, False, "maxOutputTokens"),
+    family="gemini",
+)
+GEMINI_COUNT = Endpoint(
+    *("gemini_count", "/v1beta/models/{m}:countTokens", "gemini", False, False, ""),
+    family="gemini",
+    counts=True,
+)
 
 ENDPOINTS: dict[bytes, Endpoint] = {
-    endpoint.path.encode(): endpoint for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES)
+    endpoint.path.encode(): endpoint
+    for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS)
 }
+BY_NAME: dict[str, Endpoint] = {
+    endpoint.name: endpoint for endpoint in (*ENDPOINTS.values(), GEMINI, GEMINI_COUNT)
+}
+_METHODS = {
+    b"generateContent": (GEMINI, False),
+    b"streamGenerateContent": (GEMINI, True),
+    b"countTokens": (GEMINI_COUNT, False),
+}
+_GEMINI_PATH = re.compile(rb"/v1(?:beta|alpha)?/models/([^?#]+):([A-Za-z]+)")
 
 KNOWN_UNSERVED: tuple[bytes, ...] = tuple(
     f"/v1/{noun}".encode()
@@ -48,5 +91,36 @@ KNOWN_UNSERVED: tuple[bytes, ...] = tuple(
         "evals",
         "responses/",
         "chat/completions/",
+        "messages/",
     )
 )
+
+
+def find(path: bytes) -> Place | None:
+    """The endpoint of a raw path (without its query), or None."""
+    endpoint = ENDPOINTS.get(path)
+    if endpoint is not None:
+        return Place(endpoint)
+    matched = _GEMINI_PATH.fullmatch(path)
+    known = _METHODS.get(matched[2]) if matched else None
+    if matched is None or known is None:
+        return None
+    model = unquote_to_bytes(matched[1]).decode("utf-8", "replace")
+    return Place(known[0], model, known[1])
+
+
+def is_unserved(path: bytes) -> bool:
+    """Whether the path is known from the providers' references but not served here."""
+    return path.startswith(KNOWN_UNSERVED) or _GEMINI_PATH.fullmatch(path) is not None
+
+
+def family_of(path: bytes, headers: dict[bytes, bytes]) -> Family:
+    """Whose client speaks, also where the path is no endpoint."""
+    place = find(path)
+    if place is not None:
+        return place.endpoint.family
+    if path.startswith((b"/v1beta/", b"/v1alpha/")) or b"x-goog-api-key" in headers:
+        return "gemini"
+    if b"anthropic-version" in headers or path.startswith(b"/v1/messages"):
+        return "anthropic"
+    return "openai"

@@ -18,6 +18,7 @@ from gateway.base.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
+from gateway.proxy.dialects.errors import request_id_line
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.upstream.connection import Receiver
 from gateway.proxy.upstream.decode import Inflater
@@ -296,7 +297,7 @@ def stream_headers(exchange: Exchange) -> bytes:
 
 def extra_headers(exchange: Exchange) -> bytes:
     """Header lines that say what the gateway did: further attempts, a smaller maximum."""
-    lines = b""
+    lines = request_id_line(exchange.endpoint.family, exchange.id)
     if exchange.attempts > 1:
         lines += b"x-tallygate-attempts: %d\r\n" % exchange.attempts
     if exchange.clamped_tokens is not None:
