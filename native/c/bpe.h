@@ -56,6 +56,10 @@ typedef struct {
     uint64_t low, high;
 } tg_key16;
 
+typedef struct {
+    uint64_t word[4];
+} tg_key31;
+
 struct tg_long; /* bpe_long.c */
 
 typedef struct tg_vocab {
@@ -88,6 +92,7 @@ typedef struct tg_vocab {
     /* Caches of counted pieces, direct-mapped, bounded, overwritten on conflict. */
     uint64_t *cache7;
     tg_key16 *cache15;
+    tg_key31 *cache31; /* bytes:248 count:8, see tg_fits31 */
     uint32_t *valid_pairs;
     uint64_t *guesses; /* bpe_long.c: node:19 last:18 token:18 */
     /* Tokens over 15 bytes that merging never builds; they count as one only as whole pieces. */
@@ -101,6 +106,7 @@ typedef struct tg_vocab {
 
 #define TG_CACHE7_BITS 15
 #define TG_CACHE15_BITS 14
+#define TG_CACHE31_BITS 12
 #define TG_VALID_BITS 16
 #define TG_GUESS_BITS 11
 #define TG_PAIR_BITS 21
@@ -137,6 +143,7 @@ uint32_t tg_greedy_walk(tg_vocab *vocab, const uint8_t *piece, uint32_t size, ui
 uint32_t tg_greedy_hope(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 uint32_t tg_greedy(tg_vocab *vocab, const uint8_t *piece, uint32_t size);
 void tg_greedy_prefetch(const tg_vocab *vocab, const uint8_t *piece, uint32_t size);
+int tg_valid_short(const tg_vocab *vocab, uint32_t left, uint32_t right); /* without the memo */
 int tg_valid_pair(tg_vocab *vocab, uint32_t left, uint32_t right);
 
 #endif

@@ -13,6 +13,9 @@ uint64_t tg_batch_add(tg_vocab *vocab, tg_batch *batch, const uint8_t *piece, ui
         uint64_t hash = tg_hash16(low, high);
         __builtin_prefetch(&vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)]);
         __builtin_prefetch(&vocab->words15[hash & vocab->words15_mask]);
+    } else if (tg_fits31(piece, size)) {
+        tg_key31 key;
+        __builtin_prefetch(tg_slot31(vocab, piece, size, &key));
     }
     if (size > 6) tg_greedy_prefetch(vocab, piece, size);
     batch->piece[batch->n] = piece;
@@ -37,8 +40,12 @@ static uint64_t walk_all(tg_vocab *vocab, const tg_batch *batch, walks *w) {
         } else if (size <= 15) {
             uint64_t low = tg_load8(piece), high = tg_key7(tg_load8(piece + 8), size - 8);
             found = tg_find15(vocab, low, high, tg_hash16(low, high));
-        } else if (tg_is_literal(vocab, piece, size)) {
-            found = 1;
+        } else {
+            if (tg_fits31(piece, size)) {
+                tg_key31 key, *slot = tg_slot31(vocab, piece, size, &key);
+                found = tg_match31(slot, &key);
+            }
+            if (!found && tg_is_literal(vocab, piece, size)) found = 1;
         }
         tokens += found;
         if (found) continue;
@@ -60,7 +67,12 @@ static uint64_t check_all(tg_vocab *vocab, const tg_batch *batch, const walks *w
             count = tg_count_hard(vocab, piece, size);
             break;
         }
-        if (size <= 15) tg_store15(vocab, piece, size, (uint32_t)count);
+        if (size <= 15) {
+            tg_store15(vocab, piece, size, (uint32_t)count);
+        } else if (tg_fits31(piece, size)) {
+            tg_key31 key, *slot = tg_slot31(vocab, piece, size, &key);
+            tg_store31(slot, key, (uint32_t)count);
+        }
         tokens += count;
     }
     return tokens;

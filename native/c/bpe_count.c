@@ -74,6 +74,7 @@ uint64_t tg_count_padded(tg_vocab *vocab, const uint8_t *piece, size_t size) {
         uint64_t low = tg_load8(piece), high = tg_key7(tg_load8(piece + 8), (uint32_t)size - 8);
         return tg_count15(vocab, low, high, tg_hash16(low, high));
     }
+    if (tg_fits31(piece, size)) return tg_count31(vocab, piece, (uint32_t)size);
     return tg_count_over15(vocab, piece, size);
 }
 

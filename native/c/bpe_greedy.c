@@ -4,34 +4,21 @@
 #include "bpe_table.h"
 
 /* Decide by undoing the merges on both sides of the cut, latest first: a merge across the cut that
- * ranks below what has been undone so far would have come first, so the pair cannot stand. */
+ * ranks below what has been undone so far would have come first, so the pair cannot stand. Bytes are
+ * the tokens below 256, so the later of two is a byte only when both are. Which side is undone is as
+ * good as random to the processor, so it is chosen without a branch. */
 static int decide_pair(const tg_vocab *vocab, uint32_t left, uint32_t right) {
     uint32_t limit = TG_NEVER;
     for (;;) {
         tg_split a = vocab->split[left], b = vocab->split[right];
-        if (tg_least_merge(a.left) < limit && tg_least_merge(b.right) < limit &&
-            tg_pair(vocab, left, right) < limit)
-            return 0;
-        uint32_t left_end = tg_part(a.right), right_start = tg_part(b.left);
-        if (left > right) {
-            limit = left;
-            if (left_end != left) {
-                left = left_end;
-                continue;
-            }
-            limit = right + 1;
-            if (right_start == right) return 1;
-            right = right_start;
-        } else {
-            limit = right + 1;
-            if (right_start != right) {
-                right = right_start;
-                continue;
-            }
-            limit = left;
-            if (left_end == left) return 1;
-            left = left_end;
-        }
+        uint32_t known = (tg_least_merge(a.left) < limit) & (tg_least_merge(b.right) < limit) &
+                         tg_pair_hint(vocab, tg_pair_key(left, right));
+        if (known && tg_find_pair(vocab, tg_pair_key(left, right)) < limit) return 0;
+        if ((left | right) < 256) return 1;
+        uint32_t later = -(uint32_t)(left > right);
+        limit = (left & later) | ((right + 1) & ~later);
+        left = (tg_part(a.right) & later) | (left & ~later);
+        right = (tg_part(b.left) & ~later) | (right & later);
     }
 }
 
@@ -46,6 +33,10 @@ static inline uint64_t scramble(uint32_t left, uint32_t right) {
 
 static inline uint32_t *tg_memo(const tg_vocab *vocab, uint32_t left, uint32_t right) {
     return &vocab->valid_pairs[scramble(left, right) >> REST_BITS];
+}
+
+int tg_valid_short(const tg_vocab *vocab, uint32_t left, uint32_t right) {
+    return decide_pair(vocab, left, right);
 }
 
 int tg_valid_pair(tg_vocab *vocab, uint32_t left, uint32_t right) {

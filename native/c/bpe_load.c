@@ -88,6 +88,7 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     size_t pairs = (size_t)v->n_tokens * 2;
     size_t edges = (size_t)n_edges * 7 / 4 + 2;
     size_t fixed = 65536 * 4 + ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
+                   (sizeof(tg_key31) << TG_CACHE31_BITS) +
                    ((size_t)4 << TG_VALID_BITS) + ((size_t)8 << TG_GUESS_BITS) +
                    ((size_t)1 << TG_PAIR_BITS) / 8;
     size_t total = words7 * 8 + words15 * 16 + pairs * 8 + edges * 8 + fixed +
@@ -100,6 +101,7 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     uint8_t *at = v->arena;
     v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
     v->cache15 = carve(&at, (size_t)16 << TG_CACHE15_BITS);
+    v->cache31 = carve(&at, sizeof(tg_key31) << TG_CACHE31_BITS);
     v->valid_pairs = carve(&at, (size_t)4 << TG_VALID_BITS);
     v->pair_bits = carve(&at, ((size_t)1 << TG_PAIR_BITS) / 8);
     v->guesses = carve(&at, (size_t)8 << TG_GUESS_BITS);
@@ -265,6 +267,8 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
         v->split[i].right |= i;
         if (!v->length[i]) {
             if (left >= i || right >= i) return 0;
+            if (left >= 256 && v->split[left].left == left) return 0; /* see decide_pair */
+            if (right >= 256 && v->split[right].left == right) return 0;
             v->length[i] = (uint16_t)(v->length[left] + v->length[right]);
             v->split[i].left = left;
             v->split[i].right = right;

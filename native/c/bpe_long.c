@@ -9,6 +9,12 @@
 #include "bpe_table.h"
 
 #include <stdlib.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* On a run of one character the order of tokens repeats after so many bytes, or a divisor of it. */
+#define PERIOD 128
 
 struct node {
     uint32_t children; /* the first; the next node's entry ends the list */
@@ -20,10 +26,16 @@ struct node {
 struct tg_long {
     uint32_t n_nodes;
     size_t nodes_size;
+    uint32_t ring; /* so many prefixes less one are kept: a power of two over the longest token */
     struct node *nodes; /* one more than there are: its children end the last node's */
     uint8_t *label;
     uint32_t *shorter; /* per token: the next shorter token that ends it, or TG_NONE */
+    uint32_t *second;  /* by two bytes: where the second leads from the node of the first */
 };
+
+/* Every byte is a token, so the root's children are the nodes 1 to 256, in the bytes' order. */
+#define FIRST(byte) (1 + (uint32_t)(byte))
+#define SECOND_SIZE ((size_t)4 << 16)
 
 /* Token text while building, in lexicographic order. */
 typedef struct {
@@ -118,24 +130,35 @@ static void grow(const tg_vocab *v, struct tg_long *a, const uint8_t *bytes, con
     a->nodes[a->n_nodes].children = a->n_nodes;
 }
 
-static uint32_t child_of(const struct tg_long *a, uint32_t node, uint8_t byte) {
+static inline uint32_t child_of(const struct tg_long *a, uint32_t node, uint8_t byte) {
     uint32_t from = a->nodes[node].children, size = a->nodes[node + 1].children - from;
     const uint8_t *labels = a->label + from;
-    if (size <= 8) {
-        for (uint32_t i = 0; i < size; i++)
-            if (labels[i] == byte) return from + i;
-        return TG_NONE;
+#if defined(__SSE2__)
+    if (size <= 16) {
+        __m128i some = _mm_loadu_si128((const __m128i *)labels);
+        uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, _mm_set1_epi8((char)byte)));
+        found &= (1u << size) - 1;
+        return found ? from + (uint32_t)__builtin_ctz(found) : TG_NONE;
     }
+#endif
     const uint8_t *found = memchr(labels, byte, size);
     return found ? from + (uint32_t)(found - labels) : TG_NONE;
 }
 
 static inline uint32_t step(const struct tg_long *a, uint32_t node, uint8_t byte) {
-    for (;;) {
+    for (; node > 256; node = a->nodes[node].fail) {
         uint32_t child = child_of(a, node, byte);
         if (child != TG_NONE) return child;
-        if (!node) return 0;
-        node = a->nodes[node].fail;
+    }
+    return node ? a->second[(node - 1) << 8 | byte] : FIRST(byte);
+}
+
+static void fill_second(struct tg_long *a) {
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t *row = a->second + (byte << 8), node = FIRST(byte);
+        for (uint32_t next = 0; next < 256; next++) row[next] = FIRST(next);
+        for (uint32_t child = a->nodes[node].children; child < a->nodes[node + 1].children; child++)
+            row[a->label[child]] = child;
     }
 }
 
@@ -157,6 +180,7 @@ static void link_failures(struct tg_long *a) {
 void tg_long_free(struct tg_long *a) {
     if (!a) return;
     tg_unmap(a->nodes, a->nodes_size);
+    tg_unmap(a->second, SECOND_SIZE);
     free(a->label);
     free(a->shorter);
     free(a);
@@ -165,7 +189,11 @@ void tg_long_free(struct tg_long *a) {
 int tg_long_prepare(tg_vocab *vocab) {
     if (vocab->long_tables) return 1;
     size_t total = TG_PAD;
-    for (uint32_t i = 0; i < vocab->n_tokens; i++) total += vocab->length[i];
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < vocab->n_tokens; i++) {
+        total += vocab->length[i];
+        if (vocab->length[i] > longest) longest = vocab->length[i];
+    }
     size_t entries_size = sizeof(entry) * vocab->n_tokens;
     uint8_t *bytes = tg_map(total);
     entry *entries = tg_map(entries_size), *spare = tg_map(entries_size);
@@ -173,18 +201,21 @@ int tg_long_prepare(tg_vocab *vocab) {
     int fine = bytes && entries && spare && a;
     uint32_t n = fine ? list_texts(vocab, entries, bytes) : 0, nodes = 1;
     if (fine) {
+        for (a->ring = 2 * PERIOD - 1; a->ring < longest; a->ring = 2 * a->ring + 1) continue;
         sort_texts(vocab, bytes, entries, spare, n);
         for (uint32_t i = 0; i < n; i++)
             nodes += vocab->length[entries[i].token] -
                      (i ? shared(vocab, bytes, &entries[i - 1], &entries[i]) : 0);
         a->nodes_size = ((size_t)nodes + 1) * sizeof(struct node);
         a->nodes = tg_map(a->nodes_size);
-        a->label = malloc(nodes);
+        a->label = malloc(nodes + TG_PAD);
         a->shorter = malloc((size_t)vocab->n_tokens * 4);
-        fine = a->nodes && a->label && a->shorter;
+        a->second = tg_map(SECOND_SIZE);
+        fine = a->nodes && a->label && a->shorter && a->second;
     }
     if (fine) {
         grow(vocab, a, bytes, entries, n);
+        fill_second(a);
         link_failures(a);
         vocab->long_tables = a;
     } else {
@@ -196,9 +227,11 @@ int tg_long_prepare(tg_vocab *vocab) {
     return fine;
 }
 
-void tg_long_start(tg_long_state *state) {
+void tg_long_start(const tg_vocab *vocab, tg_long_state *state) {
+    state->ring = vocab->long_tables->ring;
     state->node = 0;
-    state->total = 0;
+    state->total = state->run = 0;
+    state->byte = 0;
     state->last[0] = TG_NONE;
     state->count[0] = 0;
 }
@@ -206,41 +239,71 @@ void tg_long_start(tg_long_state *state) {
 static inline int may_end(tg_vocab *vocab, const tg_long_state *state, uint32_t token,
                           uint64_t total) {
     uint32_t length = vocab->length[token];
-    return length == total ||
-           tg_valid_pair(vocab, state->last[(total - length) % TG_RING], token);
+    if (length == total) return 1;
+    uint32_t before = state->last[(total - length) & state->ring];
+    /* Of two short tokens little is to be undone: sooner done than looked up. */
+    if (length + vocab->length[before] < 8) return tg_valid_short(vocab, before, token);
+    return tg_valid_pair(vocab, before, token);
 }
+
+/* The one right token at the end of the text so far. Only one can be, so likely ones are tried
+ * first: what was right after the same token in the same place of the automaton, and in a run of one
+ * byte what was right a period ago. Longest-first order alone would there try nearly all. */
+static inline uint32_t last_token(tg_vocab *vocab, const tg_long_state *state, uint32_t node) {
+    const struct tg_long *a = vocab->long_tables;
+    uint64_t total = state->total;
+    uint32_t last = state->last[(total - 1) & state->ring] & TG_TOKEN_MASK, token;
+    uint64_t key = (uint64_t)node << TG_TOKEN_BITS | last;
+    uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
+    if (state->run > PERIOD) {
+        token = state->last[(total - PERIOD) & state->ring];
+        if (vocab->length[token] <= state->run - PERIOD && may_end(vocab, state, token, total))
+            return token;
+    }
+    token = (uint32_t)*guess & TG_TOKEN_MASK;
+    if (*guess && *guess >> TG_TOKEN_BITS == key && may_end(vocab, state, token, total))
+        return token;
+    token = a->nodes[node].longest;
+    while (!may_end(vocab, state, token, total)) token = a->shorter[token];
+    *guess = key << TG_TOKEN_BITS | token;
+    return token;
+}
+
+/* The automaton runs ahead by a block, so that what deciding reads is fetched by then. */
+#define AHEAD 64
 
 void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, size_t size) {
     const struct tg_long *a = vocab->long_tables;
-    for (size_t i = 0; i < size; i++) {
-        uint32_t node = state->node = step(a, state->node, bytes[i]);
-        uint64_t total = ++state->total;
-        /* Only one token can be right, so the one that was right last time after the same token in
-         * the same place of the automaton is tried first: on runs of one character the
-         * longest-first order alone would try them all. */
-        uint32_t last = state->last[(total - 1) % TG_RING] & TG_TOKEN_MASK, token;
-        uint64_t key = (uint64_t)node << TG_TOKEN_BITS | last;
-        uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
-        token = (uint32_t)*guess & TG_TOKEN_MASK;
-        if (!*guess || *guess >> TG_TOKEN_BITS != key || !may_end(vocab, state, token, total)) {
-            token = a->nodes[node].longest;
-            while (!may_end(vocab, state, token, total)) token = a->shorter[token];
-            *guess = key << TG_TOKEN_BITS | token;
+    uint32_t nodes[AHEAD];
+    for (size_t from = 0; from < size; from += AHEAD) {
+        size_t n = size - from < AHEAD ? size - from : AHEAD;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t node = state->node = nodes[i] = step(a, state->node, bytes[from + i]);
+            uint32_t token = a->nodes[node].longest;
+            __builtin_prefetch(&vocab->split[token]);
+            __builtin_prefetch(&vocab->length[token]);
         }
-        state->last[total % TG_RING] = token;
-        state->count[total % TG_RING] =
-            state->count[(total - vocab->length[token]) % TG_RING] + 1;
+        for (size_t i = 0; i < n; i++) {
+            uint8_t byte = bytes[from + i];
+            state->run = byte == state->byte ? state->run + 1 : 1;
+            state->byte = byte;
+            uint64_t total = ++state->total;
+            uint32_t token = last_token(vocab, state, nodes[i]);
+            state->last[total & state->ring] = token;
+            state->count[total & state->ring] =
+                state->count[(total - vocab->length[token]) & state->ring] + 1;
+        }
     }
 }
 
 uint64_t tg_long_tokens(const tg_long_state *state) {
-    return state->count[state->total % TG_RING];
+    return state->count[state->total & state->ring];
 }
 
 uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size) {
     tg_long_state state;
     if (!tg_long_prepare(vocab)) return (size + 3) / 4;
-    tg_long_start(&state);
+    tg_long_start(vocab, &state);
     tg_long_feed(vocab, &state, piece, size);
     return tg_long_tokens(&state);
 }

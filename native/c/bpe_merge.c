@@ -7,9 +7,6 @@
 #include "bpe_table.h"
 
 static inline uint32_t key_of(const tg_vocab *vocab, uint32_t left, uint32_t right, uint32_t at) {
-    if (tg_least_merge(vocab->split[left].left) == TG_NEVER ||
-        tg_least_merge(vocab->split[right].right) == TG_NEVER)
-        return TG_NONE;
     uint32_t merged = tg_pair(vocab, left, right);
     return merged == TG_NONE ? TG_NONE : merged << 5 | at;
 }

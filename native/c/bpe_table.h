@@ -56,11 +56,12 @@ static inline uint32_t tg_pair_bit(uint64_t key) {
     return (uint32_t)((key * 0xD6E8FEB86659FD93u) >> (64 - TG_PAIR_BITS));
 }
 
-/* The token the two merge into, or TG_NONE. */
-static inline uint32_t tg_pair(const tg_vocab *vocab, uint32_t left, uint32_t right) {
-    uint64_t key = tg_pair_key(left, right);
+static inline uint32_t tg_pair_hint(const tg_vocab *vocab, uint64_t key) {
     uint32_t bit = tg_pair_bit(key);
-    if (!(vocab->pair_bits[bit / 64] >> (bit % 64) & 1)) return TG_NONE;
+    return vocab->pair_bits[bit / 64] >> (bit % 64) & 1;
+}
+
+static inline uint32_t tg_find_pair(const tg_vocab *vocab, uint64_t key) {
     uint32_t slot = tg_slot(key, vocab->pairs_size);
     for (;;) {
         uint64_t entry = vocab->pairs[slot];
@@ -68,6 +69,12 @@ static inline uint32_t tg_pair(const tg_vocab *vocab, uint32_t left, uint32_t ri
         if (entry == TG_EMPTY) return TG_NONE;
         slot = tg_next_slot(slot, vocab->pairs_size);
     }
+}
+
+/* The token the two merge into, or TG_NONE. */
+static inline uint32_t tg_pair(const tg_vocab *vocab, uint32_t left, uint32_t right) {
+    uint64_t key = tg_pair_key(left, right);
+    return tg_pair_hint(vocab, key) ? tg_find_pair(vocab, key) : TG_NONE;
 }
 
 /* The trie. An edge's slot depends on the text from the root, not on its parent's number, so the

@@ -24,6 +24,45 @@ static inline uint32_t tg_count7_padded(tg_vocab *vocab, const uint8_t *piece, u
     return tg_count7(vocab, key, tg_hash(key));
 }
 
+/* A piece of over 15 bytes is kept zero-padded and without its length, so none may end in zero. */
+static inline int tg_fits31(const uint8_t *piece, size_t size) {
+    return size <= 31 && piece[size - 1];
+}
+
+/* A piece of 16 to 31 bytes as a key, and its slot. */
+static inline tg_key31 *tg_slot31(const tg_vocab *vocab, const uint8_t *piece, uint32_t size,
+                                  tg_key31 *key) {
+    uint32_t third = size < 24 ? size - 16 : 8;
+    key->word[0] = tg_load8(piece);
+    key->word[1] = tg_load8(piece + 8);
+    key->word[2] = tg_low_bytes(tg_load8(piece + 16), third);
+    key->word[3] = tg_low_bytes(tg_load8(piece + 24), size - 16 - third);
+    uint64_t hash = tg_hash16(key->word[0] ^ (key->word[2] * 0xA0761D6478BD642Fu),
+                              key->word[1] ^ (key->word[3] * 0xE7037ED1A0B428DBu));
+    return &vocab->cache31[hash & ((1u << TG_CACHE31_BITS) - 1)];
+}
+
+/* The cached count of a key, or 0. */
+static inline uint32_t tg_match31(const tg_key31 *slot, const tg_key31 *key) {
+    uint64_t differ = (slot->word[0] ^ key->word[0]) | (slot->word[1] ^ key->word[1]) |
+                      (slot->word[2] ^ key->word[2]) | (slot->word[3] ^ key->word[3]) << 8;
+    return differ ? 0 : (uint32_t)(slot->word[3] >> 56);
+}
+
+static inline void tg_store31(tg_key31 *slot, tg_key31 key, uint32_t count) {
+    key.word[3] |= (uint64_t)count << 56;
+    *slot = key;
+}
+
+static inline uint32_t tg_count31(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
+    tg_key31 key, *slot = tg_slot31(vocab, piece, size, &key);
+    uint32_t found = tg_match31(slot, &key);
+    if (found) return found;
+    found = (uint32_t)tg_count_over15(vocab, piece, size);
+    tg_store31(slot, key, found);
+    return found;
+}
+
 /* The count the tables know of a piece of 8 to 15 bytes; 0: none. */
 static inline uint32_t tg_find15(tg_vocab *vocab, uint64_t low, uint64_t high, uint64_t hash) {
     tg_key16 *cached = &vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)];

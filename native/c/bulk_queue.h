@@ -63,7 +63,11 @@ TG_AVX2 TG_INLINE uint64_t tg_flush_long(tg_vocab *vocab, tg_queue *queue) {
         const uint8_t *piece = queue->piece[i];
         uint32_t size = queue->size[i];
         hash[i] = 0;
-        if (size > 15) continue;
+        if (size > 15) {
+            tg_key31 key;
+            if (size <= 31) __builtin_prefetch(tg_slot31(vocab, piece, size, &key));
+            continue;
+        }
         hash[i] = tg_hash16(tg_load8(piece), _bzhi_u64(tg_load8(piece + 8), 8 * (size - 8)) | (uint64_t)(size - 8) << 56);
         __builtin_prefetch(&vocab->cache15[hash[i] & ((1u << TG_CACHE15_BITS) - 1)]);
     }
@@ -71,7 +75,7 @@ TG_AVX2 TG_INLINE uint64_t tg_flush_long(tg_vocab *vocab, tg_queue *queue) {
         const uint8_t *piece = queue->piece[i];
         uint32_t size = queue->size[i];
         if (size > 15) {
-            tokens += tg_count_over15(vocab, piece, size);
+            tokens += tg_count_padded(vocab, piece, size);
             continue;
         }
         tg_key16 slot = vocab->cache15[hash[i] & ((1u << TG_CACHE15_BITS) - 1)];

@@ -105,7 +105,7 @@ static void begin_giant(tg_counter *c) {
         tg_counter_boundary(c);
         return;
     }
-    tg_long_start(&giant->prefix);
+    tg_long_start(c->vocab, &giant->prefix);
     giant->tokens = 0;
     giant->second = NULL;
     c->giant = giant;

@@ -103,6 +103,20 @@ def test_long_pieces_are_exact(run: str, name: str) -> None:
         assert counter.finish() == expected
 
 
+@pytest.mark.parametrize("name", OFFICIAL)
+@pytest.mark.parametrize(
+    "text", ["ab", "responsibly ", "-- - ---- -- ", "👩\u200d👩\u200d👧", "中" * 9]
+)
+def test_a_piece_and_the_same_with_zeros_behind_are_kept_apart(text: str, name: str) -> None:
+    expected = reference(name)
+    for zeros in [*range(20), *range(20)]:
+        padded = text + "\0" * zeros
+        assert tokens.count(padded, name) == expected(padded)
+        assert tokens.count(f"x\n{padded}\n{SENTENCES}", name) == expected(
+            f"x\n{padded}\n{SENTENCES}"
+        )
+
+
 def test_the_count_never_falls_and_ends_at_the_total() -> None:
     counter, seen = tokens.Counter("o200k_base"), 0
     for character in SENTENCES:
