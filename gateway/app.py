@@ -17,6 +17,7 @@ import uvloop
 from gateway.base.config import Settings
 from gateway.base.telemetry import Metrics, start_logging
 from gateway.platform.assembly import FirstStart, Platform, open_platform
+from gateway.platform.mail import SmtpServer
 from gateway.platform.metering.encodings import preload
 from gateway.proxy.exchange import Plane
 from gateway.proxy.providers.openai import OpenAIUpstream
@@ -25,11 +26,15 @@ from gateway.proxy.providers.sandbox import SandboxUpstream
 from gateway.proxy.upstream.pool import Pool, PoolLimits
 from gateway.web.admin.socket import AdminSocket
 from gateway.web.console.application import build_app
+from gateway.web.console.letters import Letters
+from gateway.web.hosts import base_url
 from gateway.web.server import Server
-from gateway.workers import Workers
+from gateway.workers import JOBS, Job, Workers
 
 # Requests leave no cycles behind; scanning the young for them at every 700th would be for nothing.
 GC_THRESHOLD = 20_000
+
+MAIL_INTERVAL_S = 1
 
 Started = Callable[[str, int, FirstStart | None], None]
 
@@ -93,7 +98,10 @@ class Gateway:
         self.port = await self.server.listen(host, port)
         self._admin = AdminSocket(self.platform)
         await self._admin.start()
-        self._workers = Workers(self.platform, self.plane.metrics)
+        public_url = self.platform.settings.server_public_url or base_url(host, self.port)
+        self._workers = Workers(
+            self.platform, self.plane.metrics, (*JOBS, mail_job(self.platform, public_url))
+        )
         self._workers.start()
 
     async def stop(self, timeout_s: float) -> None:
@@ -103,6 +111,18 @@ class Gateway:
         await self._admin.stop()
         await self._runner.cleanup()
         await self.platform.close()
+
+
+def mail_job(platform: Platform, public_url: str) -> Job:
+    """What sends letters, with links to this gateway's own address."""
+    letters, server = Letters(public_url), SmtpServer(platform.settings)
+    send = server.send if server.configured else None
+
+    async def deliver(platform: Platform, _: Metrics) -> None:
+        while await platform.people.mail.deliver(letters.write, send):
+            pass
+
+    return Job("mail", MAIL_INTERVAL_S, deliver)
 
 
 def encodings_of(platform: Platform) -> frozenset[str]:

@@ -52,10 +52,16 @@ async def usage_drift(platform: Platform, metrics: Metrics) -> None:
         log.warning("usage drift", extra={"f": finding._asdict()})
 
 
+async def forget_letters(platform: Platform, metrics: Metrics) -> None:
+    """Delete letters that are long done."""
+    await platform.people.mail.purge()
+
+
 JOBS: tuple[Job, ...] = (
     Job("reconcile", DAY_S, reconcile),
     Job("prices", 5, scheduled_prices),
     Job("drift", 600, usage_drift),
+    Job("letters", 3600, forget_letters),
 )
 
 

@@ -33,7 +33,11 @@ class Setting(NamedTuple):
     help: str
     choices: tuple[str, ...] = ()
     minimum: int = 0
+    secret: bool = False  # never shown
 
+
+_OPEN = ("open", "closed")
+_TLS = ("starttls", "tls", "none")
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("server.host", str, "127.0.0.1", "Address to listen on."),
@@ -78,6 +82,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("usage.drift_limit_ppm", int, 50_000, "Usage reports off by more: a finding.", (), 1),
     Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),
     Setting("sandbox.welcome_credit_usd", str, "10", "The first account's credit."),
+    Setting("server.public_url", str, "", "Address in links of mail; empty: http://HOST:PORT."),
+    Setting("accounts.sign_up", str, "open", "Who may sign up: `open` or `closed`.", _OPEN),
+    Setting("accounts.minimum_age", str, "18", "Age to attest at sign-up, in years.", ("13", "18")),
+    Setting("accounts.terms_version", str, "1", "Version of the terms to accept at sign-up."),
+    Setting("accounts.bcrypt_cost", int, 12, "Work of a password hash: 2 to this.", (), 12),
+    Setting("accounts.session_days", int, 7, "A sign-in ends after this many days.", (), 1),
+    Setting("accounts.four_eyes_usd", str, "100", "Larger adjustments need a second person."),
+    Setting("mail.smtp_host", str, "", "SMTP server; empty: links go to the log."),
+    Setting("mail.smtp_port", int, 587, "Port of the SMTP server.", (), 1),
+    Setting("mail.smtp_user", str, "", "User name at the SMTP server; empty: none."),
+    Setting("mail.smtp_password", str, "", "Password at the SMTP server.", (), 0, True),
+    Setting("mail.smtp_tls", str, "starttls", "TLS to the SMTP server.", _TLS),
+    Setting("mail.sender", str, "Tallygate <noreply@localhost>", "From address of mail."),
+    Setting("oauth.google_id", str, "", "Google OAuth client id; empty: not offered."),
+    Setting("oauth.google_secret", str, "", "Google OAuth client secret.", (), 0, True),
+    Setting("oauth.github_id", str, "", "GitHub OAuth client id; empty: not offered."),
+    Setting("oauth.github_secret", str, "", "GitHub OAuth client secret.", (), 0, True),
     Setting("log.level", str, "info", "Log level.", ("debug", "info", "warning", "error")),
     Setting("log.requests", bool, False, "Log one line a request."),
 )

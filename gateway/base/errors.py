@@ -185,6 +185,14 @@ class UnsupportedMedia(GatewayError):
     message = "The body must be plain JSON in UTF-8."
 
 
+class TooManyAttempts(GatewayError):
+    """Too many sign-in attempts, for this account or from this address. Wait the time given."""
+
+    code, status, source, retryable = "too_many_attempts", 429, "caller", True
+    type = "rate_limit_exceeded"
+    message = "Too many attempts; wait a few minutes and try again."
+
+
 class HeadersTooLarge(GatewayError):
     """The request's header block is over the limit. Send fewer or shorter headers."""
 

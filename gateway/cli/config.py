@@ -30,7 +30,12 @@ def show(file: Path | None, data: Path, as_json: bool) -> None:
     in the environment; a flag wins over the environment, the environment over the file.
     """
     rows = [
-        {"name": setting.name, "value": value.value, "source": value.source, "help": setting.help}
+        {
+            "name": setting.name,
+            "value": "(set)" if setting.secret and value.value else value.value,
+            "source": value.source,
+            "help": setting.help,
+        }
         for setting, value in load_settings(file).rows()
     ]
     if as_json:

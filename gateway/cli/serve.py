@@ -16,6 +16,7 @@ import click
 from gateway.base.money import format_usd
 from gateway.cli.client import CommandFailed, load_settings, translated
 from gateway.cli.output import data_option
+from gateway.web.hosts import base_url
 
 if TYPE_CHECKING:
     from gateway.platform.assembly import FirstStart
@@ -98,15 +99,6 @@ def banner(host: str, port: int, first: "FirstStart | None") -> str:
         "",
     ]
     return "\n".join(lines) + "\n"
-
-
-def base_url(host: str, port: int) -> str:
-    """The address to type into a browser on this machine."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
-    local = everywhere.get(host, host)
-    if ":" in local and not local.startswith("["):
-        local = f"[{local}]"
-    return f"http://{local}:{port}"
 
 
 def sign_in_url(host: str, port: int, token: str) -> str:

@@ -26,6 +26,7 @@ from gateway.platform.keys import Keys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
+from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
 from gateway.platform.settlement import Settlements
 from gateway.store.database import Database
@@ -61,6 +62,7 @@ class Platform:
     database: Database
     secrets: Secrets
     accounts: Accounts
+    people: People
     sign_in: SignInLinks
     keys: Keys
     catalog: Catalog
@@ -85,6 +87,7 @@ class Platform:
 
     async def close(self) -> None:
         """Write what is queued, close the database, give the folder up."""
+        self.people.close()
         try:
             await self.database.close()
         finally:
@@ -112,7 +115,7 @@ async def open_platform(
         path = folder.file(DATABASE_FILE)
         # A database whose key file is gone must not silently get another key.
         secrets = Secrets.open(folder.path, environ, create=not path.exists())
-        database = await asyncio.to_thread(Database.open, path, clock=clock)
+        database = await asyncio.to_thread(Database.open, path, clock=clock, secrets=secrets)
         opened = await _open_rooms(settings, clock, folder, database, secrets, environ)
         if not first_start:
             return opened
@@ -148,7 +151,7 @@ async def _open_rooms(
 ) -> Platform:
     await database.write(lambda connection: _claim(connection, secrets, clock.now_us()))
     ids = IdFactory(clock)
-    accounts = Accounts(database, clock, ids)
+    accounts = Accounts(database, secrets, clock, ids)
     await accounts.load()
     keys = Keys(database, accounts, secrets, clock, ids)
     await keys.load()
@@ -165,6 +168,7 @@ async def _open_rooms(
         database=database,
         secrets=secrets,
         accounts=accounts,
+        people=open_people(settings, database, secrets, clock, ids, accounts),
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
         catalog=catalog,

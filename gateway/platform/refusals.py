@@ -7,3 +7,15 @@ the administration socket print them. The text never holds a secret.
 
 class Refusal(ValueError):
     """The command cannot be done as asked; nothing was changed."""
+
+
+class Problem(ValueError):
+    """What a person filled in cannot be used. `field` names it, `code` says why; pages have words.
+
+    The code is the whole message: it never holds what was filled in.
+    """
+
+    def __init__(self, field: str, code: str) -> None:
+        super().__init__(f"{field}: {code}")
+        self.field = field
+        self.code = code

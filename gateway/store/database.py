@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageUnavailable
 from gateway.store import sqlite
+from gateway.store.secrets import Secrets
 from gateway.store.writer import GroupWriter
 
 T = TypeVar("T")
@@ -70,17 +71,19 @@ class Database:
         self.writer = GroupWriter(_SqliteStorage(writer_engine))
 
     @classmethod
-    def open(cls, url_or_path: str | Path, *, clock: Clock) -> "Database":
+    def open(
+        cls, url_or_path: str | Path, *, clock: Clock, secrets: Secrets | None = None
+    ) -> "Database":
         """Open a SQLite file (a path or a `sqlite:///` URL) and migrate it to the newest schema.
 
-        Raises DatabaseError in one line: not a database, not writable, written by a newer
-        version, or a URL of another kind.
+        `secrets` seals what an older version stored in plain. Raises DatabaseError in one line:
+        not a database, not writable, written by a newer version, or a URL of another kind.
         """
         path = _path(url_or_path)
         engine = sqlite.writer_engine(path)
         try:
             with engine.connect() as connection:
-                _migrate(connection)
+                _migrate(connection, secrets)
             path.chmod(0o600)
         except (sa.exc.DBAPIError, OSError) as error:
             engine.dispose()
@@ -143,7 +146,7 @@ def newest_revision() -> str:
     return max(name[:4] for name in names if re.fullmatch(r"\d{4}_\w+\.py", name))
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, secrets: Secrets | None) -> None:
     """Upgrade to the newest revision; Alembic is imported only when there is something to do."""
     newest = newest_revision()
     current = ""
@@ -165,5 +168,10 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    with connection.begin():
+    config.attributes["secrets"] = secrets
+    # A table that others refer to is rebuilt under its own name (sqlite.org/lang_altertable.html,
+    # section 7): references are not enforced meanwhile, and checked before the commit.
+    with sqlite.references_unchecked(connection), connection.begin():
         command.upgrade(config, "head")
+        if broken := sqlite.broken_references(connection):
+            raise DatabaseError(f"the database could not be migrated: {broken[0]}")

@@ -37,7 +37,18 @@ class SecretsError(ValueError):
 class Secrets:
     """Everything derived from one master key. `repr` shows the key id, never a key."""
 
-    __slots__ = ("_column", "_pseudonym", "_random", "_sign_in", "key_id", "pepper")
+    __slots__ = (
+        "_address",
+        "_audit",
+        "_column",
+        "_password",
+        "_pseudonym",
+        "_random",
+        "_sign_in",
+        "_subject",
+        "key_id",
+        "pepper",
+    )
 
     def __init__(self, master: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
         if len(master) != KEY_BYTES:
@@ -47,6 +58,10 @@ class Secrets:
         self._column = AESGCM(_derive(master, b"tallygate column encryption"))
         self._sign_in = _derive(master, b"tallygate sign-in link")
         self._pseudonym = _derive(master, b"tallygate end-user pseudonym")
+        self._address = _derive(master, b"tallygate address index")
+        self._password = _derive(master, b"tallygate password pepper")
+        self._subject = _derive(master, b"tallygate sign-in subject")
+        self._audit = _derive(master, b"tallygate audit chain")
         self._random = random
 
     def __repr__(self) -> str:
@@ -92,6 +107,26 @@ class Secrets:
     def sign_in_digest(self, token: bytes) -> bytes:
         """HMAC-SHA-256 of a sign-in token with the sign-in key: what is stored."""
         return hmac.digest(self._sign_in, token, "sha256")
+
+    def address_digest(self, address: bytes) -> bytes:
+        """HMAC-SHA-256 of an e-mail address in its normal form: what it is found by."""
+        return hmac.digest(self._address, address, "sha256")
+
+    def password_digest(self, password: bytes) -> bytes:
+        """HMAC-SHA-256 of a password: what bcrypt hashes, in base64, so that length is no matter.
+
+        Keyed, so that a stolen database alone gives nothing to guess against.
+        """
+        return base64.b64encode(hmac.digest(self._password, password, "sha256"))
+
+    def subject_digest(self, kind: str, value: str) -> bytes:
+        """HMAC-SHA-256 of whom a stored fact of signing in is about; kinds do not mix."""
+        bound = hashlib.sha256(kind.encode()).digest() + value.encode(errors="surrogatepass")
+        return hmac.digest(self._subject, bound, "sha256")
+
+    def audit_digest(self, row: bytes) -> bytes:
+        """HMAC-SHA-256 of an audit row that ends with the digest before it."""
+        return hmac.digest(self._audit, row, "sha256")
 
     def pseudonym(self, account_id: str, user: str) -> str:
         """A stable name for an account's end user that a provider cannot lead back to them."""

@@ -7,6 +7,8 @@ open the file with `query_only`, so they can do neither.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +127,22 @@ def damage(connection: Connection, tables: tuple[str, ...]) -> list[str]:
     for table in tables:
         found += [row[0] for row in raw.execute(f"PRAGMA quick_check({table})") if row[0] != "ok"]
     return found
+
+
+@contextmanager
+def references_unchecked(connection: Connection) -> Iterator[None]:
+    """Foreign keys are not enforced inside; enter and leave it outside a transaction."""
+    raw = connection.connection.driver_connection
+    if raw is None:
+        raise RuntimeError("the database connection is closed")
+    raw.execute("PRAGMA foreign_keys=OFF").fetchall()
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON").fetchall()
+
+
+def broken_references(connection: Connection) -> list[str]:
+    """Rows that refer to nothing; one line each, empty when sound."""
+    found = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    return [f"a row of {row[0]} refers to nothing in {row[2]}" for row in found]

@@ -1,4 +1,4 @@
-"""What a Host header may be: RFC 9110 section 7.2, and the operator's list of names.
+"""What a Host header may be: RFC 9110 section 7.2, and the operator's list; our own address.
 
 A Host such as `h/path`, `user@h`, `a, b` or an empty one is refused before anything routes on it.
 """
@@ -21,3 +21,12 @@ def host_is_allowed(host: bytes, allowed: frozenset[str]) -> bool:
 def parse_allowed(setting: str) -> frozenset[str]:
     """The setting `server.allowed_hosts`: comma-separated names; empty means any."""
     return frozenset(name.strip().lower() for name in setting.split(",") if name.strip())
+
+
+def base_url(host: str, port: int) -> str:
+    """The address to type into a browser on this machine."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
+    local = everywhere.get(host, host)
+    if ":" in local and not local.startswith("["):
+        local = f"[{local}]"
+    return f"http://{local}:{port}"

@@ -33,6 +33,7 @@ PLATFORM_ROOMS = [
         "refusals",
         "metering",
         "audit",
+        "mail",
         "ledger",
         "limits",
         "accounts",
@@ -40,7 +41,8 @@ PLATFORM_ROOMS = [
         "pricing",
         "catalog",
     ),
-    *("request_log", "settlement", "payments", "notices", "retention", "privacy", "assembly"),
+    *("request_log", "settlement", "payments", "notices", "retention", "privacy"),
+    *("people", "assembly"),
 ]
 
 PHASES = {

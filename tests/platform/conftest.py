@@ -21,7 +21,7 @@ class Rooms:
         self.database = Database.open(self.folder / "tallygate.db", clock=self.clock)
         self.secrets = Secrets.open(self.folder, {})
         self.ids = IdFactory(self.clock)
-        self.accounts = Accounts(self.database, self.clock, self.ids)
+        self.accounts = Accounts(self.database, self.secrets, self.clock, self.ids)
         self.keys = Keys(self.database, self.accounts, self.secrets, self.clock, self.ids)
         await self.accounts.load()
         await self.keys.load()

@@ -132,10 +132,10 @@ async def test_a_link_is_used_up_by_its_button_only(gateway: RunningGateway) -> 
 async def test_a_pasted_link_signs_in_too(gateway: RunningGateway) -> None:
     for form in ("{}", "  {} ", "https://h.example/sign-in/{}", "http://h/sign-in/{}?x=1"):
         link = await new_link(gateway)
-        response, _ = await post(gateway, "/sign-in", {"link": form.format(link)})
+        response, _ = await post(gateway, "/sign-in/link", {"link": form.format(link)})
         assert response.status == 303 and response.cookies["token"].value
     for wrong in ("", "https://h/sign-in/", "nonsense", "[", "https://[/", "\x00"):
-        response, text = await post(gateway, "/sign-in", {"link": wrong})
+        response, text = await post(gateway, "/sign-in/link", {"link": wrong})
         assert response.status == 403 and not response.cookies and 'role="alert"' in text
 
 

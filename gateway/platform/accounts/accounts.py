@@ -1,8 +1,8 @@
 """Accounts in memory and in the database: created by an operator, found by e-mail, suspended.
 
 The records are shared: a key holds its account's record, so a suspension reaches the next request
-without a lookup. E-mail addresses are compared in one normal form. This file knows nothing of
-money, keys or sign-in.
+without a lookup. E-mail addresses are compared in one normal form, and stored sealed beside a
+keyed digest. This file knows nothing of money, keys or sign-in.
 """
 
 import re
@@ -18,8 +18,9 @@ from gateway.base.ids import IdFactory
 from gateway.platform.refusals import Refusal
 from gateway.store.database import Database
 from gateway.store.schema.accounts import accounts
+from gateway.store.secrets import Secrets
 
-Role = Literal["member", "administrator"]
+Role = Literal["member", "support", "finance", "operator", "administrator", "auditor"]
 State = Literal["active", "suspended"]
 MAX_EMAIL = 254  # RFC 5321 4.5.3.1.3: a path is at most 256 octets, its brackets included
 _EMAIL = re.compile(
@@ -28,7 +29,7 @@ _EMAIL = re.compile(
 
 
 class Account:
-    """One account's record. `state` changes in place; everything else is fixed."""
+    """One account's record. `email`, `role` and `state` change in place; the rest is fixed."""
 
     __slots__ = ("created_us", "email", "id", "no", "role", "state")
 
@@ -57,8 +58,9 @@ def normal_email(text: str) -> str:
 class Accounts:
     """All accounts, loaded once; every change is durable before it is visible here."""
 
-    def __init__(self, database: Database, clock: Clock, ids: IdFactory) -> None:
+    def __init__(self, database: Database, secrets: Secrets, clock: Clock, ids: IdFactory) -> None:
         self._database = database
+        self._secrets = secrets
         self._clock = clock
         self._ids = ids
         self._by_no: dict[int, Account] = {}
@@ -72,8 +74,9 @@ class Accounts:
 
     async def load(self) -> None:
         """Read every account; call once, before anything else."""
-        for account in await self._database.read(_read_all):
-            self._keep(account)
+        for no, id, sealed, role, state, created_us in await self._database.read(_read_all):
+            email = self._secrets.unseal(sealed, table="accounts", row=id)
+            self.keep(Account(no, id, email, cast(Role, role), cast(State, state), created_us))
 
     def by_no(self, no: int) -> Account:
         """The account of a number that a stored row names. Raises KeyError."""
@@ -99,27 +102,62 @@ class Accounts:
         taken = Refusal(f"the account {address} exists already")
         if address in self._by_email:
             raise taken
-        row = {
-            "id": self._ids.make("acc"),
-            "email": address,
-            "role": role,
-            "state": "active",
-            "created_us": self._clock.now_us(),
-        }
-
-        def add(connection: Connection) -> Account:
-            # Numbers are never reused: rows of the ledger and the log refer to them.
-            highest = connection.execute(select(func.max(accounts.c.no))).scalar()
-            no = (highest or 0) + 1
-            connection.execute(insert(accounts).values(no=no, **row))
-            return _record((no, *row.values()))
-
         try:
-            account = await self._database.write(add)
+            account = await self._database.write(lambda c: self.insert(c, address, role))
         except IntegrityError:
             raise taken from None
-        self._keep(account)
+        self.keep(account)
         return account
+
+    def insert(self, connection: Connection, address: str, role: Role = "member") -> Account:
+        """Inside a transaction: the row of a new account. `keep` it once that is durable.
+
+        `address` is in its normal form. Raises IntegrityError when it is taken.
+        """
+        # Numbers are never reused: rows of the ledger and the log refer to them.
+        no = (connection.execute(select(func.max(accounts.c.no))).scalar() or 0) + 1
+        made = Account(no, self._ids.make("acc"), address, role, "active", self._clock.now_us())
+        connection.execute(
+            insert(accounts).values(
+                no=no,
+                id=made.id,
+                role=role,
+                state=made.state,
+                created_us=made.created_us,
+                **self._sealed(made.id, address),
+            )
+        )
+        return made
+
+    def keep(self, account: Account) -> None:
+        """Show an account whose row is durable."""
+        self._by_no[account.no] = account
+        self._by_email[account.email] = account
+
+    def change_address(self, connection: Connection, account: Account, address: str) -> None:
+        """Inside a transaction: another address. Raises IntegrityError when it is taken."""
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.no == account.no)
+            .values(**self._sealed(account.id, address))
+        )
+
+    def moved(self, account: Account, address: str) -> None:
+        """Show an address change that is durable."""
+        self._by_email.pop(account.email, None)
+        account.email = address
+        self._by_email[address] = account
+
+    async def set_role(self, account: Account, role: Role) -> None:
+        """Give an account another role; its sessions are the caller's to end."""
+
+        def change(connection: Connection) -> None:
+            connection.execute(
+                update(accounts).where(accounts.c.no == account.no).values(role=role)
+            )
+
+        await self._database.write(change)
+        account.role = role
 
     async def set_state(self, account: Account, state: State) -> None:
         """Suspend or reactivate; the next request of any of its keys meets the new state."""
@@ -132,26 +170,21 @@ class Accounts:
         await self._database.write(change)
         account.state = state
 
-    def _keep(self, account: Account) -> None:
-        self._by_no[account.no] = account
-        self._by_email[account.email] = account
+    def _sealed(self, id: str, address: str) -> dict[str, bytes]:
+        return {
+            "email_digest": self._secrets.address_digest(address.encode()),
+            "email_sealed": self._secrets.seal(address, table="accounts", row=id),
+        }
 
 
-def _read_all(connection: Connection) -> list[Account]:
+def _read_all(connection: Connection) -> list[tuple[int, str, bytes, str, str, int]]:
     columns = accounts.c
     query = select(
-        columns.no, columns.id, columns.email, columns.role, columns.state, columns.created_us
+        columns.no,
+        columns.id,
+        columns.email_sealed,
+        columns.role,
+        columns.state,
+        columns.created_us,
     ).order_by(columns.no)
-    return [_record(tuple(row)) for row in connection.execute(query)]
-
-
-def _record(row: tuple[object, ...]) -> Account:
-    no, id, email, role, state, created_us = row
-    return Account(
-        cast(int, no),
-        cast(str, id),
-        cast(str, email),
-        cast(Role, role),
-        cast(State, state),
-        cast(int, created_us),
-    )
+    return [tuple(row) for row in connection.execute(query)]

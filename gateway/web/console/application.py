@@ -7,11 +7,12 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from gateway.platform.accounts.sessions import Sessions
 from gateway.platform.assembly import Platform
 from gateway.proxy.exchange import Plane
+from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
 from gateway.web.console.render import Pages
+from gateway.web.guard import Guard, check_declared, public
 from gateway.web.health import Health
 from gateway.web.hosts import parse_allowed
 from gateway.web.security import security
@@ -31,7 +32,10 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app = web.Application(
         client_max_size=MAX_FORM_BYTES, middlewares=[security(allowed, error_page)]
     )
-    sessions = Sessions(platform.database, platform.accounts, platform.clock)
-    app.add_routes(Health(plane).routes())
-    app.add_routes(Console(platform, sessions, pages).routes())
+    people = platform.people
+    guard = Guard(people)
+    app.add_routes([public(route) for route in Health(plane).routes()])
+    app.add_routes(Console(platform, pages).routes(guard))
+    app.add_routes(EntrancePages(people, platform.sign_in, pages).routes(guard))
+    check_declared(app)
     return app

@@ -13,6 +13,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.base.money import format_price, format_usd
+from gateway.web.guard import ACCOUNT
 from gateway.web.security import NONCE, is_https
 
 _ROOM = Path(__file__).parent
@@ -105,7 +106,7 @@ class Pages:
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
         """A page with this response's nonce; `account` is None for a visitor."""
-        values.setdefault("account", None)
+        values.setdefault("account", request.get(ACCOUNT))
         text = self._environment.get_template(template).render(
             nonce=request[NONCE], base_url=base_url(request), status=status, **values
         )

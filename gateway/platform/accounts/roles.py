@@ -1,0 +1,54 @@
+"""Roles: what each may do, as one table of role by action. Least privilege: nothing not listed.
+
+Every route and command names one action. `OWN` actions concern the signed-in account alone; all
+others concern the place, and doing one is an audit row. Nobody has a right by being somebody.
+"""
+
+from typing import Final, get_args
+
+from gateway.platform.accounts.accounts import Role
+
+OWN_READ: Final = "own.read"
+OWN_WRITE: Final = "own.write"
+OWN: Final = frozenset({OWN_READ, OWN_WRITE})
+
+_READ_PEOPLE = ("accounts.read", "keys.read", "requests.read", "credits.read")
+_EVERY_READ = (
+    *_READ_PEOPLE,
+    *("catalog.read", "ledger.read", "audit.read", "settings.read", "mail.read", "usage.read"),
+)
+
+TABLE: Final[dict[Role, frozenset[str]]] = {
+    "member": OWN,
+    "support": OWN
+    | {*_READ_PEOPLE, "mail.read", "accounts.link", "sessions.revoke", "keys.revoke"},
+    "finance": OWN
+    | {"accounts.read", "credits.read", "ledger.read", "credits.request", "credits.decide"},
+    "operator": OWN
+    | {
+        *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
+        *("mail.read", "keys.read", "keys.revoke"),
+    },
+    "auditor": OWN | {*_EVERY_READ, "audit.export"},
+    "administrator": OWN
+    | {
+        *_EVERY_READ,
+        *("accounts.create", "accounts.suspend", "accounts.link", "accounts.role"),
+        *("sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
+        *("credits.request", "credits.decide", "audit.export", "organisations.write"),
+    },
+}
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+ACTIONS: Final = frozenset().union(*TABLE.values())
+
+
+def may(role: Role, action: str) -> bool:
+    """Whether a role may do an action. An action that no role has is a mistake: KeyError."""
+    if action not in ACTIONS:
+        raise KeyError(action)
+    return action in TABLE[role]
+
+
+def is_administrative(action: str) -> bool:
+    """Whether doing it must stand in the audit log."""
+    return action not in OWN

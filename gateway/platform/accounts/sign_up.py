@@ -1,0 +1,178 @@
+"""Signing up: an account exists once the address has answered, and not before.
+
+What is asked for is an address, a password, the terms and an age; an age that is not attested
+leaves no row. The page's answer, its work and the rows written are the same whether or not the
+address has an account: only its owner learns, by mail. The link of the mail is completed with the
+password that was chosen, so a stranger cannot have an account confirmed for themselves.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from gateway.base.clock import Clock
+from gateway.platform.accounts.accounts import Account, Accounts, normal_email
+from gateway.platform.accounts.guesses import Guesses, Visit
+from gateway.platform.accounts.passwords import Passwords, check_new
+from gateway.platform.accounts.sessions import MAX_TOKEN, token_digest
+from gateway.platform.mail import Letter, Mail
+from gateway.platform.refusals import Problem, Refusal
+from gateway.store.database import Database
+from gateway.store.schema.accounts import agreements, credentials, sign_ups
+from gateway.store.secrets import Secrets
+
+LINK_LIFETIME_US = 48 * 3600 * 1_000_000
+MAX_WAITING = 100_000  # rows of sign-ups that nobody has confirmed yet
+TERMS = "terms"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A filled-in sign-up form."""
+
+    email: str = field(repr=False)
+    password: str = field(repr=False)
+    accepts_terms: bool
+    is_of_age: bool
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator asks of those who sign up; `minimum_age` in years."""
+
+    is_open: bool
+    minimum_age: int
+    terms_version: str
+
+
+class SignUp:
+    """Takes wishes and makes accounts of those that are confirmed."""
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        secrets: Secrets,
+        passwords: Passwords,
+        guesses: Guesses,
+        mail: Mail,
+        clock: Clock,
+        policy: Policy,
+        new_token: Callable[[], str],
+    ) -> None:
+        self.policy = policy
+        self._database = database
+        self._accounts = accounts
+        self._secrets = secrets
+        self._passwords = passwords
+        self._guesses = guesses
+        self._mail = mail
+        self._clock = clock
+        self._new_token = new_token
+
+    async def ask(self, wish: Wish, visit: Visit) -> None:
+        """Queue the letter that makes an account, or the one that says there is one already.
+
+        Raises Problem for what was filled in wrong, TooManyAttempts, Overloaded.
+        """
+        address = self._checked(wish)
+        await self._guesses.take("sign-up", address, None, visit)
+        password_hash = await self._passwords.hash(wish.password)
+        token = self._new_token()
+        owner = self._accounts.find(address)
+
+        def add(connection: Connection) -> None:
+            now_us = self._clock.now_us()
+            connection.execute(delete(sign_ups).where(sign_ups.c.expires_us <= now_us))
+            digest = token_digest(token)
+            connection.execute(
+                insert(sign_ups).values(
+                    digest=digest,
+                    sealed=self._secrets.seal(address, table="sign_ups", row=digest.hex()),
+                    password_hash=password_hash,
+                    terms_version=self.policy.terms_version,
+                    locale=wish.locale,
+                    age=self.policy.minimum_age,
+                    created_us=now_us,
+                    expires_us=now_us + LINK_LIFETIME_US,
+                )
+            )
+            if owner is None:
+                letter = Letter("confirm", address, locale=wish.locale, token=token)
+            else:  # the token is told to nobody
+                letter = Letter("already_registered", address, owner.id, wish.locale)
+            self._mail.queue(connection, letter)
+
+        await self._database.write(add)
+
+    async def confirm(self, token: str, password: str, visit: Visit) -> Account:
+        """The account of a confirmed sign-up. Raises Refusal for a link that is no good, Problem
+        for a wrong password, TooManyAttempts."""
+        refused = Refusal("the link is unknown, expired or already used; sign up again")
+        if not token or len(token) > MAX_TOKEN:
+            raise refused
+        digest = token_digest(token)
+        query = select(sign_ups).where(
+            sign_ups.c.digest == digest, sign_ups.c.expires_us > self._clock.now_us()
+        )
+        row = await self._database.read(lambda c: c.execute(query).first())
+        if row is None:
+            raise refused
+        taken = await self._guesses.take("sign-up link", digest.hex(), None, visit)
+        if not await self._passwords.check(password, row.password_hash):
+            raise Problem("password", "wrong")
+        address = self._secrets.unseal(row.sealed, table="sign_ups", row=digest.hex())
+
+        def make(connection: Connection) -> Account | None:
+            used = connection.execute(delete(sign_ups).where(sign_ups.c.digest == digest))
+            if used.rowcount != 1:
+                return None
+            self._guesses.give_back(connection, taken)
+            account = self._accounts.insert(connection, address)
+            now_us = self._clock.now_us()
+            connection.execute(
+                insert(credentials).values(
+                    account_no=account.no, password_hash=row.password_hash, changed_us=now_us
+                )
+            )
+            agree(connection, account, row.terms_version, row.age, now_us)
+            return account
+
+        try:
+            account = await self._database.write(make)
+        except IntegrityError:  # confirmed twice, by two letters
+            raise refused from None
+        if account is None:
+            raise refused
+        self._accounts.keep(account)
+        return account
+
+    def _checked(self, wish: Wish) -> str:
+        if not self.policy.is_open:
+            raise Problem("form", "closed")
+        try:
+            address = normal_email(wish.email)
+        except Refusal:
+            raise Problem("email", "malformed") from None
+        check_new(wish.password, address)
+        self.check_terms(wish.accepts_terms, wish.is_of_age)
+        return address
+
+    def check_terms(self, accepts_terms: bool, is_of_age: bool) -> None:
+        """Whether the boxes are ticked that must be. Raises Problem."""
+        if not accepts_terms:
+            raise Problem("terms", "required")
+        if not is_of_age:
+            raise Problem("age", "required")
+
+
+def agree(connection: Connection, account: Account, version: str, age: int, at_us: int) -> None:
+    """Inside a transaction: the account's owner has accepted the terms and attested an age."""
+    connection.execute(
+        insert(agreements).values(
+            account_no=account.no, document=TERMS, version=version, age=age, at_us=at_us
+        )
+    )

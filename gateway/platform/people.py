@@ -1,0 +1,77 @@
+"""People: every room that knows who somebody is and what they may do, opened together.
+
+It only wires; each room is documented in its own file.
+"""
+
+from dataclasses import dataclass
+
+from gateway.base.clock import Clock
+from gateway.base.config import Settings
+from gateway.base.ids import IdFactory
+from gateway.platform.accounts import Accounts
+from gateway.platform.accounts.entrance import Entrance
+from gateway.platform.accounts.guesses import Guesses
+from gateway.platform.accounts.passwords import Passwords
+from gateway.platform.accounts.sessions import DAY_US, Sessions
+from gateway.platform.accounts.sign_up import Policy, SignUp
+from gateway.platform.mail import Mail
+from gateway.store.database import Database
+from gateway.store.outbox import Outbox
+from gateway.store.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The open rooms."""
+
+    accounts: Accounts
+    passwords: Passwords
+    sessions: Sessions
+    guesses: Guesses
+    mail: Mail
+    sign_up: SignUp
+    entrance: Entrance
+
+    def close(self) -> None:
+        """End the threads that hash."""
+        self.passwords.close()
+
+
+def open_people(
+    settings: Settings,
+    database: Database,
+    secrets: Secrets,
+    clock: Clock,
+    ids: IdFactory,
+    accounts: Accounts,
+) -> People:
+    """Open the rooms over accounts that are loaded."""
+    passwords = Passwords(secrets, settings.accounts_bcrypt_cost)
+    lifetime_us = settings.accounts_session_days * DAY_US
+    sessions = Sessions(database, accounts, secrets, clock, ids, lifetime_us=lifetime_us)
+    guesses = Guesses(database, secrets, clock)
+    mail = Mail(database, Outbox(secrets, clock, ids))
+    policy = Policy(
+        settings.accounts_sign_up == "open",
+        int(settings.accounts_minimum_age),
+        settings.accounts_terms_version,
+    )
+    return People(
+        accounts=accounts,
+        passwords=passwords,
+        sessions=sessions,
+        guesses=guesses,
+        mail=mail,
+        sign_up=SignUp(
+            database,
+            accounts,
+            secrets,
+            passwords,
+            guesses,
+            mail,
+            clock,
+            policy,
+            sessions.new_token,
+        ),
+        entrance=Entrance(database, accounts, sessions, passwords, guesses, mail, clock),
+    )

@@ -1,0 +1,131 @@
+"""The guard: every page names the action it performs, and only those who may reach it do.
+
+A route is made by `get` or `post` with an action of `accounts.roles`, or one of the words below
+for those that need no account. `check_declared` refuses an application with a route that names
+none, so a forgotten declaration fails at start. The guard finds the session, ends what may not be,
+and lets the page read `request[SESSION]` and `request[ACCOUNT]`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from gateway.platform.accounts import Account
+from gateway.platform.accounts.guesses import Visit
+from gateway.platform.accounts.roles import ACTIONS, is_administrative, may
+from gateway.platform.accounts.sessions import Session
+from gateway.platform.people import People
+from gateway.web.security import is_https
+
+COOKIE = "token"
+SIGN_IN = "/sign-in"
+PUBLIC = "public"
+# Steps of signing in: pages for a session of that stage and no other.
+STEPS = {"step.second": "second", "step.elsewhere": "elsewhere", "step.welcome": "welcome"}
+
+SESSION: web.RequestKey[Session | None] = web.RequestKey("session", object)  # type: ignore[arg-type]
+ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account", object)  # type: ignore[arg-type]
+Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Guard:
+    """Makes routes that are guarded by the table of roles."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def get(self, path: str, action: str, page: Page) -> web.RouteDef:
+        """A page that changes nothing."""
+        return web.get(path, self._guarded(page, action))
+
+    def post(self, path: str, action: str, page: Page) -> web.RouteDef:
+        """A form."""
+        return web.post(path, self._guarded(page, action))
+
+    def _guarded(self, page: Page, action: str) -> Any:
+        if action not in (PUBLIC, *STEPS, *ACTIONS):
+            raise KeyError(action)
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            session = await self._people.sessions.find(request.cookies.get(COOKIE, ""))
+            is_open = session is not None and session.stage == "open"
+            request[SESSION] = session
+            request[ACCOUNT] = session.account if session is not None and is_open else None
+            if action != PUBLIC:
+                refusal = await self._refuse(request, action)
+                if refusal is not None:
+                    return refusal
+            return await page(request)
+
+        guarded.action = action  # type: ignore[attr-defined]
+        return guarded
+
+    async def _refuse(self, request: web.Request, action: str) -> web.Response | None:
+        """What to answer instead of the page, or None. Raises HTTPForbidden."""
+        session, account = request[SESSION], request[ACCOUNT]
+        if action in STEPS:
+            at_step = session is not None and session.stage == STEPS[action]
+            return None if at_step else redirect(SIGN_IN)
+        if account is None:
+            return redirect(SIGN_IN)
+        allowed = may(account.role, action)
+        if is_administrative(action):
+            await self._record(request, account, action, allowed)
+        if not allowed:
+            raise web.HTTPForbidden(text="Your account has no right to do this.")
+        return None
+
+    async def _record(
+        self, request: web.Request, account: Account, action: str, allowed: bool
+    ) -> None:
+        """Write the audit row first: what cannot be recorded is not done."""
+
+
+def public(route: web.RouteDef) -> web.RouteDef:
+    """Declare a route that asks for nobody, such as a health check."""
+    handler = route.handler
+
+    async def open_to_all(request: web.Request) -> web.StreamResponse:
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    open_to_all.action = PUBLIC  # type: ignore[attr-defined]
+    return web.RouteDef(route.method, route.path, open_to_all, route.kwargs)
+
+
+def check_declared(app: web.Application) -> None:
+    """Every route names its action. Raises RuntimeError."""
+    for route in app.router.routes():
+        if not hasattr(route.handler, "action"):
+            raise RuntimeError(f"the route {route.method} {route.resource} declares no action")
+
+
+def visit_of(request: web.Request) -> Visit:
+    """Where a request came from, as far as signing in looks at it."""
+    return Visit(
+        request.remote or "",
+        request.headers.get("User-Agent", ""),
+        request.cookies.get(COOKIE, ""),
+    )
+
+
+def redirect(path: str) -> web.Response:
+    """See Other: the browser goes on with a GET."""
+    return web.Response(status=303, headers={"Location": path})
+
+
+def with_token(
+    request: web.Request, response: web.Response, token: str, lifetime_us: int
+) -> web.Response:
+    """Give the browser its token."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=lifetime_us // 1_000_000,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=is_https(request),
+    )
+    return response
