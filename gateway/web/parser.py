@@ -73,6 +73,7 @@ class RequestParser:
         "_max_body_bytes",
         "_no_body_bytes",
         "_parser",
+        "_rest",
         "_small",
         "_target",
         "_usual",
@@ -96,6 +97,7 @@ class RequestParser:
         self.head_bytes = 0
         self._usual: Request | None = None  # waits for the rest of its body
         self._awaited_bytes = 0  # the length of that body
+        self._rest = b""  # what followed a usual request in the read that brought it
         self._clear()
 
     def _clear(self) -> None:
@@ -114,10 +116,12 @@ class RequestParser:
         """Parse some bytes; look at `requests` and `error` afterwards."""
         if self.error is not None:
             return
-        if self._usual is not None or (not self.partial and self._begin_usual(data)):
+        if self._usual is not None:
             data = self._go_on_usual(data)
-            if not data:
-                return
+        elif not self.partial and self._begin_usual(data):
+            data, self._rest = self._rest, b""
+        if not data:
+            return
         if self.in_body:
             self._no_body_bytes += len(data)
         else:
@@ -136,7 +140,7 @@ class RequestParser:
                 self.error = HeadersTooLarge("The request's trailers are too large.")
 
     def _begin_usual(self, data: bytes) -> bool:
-        """Whether a request of the usual form begins here; then `_usual` and its length are set."""
+        """Whether a request of the usual form begins here; one that is whole is taken at once."""
         found = usual_request(data, _KEPT)
         if found is None:
             return False
@@ -146,33 +150,32 @@ class RequestParser:
             return False  # the full parser says what is wrong
         if not host_is_allowed(host, self._allowed_hosts):
             return False
-        self._usual = Request(method, target, headers, b"", True, True)
-        self._awaited_bytes = length
-        self.head_bytes = head_length
+        request = Request(method, target, headers, data[head_length:], True, True)
+        have = len(request.body)
+        if have == length:
+            self.requests.append(request)
+        else:
+            self._usual = request._replace(body=b"")
+            self._awaited_bytes = length
+            self.partial = self.in_body = True
+            self.head_bytes = head_length
+            self._rest = self._go_on_usual(request.body)
         return True
 
     def _go_on_usual(self, data: bytes) -> bytes:
         """Take the body of the usual request. What follows it in one read goes to llhttp."""
-        request, start = self._usual, 0
+        request = self._usual
         assert request is not None
-        if not self.partial:
-            start = self.head_bytes
-            self.partial = self.in_body = True
         missing = self._awaited_bytes - self.body_bytes
-        end = min(start + missing, len(data))
-        piece = data if start == 0 and end == len(data) else data[start:end]
-        self.body_bytes += end - start
-        if end - start < missing:
-            self._keep(piece)
-            return b""
-        self._usual = None
-        if self._body or self._small:
-            self._keep(piece)
-            piece = self._whole_body()
-        self.requests.append(request._replace(body=piece))
-        self.head_bytes = 0
-        self._clear()
-        return data[end:]
+        piece, rest = data[:missing], data[missing:]
+        self.body_bytes += len(piece)
+        self._keep(piece)
+        if len(piece) == missing:
+            self._usual = None
+            self.requests.append(request._replace(body=self._whole_body()))
+            self.head_bytes = 0
+            self._clear()
+        return rest
 
     def _refuse(self, error: GatewayError) -> None:
         """Leave llhttp with an error that becomes the answer."""
