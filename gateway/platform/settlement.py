@@ -115,18 +115,16 @@ class Settlements:
             name, leg = CHARGE_PREFIX + item.row[0], 0
             for lot, amount in charge.parts:
                 account = LOT_BASE + lot.no
-                transfers.append((name, leg, "charge", account, REVENUE, amount, at_us, None, None))
+                transfers.append((name, leg, "charge", account, REVENUE, amount, at_us))
                 leg += 1
             if charge.overrun_microusd:
                 amount = charge.overrun_microusd
-                transfers.append(
-                    (name, leg, "charge", OVERRUN_LOSS, REVENUE, amount, at_us, None, None)
-                )
+                transfers.append((name, leg, "charge", OVERRUN_LOSS, REVENUE, amount, at_us))
         rows = [item.row for item in items]
         record.insert_rows(connection, rows)
         rollup.add_rows(connection, rows)
         if transfers:
-            journal.append(connection, transfers)
+            journal.append_plain(connection, transfers)
         if charges:
             balances.apply_charges(connection, charges)
 

@@ -89,7 +89,7 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         x.error.code if x.error is not None else "",
         x.attempts,
         elapsed_ms(x, x.plane.clock.monotonic_s()),
-        None if first_s is None else elapsed_ms(x, first_s),
+        -1 if first_s is None else elapsed_ms(x, first_s),
         x.basis,
         *usage[:-1],
         x.reported_input,

@@ -25,6 +25,7 @@ FIELDS = (
     "corrects", "memo", "hash",
 )  # fmt: skip
 _insert = bulk_insert(ledger_entries, FIELDS)
+_insert_plain = bulk_insert(ledger_entries, (*FIELDS[:8], "hash"))
 _sha256 = hashlib.sha256
 
 
@@ -80,8 +81,8 @@ def digest(
     credit_no: object,
     amount_microusd: object,
     at_us: object,
-    corrects: str | None,
-    memo: str | None,
+    corrects: str | None = None,
+    memo: str | None = None,
 ) -> bytes:
     """SHA-256 of the previous hash and a row's canonical bytes.
 
@@ -119,6 +120,26 @@ def append(connection: Connection, transfers: Iterable[Transfer | tuple[Any, ...
         flat += transfer
         flat.append(previous)
     _insert.run(connection, flat)
+    return Head(seq, previous)
+
+
+def append_plain(connection: Connection, transfers: Iterable[tuple[Any, ...]]) -> Head:
+    """`append` for transfers that correct nothing and have no memo: Transfer's first seven fields.
+
+    Every request passes here, so what is absent is left out of the statement.
+    """
+    seq, previous = head(connection)
+    flat: list[Any] = []
+    for transfer in transfers:
+        amount = transfer[5]
+        if type(amount) is not int or not 0 < amount <= MAX_MICROUSD:
+            raise MoneyError("a transfer moves a positive amount")
+        seq += 1
+        previous = digest(previous, seq, *transfer)
+        flat.append(seq)
+        flat += transfer
+        flat.append(bytearray(previous))
+    _insert_plain.run(connection, flat)
     return Head(seq, previous)
 
 

@@ -19,7 +19,8 @@ class RequestRow(NamedTuple):
     """One finished request.
 
     Outcomes: completed, client_gone, upstream_failed, credit_exhausted, refused, shutdown.
-    Bases: reported, measured, none. `units` is what `written_units` makes.
+    Bases: reported, measured, none. `units` is what `written_units` makes. `first_token_ms` is -1
+    where no token came, and NULL in the table.
     """
 
     id: str
@@ -36,7 +37,7 @@ class RequestRow(NamedTuple):
     error_code: str
     attempts: int
     duration_ms: int
-    first_token_ms: int | None
+    first_token_ms: int
     basis: str
     input_tokens: int
     cache_read_tokens: int
@@ -56,7 +57,7 @@ class RequestRow(NamedTuple):
 
 
 FIELDS = RequestRow._fields
-_insert = bulk_insert(request_log, FIELDS)
+_insert = bulk_insert(request_log, FIELDS, absent=("first_token_ms",))
 
 
 def written_units(units: Units) -> str:
