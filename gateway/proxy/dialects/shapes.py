@@ -12,11 +12,12 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from gateway.base.errors import GatewayError, InvalidRequest, Untranslatable
+from gateway.proxy.dialects.decoding import decode_request
 
 _T = TypeVar("_T")
 _MAX_NAME = 64  # a field's name comes from the client and goes back to it, but not whole novels
 
-_decode = msgspec.json.Decoder().decode
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
 _UNKNOWN = re.compile(r"unknown field `(.*?)`", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(.*?)`", re.DOTALL)
 _PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
@@ -24,13 +25,7 @@ _PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 
 def decode_object(body: bytes) -> dict[str, Any]:
     """The request's body as an object; raises InvalidRequest for anything else."""
-    try:
-        data = _decode(body)
-    except (msgspec.DecodeError, ValueError):  # ValueError: an integer of too many digits
-        raise InvalidRequest("The body is not valid JSON.") from None
-    if not isinstance(data, dict):
-        raise InvalidRequest("The body must be a JSON object.")
-    return data
+    return decode_request(body, _OBJECT)
 
 
 def said(value: Any, at: str) -> dict[str, Any]:

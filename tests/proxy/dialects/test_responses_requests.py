@@ -321,6 +321,7 @@ def test_what_has_no_neutral_form_is_refused_by_name(param: str, body: dict[str,
         ("input[0].content", b'{"model":"m","input":[{"role":"user","content":7}]}'),
         (None, b"[]"),
         (None, b'{"model":'),
+        (None, b'{"model":"m","input":' + b"[" * 5000),
     ],
 )
 def test_malformed_requests_are_refused_without_repeating_them(

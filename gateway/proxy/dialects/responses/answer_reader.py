@@ -8,6 +8,7 @@ and they are passed over.
 import msgspec
 
 from gateway.base.errors import UpstreamBadResponse, UpstreamFailed
+from gateway.proxy.dialects.decoding import decode_answer
 from gateway.proxy.dialects.neutral import (
     Answer,
     Refusal,
@@ -71,15 +72,12 @@ class Response(msgspec.Struct):
     incomplete_details: _Incomplete | None = None
 
 
-_decode = msgspec.json.Decoder(Response).decode
+_RESPONSE = msgspec.json.Decoder(Response)
 
 
 def read_answer(body: bytes) -> Answer:
     """Raises UpstreamBadResponse when the document is none, UpstreamFailed when it reports that."""
-    try:
-        response = _decode(body)
-    except (msgspec.DecodeError, ValueError):
-        raise UpstreamBadResponse from None
+    response = decode_answer(body, _RESPONSE)
     if response.status in ("failed", "cancelled"):
         raise UpstreamFailed
     if response.output is None or response.status not in ("completed", "incomplete"):

@@ -80,10 +80,14 @@ def carried(signature: str, family: Family | None, *, redacted: bool) -> str:
     return wrap(signature, family, "openai", redacted=redacted)
 
 
-def usage(tokens: Tokens) -> bytes:
-    """`usage` of the Responses API: cached and written tokens are inside `input_tokens`."""
+def usage(tokens: Tokens, measured_input: int) -> bytes:
+    """`usage` of the Responses API: cached and written tokens are inside `input_tokens`.
+
+    Where the provider did not say the prompt's size, our own count is it.
+    """
     read, written = tokens.cache_read or 0, tokens.cache_write or 0
-    total_in, total_out = (tokens.input or 0) + read + written, tokens.output or 0
+    total_in = measured_input if tokens.input is None else tokens.input + read + written
+    total_out = tokens.output or 0
     return (
         b'{"input_tokens":%d,"input_tokens_details":{"cached_tokens":%d,"cache_write_tokens":%d},'
         b'"output_tokens":%d,"output_tokens_details":{"reasoning_tokens":%d},"total_tokens":%d}'
@@ -112,5 +116,5 @@ def response(
         b'{"reason":"%b"}' % reason if reason else b"null",
         encode(facts.model),
         output,
-        b"null" if tokens is None else usage(tokens),
+        b"null" if tokens is None else usage(tokens, facts.measured_input),
     )

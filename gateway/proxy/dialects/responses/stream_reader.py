@@ -7,6 +7,7 @@ Memory: one number per function call, and the splitter's unfinished event.
 
 import msgspec
 
+from gateway.proxy.dialects.decoding import decode_event
 from gateway.proxy.dialects.neutral import (
     End,
     Event,
@@ -44,11 +45,21 @@ class _Typed(msgspec.Struct):
     type: str
 
 
-_decode_delta = msgspec.json.Decoder(_Delta).decode
-_decode_whole = msgspec.json.Decoder(_Whole).decode
-_decode_type = msgspec.json.Decoder(_Typed).decode
+_DELTA = msgspec.json.Decoder(_Delta)
+_WHOLE = msgspec.json.Decoder(_Whole)
+_TYPED = msgspec.json.Decoder(_Typed)
 
 _KNOWN = "response."
+_WHOLE_EVENTS = frozenset(
+    (
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.function_call_arguments.done",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+    )
+)
 _NEXT_PART = "\n\n"  # between the parts of one reasoning
 
 
@@ -71,16 +82,16 @@ class ResponsesStreamReader:
         for _, payload in self._sse.feed(data):
             if self._over:
                 return events
-            try:
-                self._read(payload, events)
-            except (msgspec.DecodeError, ValueError):
+            event = decode_event(payload, _DELTA)
+            if event is None:
                 self._misread(payload, events)
+            else:
+                self._read(event, payload, events)
         if self._sse.too_large and not self._over:
             self._fail(events)
         return events
 
-    def _read(self, payload: bytes, events: list[Event]) -> None:
-        event = _decode_delta(payload)
+    def _read(self, event: _Delta, payload: bytes, events: list[Event]) -> None:
         kind, delta = event.type, event.delta
         if delta:
             if kind == "response.output_text.delta":
@@ -96,23 +107,27 @@ class ResponsesStreamReader:
         elif kind == "response.reasoning_summary_part.added":
             if self._thought:
                 events.append(ThinkingDelta(_NEXT_PART))
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            item = _decode_whole(payload).item
-            if item is not None:
-                self._item(kind, event.output_index, item, events)
-        elif kind == "response.function_call_arguments.done":
-            arguments = _decode_whole(payload).arguments
-            if arguments and event.output_index in self._unfed:
-                self._arguments(event.output_index, arguments, events)
-        elif kind in ("response.completed", "response.incomplete"):
-            self._finish(kind, _decode_whole(payload).response, events)
-        elif kind == "response.failed":
-            response = _decode_whole(payload).response
-            if response is not None and response.usage is not None:
-                events.append(UsageNews(tokens_of(response.usage)))
-            self._fail(events)
         elif kind == "error":
             self._fail(events)
+        elif kind in _WHOLE_EVENTS:
+            whole = decode_event(payload, _WHOLE)
+            if whole is None:
+                self._fail(events)
+            else:
+                self._read_whole(event, whole, events)
+
+    def _read_whole(self, event: _Delta, whole: _Whole, events: list[Event]) -> None:
+        kind = event.type
+        if kind in ("response.completed", "response.incomplete"):
+            self._finish(kind, whole.response or Response(), events)
+        elif kind == "response.failed":
+            if whole.response is not None and whole.response.usage is not None:
+                events.append(UsageNews(tokens_of(whole.response.usage)))
+            self._fail(events)
+        elif whole.item is not None:
+            self._item(kind, event.output_index, whole.item, events)
+        elif whole.arguments and event.output_index in self._unfed:
+            self._arguments(event.output_index, whole.arguments, events)
 
     def _arguments(self, output_index: int, text: str, events: list[Event]) -> None:
         number = self._calls.get(output_index)
@@ -139,8 +154,7 @@ class ResponsesStreamReader:
             self._thought = False
             events.append(SignatureDelta(item.encrypted_content, "openai", redacted))
 
-    def _finish(self, kind: str, response: Response | None, events: list[Event]) -> None:
-        response = response or Response()
+    def _finish(self, kind: str, response: Response, events: list[Event]) -> None:
         response.status = kind.removeprefix(_KNOWN)
         stop = stop_of(response, called=bool(self._calls), refused=self._refused)
         events.append(Finish(stop))
@@ -154,12 +168,8 @@ class ResponsesStreamReader:
 
         `[DONE]` is not of this dialect but some servers send it, after the terminal event.
         """
-        try:
-            kind = _decode_type(payload).type
-        except (msgspec.DecodeError, ValueError):
-            self._fail(events)
-            return
-        if kind.startswith((_KNOWN, "error")):
+        typed = decode_event(payload, _TYPED)
+        if typed is None or typed.type.startswith((_KNOWN, "error")):
             self._fail(events)
 
     def _fail(self, events: list[Event]) -> None:
