@@ -11,8 +11,8 @@ from alembic import context, op
 
 from gateway.store.database import DatabaseError
 
-revision = "0004"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0006"
 
 INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 DIGEST = ("length(digest) = 32", "digest")
