@@ -19,6 +19,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "credits": ("gateway.cli.credits", "Grant credit and show balances."),
     "keys": ("gateway.cli.keys", "Create, list and revoke API keys."),
     "catalog": ("gateway.cli.catalog", "Providers, models and prices."),
+    "providers": ("gateway.cli.providers", "Add known providers."),
     "requests": ("gateway.cli.requests", "Look into the request log."),
     "usage": ("gateway.cli.usage", "Compare reported and measured usage."),
     "ledger": ("gateway.cli.ledger", "Check the books."),

@@ -120,6 +120,7 @@ def _provider(entry: ProviderEntry, environ: Mapping[str, str]) -> Provider:
         proxy=entry.proxy,
         disconnect="drain" if entry.disconnect == "drain" else "abort",
         endpoints=frozenset(entry.endpoints),
+        quirks=frozenset(entry.quirks),
         api_keys=tuple(usable),
         health_interval_s=entry.health_interval_s,
         region=entry.region,

@@ -23,7 +23,7 @@ from gateway.platform.catalog.entries import (
     TargetEntry,
 )
 from gateway.platform.catalog.reader import MAX_LIST, MODEL_NAME, NAME, CatalogError, Table, nearest
-from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS, POLICIES
+from gateway.platform.catalog.snapshot import ENDPOINTS, KINDS, POLICIES, QUIRKS
 from gateway.platform.pricing import prices
 from gateway.platform.pricing.prices import Price
 
@@ -111,6 +111,7 @@ _PROVIDER_KEYS = (
     "api_version",
     "api_keys",
     "health_interval_s",
+    "quirks",
 )
 
 
@@ -127,10 +128,8 @@ def _provider(where: str, raw: Any) -> ProviderEntry:
     if api_key is not None:
         _check_api_key(entry, "api_key", api_key)
     spoken = ENDPOINTS if kind == "openai" else KINDS[kind]
-    endpoints = entry.get("endpoints")
-    if endpoints is None:
-        endpoints = list(KINDS[kind])
-    if not isinstance(endpoints, list) or not endpoints or set(map(str, endpoints)) - {*spoken}:
+    endpoints = entry.some("endpoints", spoken, default=KINDS[kind])
+    if not endpoints:
         raise entry.fail(f"endpoints is a list of {', '.join(spoken)}")
     return ProviderEntry(
         name=name,
@@ -140,11 +139,12 @@ def _provider(where: str, raw: Any) -> ProviderEntry:
         allow_private_address=entry.flag("allow_private_address"),
         proxy=entry.url("proxy", _check_proxy),
         disconnect=entry.choice("disconnect", "abort", ("abort", "drain")),
-        endpoints=tuple(name for name in ENDPOINTS if name in endpoints),
+        endpoints=endpoints,
         region=region,
         api_version=api_version,
         api_keys=_api_keys(entry),
         health_interval_s=entry.number("health_interval_s", 1, MAX_HEALTH_INTERVAL_S),
+        quirks=entry.some("quirks", QUIRKS),
     )
 
 

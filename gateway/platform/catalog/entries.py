@@ -33,6 +33,7 @@ class ProviderEntry:
     api_version: str | None = None
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     health_interval_s: int | None = None
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

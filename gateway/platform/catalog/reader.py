@@ -61,6 +61,17 @@ class Table:
             raise self.fail(f"{key} is one of {', '.join(choices)}")
         return str(value)
 
+    def some(
+        self, key: str, choices: tuple[str, ...], default: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
+        """Some of the choices, in their order; the default where the key is left out."""
+        value = self._raw.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, list) or set(map(str, value)) - {*choices}:
+            raise self.fail(f"{key} is a list of {', '.join(choices)}")
+        return tuple(name for name in choices if name in value)
+
     def flag(self, key: str) -> bool:
         """True or false; false when left out."""
         value = self._raw.get(key, False)

@@ -68,6 +68,8 @@ def _provider(entry: ProviderEntry) -> str:
         lines.append(f"endpoints = {_list(entry.endpoints)}")
     if entry.health_interval_s is not None:
         lines.append(f"health_interval_s = {entry.health_interval_s}")
+    if entry.quirks:
+        lines.append(f"quirks = {_list(entry.quirks)}")
     return "\n".join(lines) + "\n"
 
 

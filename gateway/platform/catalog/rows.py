@@ -151,6 +151,7 @@ def _provider_entry(row: Any, secrets: Secrets) -> ProviderEntry:
         row.api_version,
         pool,
         row.health_interval_s,
+        tuple(row.quirks.split(",")) if row.quirks else (),
     )
 
 
@@ -199,6 +200,7 @@ def _apply_provider(connection: Connection, change: Change, secrets: Secrets) ->
         "api_version": entry.api_version,
         "api_keys_sealed": sealed_pool,
         "health_interval_s": entry.health_interval_s,
+        "quirks": ",".join(entry.quirks),
     }
     if change.sign == "+":
         connection.execute(insert(providers).values(**row))

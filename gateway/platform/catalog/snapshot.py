@@ -11,8 +11,13 @@ from typing import Literal
 from gateway.platform.pricing.prices import Price
 
 Disconnect = Literal["abort", "drain"]
-ENDPOINTS = ("chat", "completions", "embeddings", "responses", "messages", "gemini")
-_OPENAI = ("chat", "completions", "embeddings", "responses")
+ENDPOINTS = (
+    *("chat", "completions", "embeddings", "responses", "messages", "gemini"),
+    *("images", "image_edits", "speech", "transcriptions", "translations"),
+    *("moderations", "rerank", "realtime"),
+)
+_TEXT = ("chat", "completions", "embeddings", "responses")
+_OPENAI = (*_TEXT, *ENDPOINTS[6:])
 
 # What a provider of each kind speaks unless its entry says otherwise. A provider may be asked in
 # another dialect too: the data plane translates to one of these.
@@ -22,9 +27,14 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "anthropic": ("messages",),
     "gemini": ("gemini",),
     "bedrock": ("messages",),
-    "sandbox": _OPENAI,
+    "sandbox": _TEXT,
 }
 POLICIES = ("ordered", "weighted", "latency", "cheapest", "sticky")
+
+# How a provider departs from the OpenAI API. `max_tokens`, `max_completion_tokens`: it knows only
+# this name of the limit on output. `no_stream_options`, `no_user`: it refuses that field; usage
+# then comes unasked, or is counted here.
+QUIRKS = ("max_tokens", "max_completion_tokens", "no_stream_options", "no_user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Provider:
     endpoints: frozenset[str] = frozenset(_OPENAI)
     region: str | None = None
     api_version: str | None = None
+    quirks: frozenset[str] = frozenset()
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     key_no: int = 0
     health_interval_s: int | None = None

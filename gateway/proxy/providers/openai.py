@@ -24,6 +24,7 @@ from gateway.base.errors import (
 from gateway.platform.catalog import Provider, Target
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.fields import field
+from gateway.proxy.providers.quirks import adapted
 from gateway.proxy.upstream.attempt import Wire
 from gateway.proxy.upstream.pool import Origin, Pool
 
@@ -114,12 +115,13 @@ def translated(
 
 def rewritten(x: Exchange, target: Target) -> bytes:
     """The body for the provider: the client's own bytes with a few values replaced."""
-    scan, body, endpoint = x.scan, x.body, x.endpoint
+    scan, body, endpoint, quirks = x.scan, x.body, x.endpoint, target.provider.quirks
     edits: list[Edit] = []
     inserts: list[bytes] = []
     if target.model != x.model_name and scan.model is not None:
         edits.append((*scan.model, _encode(target.model)))
-    if x.stream and endpoint.usage_option and not x.usage_asked:
+    asks = x.stream and endpoint.usage_option and not x.usage_asked
+    if asks and "no_stream_options" not in quirks:
         options = field(body, scan.stream_options) or {}
         merged = _encode({**options, "include_usage": True})
         if scan.stream_options is None:
@@ -132,9 +134,9 @@ def rewritten(x: Exchange, target: Target) -> bytes:
         user = field(body, scan.user)
         if isinstance(user, str) and x.key is not None:
             edits.append((*scan.user, _encode(x.plane.pseudonym(x.key.account.id, user))))
-    if not edits and not inserts:
-        return body
-    return apply(body, scan.brace, edits, inserts)
+    if edits or inserts:
+        body = apply(body, scan.brace, edits, inserts)
+    return adapted(body, quirks, chat=endpoint.name == "chat") if quirks else body
 
 
 def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) -> None:
@@ -146,7 +148,9 @@ def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) 
     edits.extend((*span, tokens) for span in present)
     if not present:
         name = x.endpoint.max_tokens_field
-        if name == "max_completion_tokens" and not target.provider.host.endswith("openai.com"):
+        provider = target.provider
+        newer = "max_completion_tokens" in provider.quirks or provider.host.endswith("openai.com")
+        if name == "max_completion_tokens" and not newer:
             name = "max_tokens"  # most compatible servers know only the older name
         inserts.append(b'"%b":%b' % (name.encode(), tokens))
 

@@ -28,6 +28,7 @@ providers = Table(
     text("api_version", nullable=True),
     octets("api_keys_sealed", nullable=True),  # a pool of keys and references, separated by spaces
     integer("health_interval_s", nullable=True),
+    text("quirks", server_default=""),  # comma-separated
     CheckConstraint("api_key_ref IS NULL OR api_key_sealed IS NULL", name="one_credential"),
     sqlite_strict=True,
 )

@@ -20,6 +20,7 @@ from gateway.platform.keys import MAX_NAME
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import last_used_hour
 from gateway.store.secrets import SecretsError
+from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
 from gateway.web.admin.reports import (
     DAY_US,
     MAX_LISTED,
@@ -266,6 +267,8 @@ COMMANDS: dict[str, Command] = {
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),
+    "providers.presets": Command(Nothing, providers_presets),
+    "providers.add": Command(NewProvider, providers_add, makes=True),
     "requests.list": Command(RequestListing, requests_list),
     "usage.drift": Command(DriftLimit, usage_drift),
     "ledger.verify": Command(Nothing, ledger_verify),

@@ -8,6 +8,7 @@ from gateway.base.clock import ManualClock
 from gateway.platform.catalog import Catalog, CatalogError
 from gateway.platform.catalog.document import parse
 from gateway.platform.catalog.render import render
+from gateway.platform.catalog.snapshot import KINDS
 from gateway.store.database import Database
 from gateway.store.schema.catalog import prices
 from gateway.store.secrets import Secrets
@@ -108,7 +109,12 @@ CHANGES = [
     (
         "= false",
         '= false\nendpoints = ["chat"]',
-        "~ provider openai: endpoints chat, completions, embeddings, responses -> chat",
+        f"~ provider openai: endpoints {', '.join(KINDS['openai'])} -> chat",
+    ),
+    (
+        "= false",
+        '= false\nquirks = ["no_user", "max_tokens"]',
+        "~ provider openai: quirks none -> max_tokens, no_user",
     ),
     (
         'model = "gpt-4o-mini"\n',

@@ -86,6 +86,8 @@ ERRORS = [
     (changed("= false", '= false\ndisconnect = "x"'), "disconnect is one of abort, drain"),
     (changed("= false", '= false\nendpoints = ["chats"]'), "endpoints is a list of chat, "),
     (changed("= false", "= false\nendpoints = []"), "endpoints is a list of chat, "),
+    (changed("= false", '= false\nquirks = ["odd"]'), "quirks is a list of max_tokens, "),
+    (changed("= false", '= false\nquirks = "no_user"'), "quirks is a list of max_tokens, "),
     (changed("context_tokens", "contex_tokens"), "unknown key 'contex_tokens'; did you mean"),
     (changed("128000", "0"), "context_tokens is a whole number of tokens, at least 1"),
     (changed("128000", "1e3"), "context_tokens is a whole number of tokens"),
@@ -276,8 +278,10 @@ def test_the_presets_are_valid_and_complete():
         assert model.price is not None, model.name
         assert all(target.provider in presets.providers for target in model.targets)
     for name, provider in presets.providers.items():
-        assert provider.kind == "sandbox" or provider.api_key.startswith("env:"), name
-        assert provider.kind == "sandbox" or provider.base_url.startswith("https://"), name
+        if provider.kind == "sandbox" or provider.allow_private_address:
+            continue
+        assert provider.api_key.startswith("env:"), name
+        assert provider.base_url.startswith("https://"), name
 
 
 def test_presets_are_offered_by_the_variables_that_are_set():
