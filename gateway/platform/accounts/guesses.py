@@ -75,7 +75,7 @@ class Guesses:
 
         taken, wait_us = await self._database.write(count)
         if taken is None:
-            raise TooManyAttempts(retry_after_s=wait_us // 1_000_000 + 1)
+            raise TooManyAttempts(retry_after_s=-(-wait_us // 1_000_000))
         return taken
 
     def give_back(self, connection: Connection, taken: Try) -> None:
