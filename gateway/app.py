@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from gateway.base.config import Settings
+from gateway.base.errors import StorageUnavailable
 from gateway.base.telemetry import Metrics, start_logging
 from gateway.platform.assembly import FirstStart, Platform, open_platform
 from gateway.platform.mail import SmtpServer
@@ -63,6 +64,7 @@ def build_plane(platform: Platform, loop: asyncio.AbstractEventLoop) -> Plane:
         keys=platform.keys.ring,
         catalog=platform.catalog,
         bank=platform.bank,
+        limiter=platform.tiers.limiter,
         settlements=platform.settlements,
         metrics=Metrics(),
         pool=pool,
@@ -110,6 +112,8 @@ class Gateway:
         await self._workers.stop()
         await self._admin.stop()
         await self._runner.cleanup()
+        with contextlib.suppress(StorageUnavailable):  # logged where it was raised
+            await self.platform.tiers.save()
         await self.platform.close()
 
 

@@ -57,11 +57,17 @@ async def forget_letters(platform: Platform, metrics: Metrics) -> None:
     await platform.people.mail.purge()
 
 
+async def rate_state(platform: Platform, metrics: Metrics) -> None:
+    """Store what the rates have counted, so that a restart forgives nothing."""
+    await platform.tiers.save()
+
+
 JOBS: tuple[Job, ...] = (
     Job("reconcile", DAY_S, reconcile),
     Job("prices", 5, scheduled_prices),
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
+    Job("limits", 1, rate_state),
 )
 
 

@@ -18,6 +18,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "accounts": ("gateway.cli.accounts", "Create, list and suspend accounts."),
     "credits": ("gateway.cli.credits", "Grant credit and show balances."),
     "keys": ("gateway.cli.keys", "Create, list and revoke API keys."),
+    "limits": ("gateway.cli.limits", "Rates, concurrency and budgets of tiers, accounts, keys."),
     "catalog": ("gateway.cli.catalog", "Providers, models and prices."),
     "providers": ("gateway.cli.providers", "Add known providers."),
     "requests": ("gateway.cli.requests", "Look into the request log."),

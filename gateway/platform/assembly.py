@@ -29,6 +29,7 @@ from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
 from gateway.platform.settlement import Settlements
+from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
 from gateway.store.lock import DataFolder
 from gateway.store.schema.accounts import installation
@@ -65,6 +66,7 @@ class Platform:
     people: People
     sign_in: SignInLinks
     keys: Keys
+    tiers: Tiers
     catalog: Catalog
     bank: Bank
     ledger: Ledger
@@ -155,6 +157,8 @@ async def _open_rooms(
     await accounts.load()
     keys = Keys(database, accounts, secrets, clock, ids)
     await keys.load()
+    tiers = Tiers(database, accounts, clock)
+    await tiers.load()
     catalog = Catalog(database, secrets, clock, sandbox=settings.sandbox_enabled, environ=environ)
     await catalog.load()
     bank = Bank()
@@ -171,6 +175,7 @@ async def _open_rooms(
         people=open_people(settings, database, secrets, clock, ids, accounts),
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
+        tiers=tiers,
         catalog=catalog,
         bank=bank,
         ledger=ledger,

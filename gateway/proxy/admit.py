@@ -1,9 +1,11 @@
-"""Phase 3, admit: the model exists and is priced, and credit for the request is held.
+"""Phase 3, admit: the model exists and is priced, limits have room, and credit is held.
 
 Hold = the prompt as counted here + a reserve for the output: min(the request's maximum, the
 model's reserve, what the balance affords), times the choices asked for. A request that does not
 stream is asked of the upstream with no more output than the balance affords. Decides on values in
-memory only; a balance is never read from the database here.
+memory only; a balance is never read from the database here. Where account or key have limits, the
+same estimate is reserved of the tokens a minute, and the hold keeps to the budgets; a request that
+is refused for any reason leaves all of them as they were.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import asyncio
 from gateway._native.jsonscan import scan_request
 from gateway._native.tokens import Counter
 from gateway.base.errors import (
+    GatewayError,
     InsufficientCredit,
     ModelNotFound,
     ModelNotPriced,
@@ -19,10 +22,13 @@ from gateway.base.errors import (
     StorageUnavailable,
 )
 from gateway.platform.ledger.holds import Hold
+from gateway.platform.limits import Terms
+from gateway.platform.limits.budget import Window
 from gateway.platform.metering.framing import framed_prompt_tokens
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
 from gateway.proxy.affordable import affordable_tokens, holding_microusd
+from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.exchange import Exchange
 
 THREAD_COUNT_BYTES = 512 * 1024  # larger bodies are counted off the loop
@@ -56,11 +62,17 @@ async def admit(x: Exchange) -> None:
             raise Overloaded(retry_after_s=1)
         raise StorageUnavailable(retry_after_s=2)
     find_model(x)
+    terms = x.key.account.limits if x.key is not None else None
+    if terms is not None:
+        check_limits(x, terms)
     if len(x.body) > THREAD_COUNT_BYTES:
         await asyncio.to_thread(count_prompt, x)
     else:
         count_prompt(x)
-    take_hold(x)
+    if terms is None:
+        take_hold(x)
+    else:
+        take_grant(x, terms)
 
 
 def count_prompt(x: Exchange) -> None:
@@ -74,33 +86,88 @@ def count_prompt(x: Exchange) -> None:
     x.measured_exact = counter.exact
 
 
-def take_hold(x: Exchange) -> None:
-    """Hold credit for the prompt and a reserve of output. Raises the ledger's refusals."""
+def check_limits(x: Exchange, terms: Terms) -> None:
+    """Refuse before the prompt is counted what would be refused afterwards. Takes nothing."""
+    assert x.key is not None
+    account_no, key_no = x.key.account.no, x.key.no
+    try:
+        x.plane.limiter.check(account_no, key_no, terms)
+    except GatewayError:
+        x.lines = rate_lines(x, terms)
+        raise
+
+
+def take_grant(x: Exchange, terms: Terms) -> None:
+    """Take the limits and the hold, or neither. Raises the limiter's and the ledger's refusals."""
+    key = x.key
+    assert key is not None
+    try:
+        x.grant = x.plane.limiter.admit(
+            key.account.no,
+            key.no,
+            terms,
+            prompt_tokens=x.measured_input,
+            output_tokens=reserved_output(x),
+            started_us=x.started_us,
+        )
+        try:
+            take_hold(x, x.grant.windows)
+        except BaseException:
+            x.grant.cancel()
+            raise
+    finally:
+        x.lines = rate_lines(x, terms)
+
+
+def rate_lines(x: Exchange, terms: Terms) -> bytes:
+    """Header lines that say how the rates of account and key stand."""
+    assert x.key is not None
+    requests, tokens = x.plane.limiter.standing(x.key.account.no, x.key.no, terms)
+    return limit_headers(requests, tokens, x.plane.clock.now_us(), x.endpoint.dialect)
+
+
+def reserved_output(x: Exchange) -> int:
+    """How many tokens of output are reserved, over all choices."""
+    model = x.model
+    assert model is not None
+    if not x.endpoint.max_tokens_field:  # embeddings have no output
+        return 0
+    ceiling = min(x.max_tokens or model.max_output_tokens, model.max_output_tokens)
+    reserve = model.output_reserve_tokens or x.plane.limits.output_reserve_tokens
+    if not x.stream and x.max_tokens is not None:
+        reserve = model.max_output_tokens  # nothing can be added to the hold of a whole answer
+    return min(ceiling, reserve) * x.choices
+
+
+def take_hold(x: Exchange, budgets: tuple[Window, ...] = ()) -> None:
+    """Hold credit for the prompt and a reserve of output, within the budgets.
+
+    Raises the ledger's refusals, and the budgets'.
+    """
     plane, model, price, key = x.plane, x.model, x.price, x.key
     assert model is not None and key is not None
     x.input_picousd = rate(Usage(x.measured_input), price)
-    if not x.endpoint.max_tokens_field:  # embeddings have no output
+    if not x.endpoint.max_tokens_field:
         cost = holding_microusd(x, 0)
-        x.hold = plane.bank.hold(key.account.no, cost, cost)
+        x.hold = plane.bank.hold(key.account.no, cost, cost, budgets)
         return
     x.output_picousd = max(price.output, price.reasoning or 0)
-    ceiling = min(x.max_tokens or model.max_output_tokens, model.max_output_tokens)
-    reserve = model.output_reserve_tokens or plane.limits.output_reserve_tokens
-    if not x.stream and x.max_tokens is not None:
-        reserve = model.max_output_tokens  # nothing can be added to the hold of a whole answer
-    want = holding_microusd(x, min(ceiling, reserve) * x.choices)
-    x.hold = plane.bank.hold(key.account.no, holding_microusd(x, 1), want)
+    ceiling = min(x.max_tokens or model.max_output_tokens, model.max_output_tokens) * x.choices
+    # A whole answer cannot be stopped, so a budget must cover the longest there may be.
+    reserve = ceiling if budgets and not x.stream else reserved_output(x)
+    want = holding_microusd(x, reserve)
+    x.hold = plane.bank.hold(key.account.no, holding_microusd(x, 1), want, budgets)
     if not x.stream:
         clamp_output(x, x.hold, ceiling)
 
 
 def clamp_output(x: Exchange, hold: Hold, ceiling: int) -> None:
-    """Where the balance cannot pay the longest answer, hold all there is and ask for less."""
-    affordable_microusd = hold.amount_microusd + hold.wallet.available_microusd
-    if affordable_microusd >= holding_microusd(x, ceiling * x.choices):
+    """Where balance or budget cannot pay the longest answer, hold all there is, ask for less."""
+    affordable_microusd = hold.reach_microusd
+    if affordable_microusd >= holding_microusd(x, ceiling):
         return  # held already, or the rest of the balance covers it, should it be that long
     hold.grow_to(affordable_microusd)
     affordable = affordable_tokens(x, hold.amount_microusd) // x.choices
     if affordable < 1:
-        raise InsufficientCredit()
-    x.clamped_tokens = min(affordable, ceiling)
+        raise hold.refusal() if hold.ceilings else InsufficientCredit()
+    x.clamped_tokens = min(affordable, ceiling // x.choices)

@@ -19,6 +19,7 @@ from gateway.base.telemetry import Metrics
 from gateway.platform.catalog import Catalog, Model, Target
 from gateway.platform.keys import Key, KeyRing
 from gateway.platform.ledger.holds import Bank, Charge, Hold
+from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
 from gateway.platform.settlement import Settlements
 from gateway.proxy.dialects.endpoints import Endpoint
@@ -96,6 +97,7 @@ class Plane:
         "draining",
         "ids",
         "keys",
+        "limiter",
         "limits",
         "log_requests",
         "loop",
@@ -117,6 +119,7 @@ class Plane:
         keys: KeyRing,
         catalog: Catalog,
         bank: Bank,
+        limiter: Limiter,
         settlements: Settlements,
         metrics: Metrics,
         pool: Any,
@@ -132,6 +135,7 @@ class Plane:
         self.keys = keys
         self.catalog = catalog
         self.bank = bank
+        self.limiter = limiter
         self.settlements = settlements
         self.metrics = metrics
         self.pool = pool
@@ -176,11 +180,13 @@ class Exchange:
         "endpoint",
         "error",
         "first_token_s",
+        "grant",
         "headers",
         "hold",
         "id",
         "input_picousd",
         "key",
+        "lines",
         "max_tokens",
         "measured_exact",
         "measured_input",
@@ -235,6 +241,7 @@ class Exchange:
         self.key: Key | None = None
         self.model: Model | None = None
         self.price: Any = None
+        self.grant: Grant | None = None  # where account or key have limits
         self.hold: Hold | None = None
         self.input_picousd = 0  # the prompt's cost, the fee included
         self.output_picousd = 0  # of a token, reasoning or not, whichever is dearer
@@ -253,6 +260,7 @@ class Exchange:
         self.usage = Usage()
         self.basis: Basis = "none"
         # settle, record, refuse
+        self.lines = b""  # header lines that any answer carries besides its own
         self.answered = False  # the response's head has gone to the client
         self.tail: Callable[[], None] | None = None  # releases the end of the response
         self.charge: Charge | None = None

@@ -9,6 +9,8 @@ from asyncio import sleep, to_thread
 from functools import partial
 
 from gateway.base.errors import (
+    BudgetExceeded,
+    BudgetInUse,
     GatewayError,
     InsufficientCredit,
     ShuttingDown,
@@ -129,6 +131,8 @@ def fail(x: Exchange, attempt: Attempt, metering: Metering) -> None:
         metering.conclude(x, attempt.meter)
         x.outcome = {
             InsufficientCredit: "credit_exhausted",
+            BudgetExceeded: "budget_exhausted",
+            BudgetInUse: "budget_exhausted",
             ShuttingDown: "shutdown",
         }.get(type(error), "upstream_failed")
     else:

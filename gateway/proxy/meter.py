@@ -9,7 +9,6 @@ from functools import partial
 from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
 from gateway._native.tokens import Counter
-from gateway.base.errors import InsufficientCredit
 from gateway.platform.metering.usage import Usage, parse_report
 from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.exchange import Exchange, Metering
@@ -38,7 +37,7 @@ def body_meter(x: Exchange) -> BodyMeter:
 def grow(x: Exchange, meter: StreamMeter) -> int:
     """Let the hold cover the output so far and a step more; returns the count to look again at.
 
-    Raises InsufficientCredit when the balance cannot cover another token.
+    Raises InsufficientCredit, or a budget's refusal, when another token cannot be covered.
     """
     hold = x.hold
     if hold is None or x.output_picousd == 0:
@@ -48,10 +47,10 @@ def grow(x: Exchange, meter: StreamMeter) -> int:
     if tokens < covered:
         return covered
     if not hold.grow_to(holding_microusd(x, tokens + GROWTH_TOKENS)):
-        hold.grow_to(hold.amount_microusd + hold.wallet.available_microusd)
+        hold.grow_to(hold.reach_microusd)
     covered = affordable_tokens(x, hold.amount_microusd)
     if tokens >= covered:
-        raise InsufficientCredit("The account's credit ran out during this answer.")
+        raise hold.refusal()
     return covered
 
 

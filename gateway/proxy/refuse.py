@@ -20,5 +20,5 @@ def refuse(x: Exchange, error: GatewayError) -> None:
     x.answered = True
     x.status = error.status
     family = x.endpoint.family
-    headers, body = error_headers(error, family, x.id), error_body(error, family, x.id)
+    headers, body = error_headers(error, family, x.id) + x.lines, error_body(error, family, x.id)
     x.tail = partial(x.client.respond, error.status, headers, body)

@@ -41,7 +41,7 @@ PLATFORM_ROOMS = [
         "pricing",
         "catalog",
     ),
-    *("request_log", "settlement", "payments", "notices", "retention", "privacy"),
+    *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
     *("people", "assembly"),
 ]
 

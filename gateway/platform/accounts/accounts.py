@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
 from gateway.base.ids import IdFactory
+from gateway.platform.limits import Terms
 from gateway.platform.refusals import Refusal
 from gateway.store.database import Database
 from gateway.store.schema.accounts import accounts
@@ -29,9 +30,12 @@ _EMAIL = re.compile(
 
 
 class Account:
-    """One account's record. `email`, `role` and `state` change in place; the rest is fixed."""
+    """One account's record. `email`, `role`, `state` and `limits` change in place.
 
-    __slots__ = ("created_us", "email", "id", "no", "role", "state")
+    `limits` is None where neither the account nor any of its keys is limited.
+    """
+
+    __slots__ = ("created_us", "email", "id", "limits", "no", "role", "state")
 
     def __init__(
         self, no: int, id: str, email: str, role: Role, state: State, created_us: int
@@ -42,6 +46,7 @@ class Account:
         self.role = role
         self.state = state
         self.created_us = created_us
+        self.limits: Terms | None = None
 
     def __repr__(self) -> str:
         return f"Account({self.id!r}, {self.role!r}, {self.state!r})"
@@ -65,6 +70,7 @@ class Accounts:
         self._ids = ids
         self._by_no: dict[int, Account] = {}
         self._by_email: dict[str, Account] = {}
+        self.default_limits: Terms | None = None  # of accounts that are made from now on
 
     def __len__(self) -> int:
         return len(self._by_no)
@@ -131,6 +137,7 @@ class Accounts:
 
     def keep(self, account: Account) -> None:
         """Show an account whose row is durable."""
+        account.limits = self.default_limits
         self._by_no[account.no] = account
         self._by_email[account.email] = account
 

@@ -8,8 +8,9 @@ purchases, the oldest lot of each kind first.
 """
 
 from collections.abc import Iterable
+from typing import Protocol
 
-from gateway.base.errors import CreditInUse, InsufficientCredit
+from gateway.base.errors import CreditInUse, GatewayError, InsufficientCredit
 from gateway.base.money import MoneyError, carry, checked
 from gateway.platform.ledger.chart import LOT_BASE, OVERRUN_LOSS, REVENUE
 
@@ -17,6 +18,25 @@ RANK = {"promotional": 0, "adjustment": 1, "purchased": 2}
 RETRY_AFTER_S = 1
 
 Leg = tuple[int, int, int]
+
+
+class Ceiling(Protocol):
+    """What bounds a hold besides the balance: a budget. It counts what is held of it."""
+
+    held_microusd: int
+
+    @property
+    def available_microusd(self) -> int:
+        """What no request has spent or holds."""
+        ...
+
+    def bound(self, least_microusd: int, want_microusd: int) -> int:
+        """How much of `want` may be held. Raises GatewayError when it is not even `least`."""
+        ...
+
+    def refusal(self, least_microusd: int) -> GatewayError:
+        """Why `least_microusd` more cannot be held."""
+        ...
 
 
 class Lot:
@@ -118,15 +138,34 @@ class Charge:
 class Hold:
     """A claim on a wallet until the request's cost is known; a context manager that releases."""
 
-    __slots__ = ("amount_microusd", "resolved", "wallet")
+    __slots__ = ("amount_microusd", "ceilings", "resolved", "wallet")
 
-    def __init__(self, wallet: Wallet, amount_microusd: int) -> None:
+    def __init__(
+        self, wallet: Wallet, amount_microusd: int, ceilings: tuple[Ceiling, ...] = ()
+    ) -> None:
         self.wallet = wallet
         self.amount_microusd = amount_microusd
+        self.ceilings = ceilings
         self.resolved = False
 
+    @property
+    def reach_microusd(self) -> int:
+        """The most that this hold could grow to now."""
+        wallet = self.wallet
+        more = wallet.balance_microusd - wallet.held_microusd
+        for ceiling in self.ceilings:
+            more = min(more, ceiling.available_microusd)
+        return self.amount_microusd + more
+
+    def refusal(self) -> GatewayError:
+        """Why the hold cannot grow any more: a budget, or the account's credit."""
+        for ceiling in self.ceilings:
+            if not ceiling.available_microusd:
+                return ceiling.refusal(1)
+        return InsufficientCredit("The account's credit ran out during this answer.")
+
     def grow_to(self, amount_microusd: int) -> bool:
-        """Hold at least this much; False, and nothing changes, when the balance cannot cover it."""
+        """Hold at least this much; False, and nothing changes, when balance or budget forbid it."""
         self._check_open()
         more = amount_microusd - self.amount_microusd
         if more <= 0:
@@ -134,6 +173,11 @@ class Hold:
         wallet = self.wallet
         if more > wallet.balance_microusd - wallet.held_microusd:
             return False
+        for ceiling in self.ceilings:
+            if more > ceiling.available_microusd:
+                return False
+        for ceiling in self.ceilings:
+            ceiling.held_microusd += more
         wallet.held_microusd += more
         self.amount_microusd = amount_microusd
         return True
@@ -164,6 +208,8 @@ class Hold:
         wallet.held_microusd -= self.amount_microusd
         if wallet.held_microusd < 0:
             raise MoneyError("more was released than was held")
+        for ceiling in self.ceilings:
+            ceiling.held_microusd -= self.amount_microusd
 
     def _check_open(self) -> None:
         if self.resolved:
@@ -221,14 +267,23 @@ class Bank:
         wallet = self.wallets.get(account_no)
         return wallet.balance_microusd if wallet is not None else 0
 
-    def hold(self, account_no: int, least_microusd: int, want_microusd: int) -> Hold:
+    def hold(
+        self,
+        account_no: int,
+        least_microusd: int,
+        want_microusd: int,
+        ceilings: tuple[Ceiling, ...] = (),
+    ) -> Hold:
         """Hold `want`, or whatever is available if that is at least `least`.
 
-        Raises InsufficientCredit when the balance is below `least`, CreditInUse when the balance
-        would do but other requests hold too much of it, MoneyError for a negative amount.
+        Raises the refusal of a ceiling that leaves less than `least`; InsufficientCredit when the
+        balance is below `least`, CreditInUse when the balance would do but other requests hold too
+        much of it, MoneyError for a negative amount.
         """
         if least_microusd < 0 or want_microusd < least_microusd:
             raise MoneyError("a hold wants at least its least amount, and neither is negative")
+        for ceiling in ceilings:
+            want_microusd = ceiling.bound(least_microusd, want_microusd)
         wallet = self.wallets.get(account_no)
         if wallet is None:
             if least_microusd:
@@ -241,7 +296,9 @@ class Bank:
             raise CreditInUse(retry_after_s=RETRY_AFTER_S)
         amount = want_microusd if want_microusd <= available else available
         wallet.held_microusd += amount
-        return Hold(wallet, amount)
+        for ceiling in ceilings:
+            ceiling.held_microusd += amount
+        return Hold(wallet, amount, ceilings)
 
     def _wallet(self, account_no: int) -> Wallet:
         wallet = self.wallets.get(account_no)

@@ -194,6 +194,14 @@ class Limiter:
         """The entry of an account or key, made or adapted to these limits; for reports."""
         return self._entry(scope, no, limits, self.now_ns())
 
+    def adapt(self, scope: Scope, no: int, limits: Limits) -> None:
+        """Let an entry in use, if there is one, have other limits at once.
+
+        A limit that is lifted forgets what it had counted: nobody counts on while it is lifted.
+        """
+        if no in self._entries[scope]:
+            self.entry(scope, no, limits)
+
     # --- what outlives the process --------------------------------------------------------------
 
     def begin_seeding(self) -> None:

@@ -7,7 +7,7 @@ Totals read the rollup and never the rows. Whoever calls decides whose rows may 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from gateway.platform.request_log.record import FIELDS, RequestRow
 from gateway.store.schema.request_log import request_log, usage_hourly, usage_units_hourly
@@ -122,6 +122,25 @@ def unit_totals(
             query = query.where(table.c[name] == value)
     found = connection.execute(query.group_by(table.c.unit).order_by(table.c.unit))
     return {unit: int(quantity) for unit, quantity in found}
+
+
+def spending(
+    connection: Connection, since_hours: Sequence[int], account_no: int | None = None
+) -> list[tuple[int, int, tuple[int, ...]]]:
+    """(account_no, key_no, micro-dollars spent since each of these hours) of whoever spent any."""
+    table = usage_hourly
+    sums = [
+        func.sum(case((table.c.hour >= hour, table.c.cost_microusd), else_=0))
+        for hour in since_hours
+    ]
+    query = (
+        select(table.c.account_no, table.c.key_no, *sums)
+        .where(table.c.hour >= min(since_hours), table.c.cost_microusd > 0)
+        .group_by(table.c.account_no, table.c.key_no)
+    )
+    if account_no is not None:
+        query = query.where(table.c.account_no == account_no)
+    return [(row[0], row[1], tuple(map(int, row[2:]))) for row in connection.execute(query)]
 
 
 def last_used_hour(connection: Connection, account_no: int, since_hour: int) -> dict[int, int]:

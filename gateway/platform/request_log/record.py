@@ -18,9 +18,9 @@ from gateway.store.schema.request_log import request_log
 class RequestRow(NamedTuple):
     """One finished request.
 
-    Outcomes: completed, client_gone, upstream_failed, credit_exhausted, refused, shutdown.
-    Bases: reported, measured, none. `units` is what `written_units` makes. `first_token_ms` is -1
-    where no token came, and NULL in the table.
+    Outcomes: completed, client_gone, upstream_failed, credit_exhausted, budget_exhausted, refused,
+    shutdown. Bases: reported, measured, none. `units` is what `written_units` makes.
+    `first_token_ms` is -1 where no token came, and NULL in the table.
     """
 
     id: str

@@ -19,6 +19,7 @@ api_keys = Table(
     integer("created_us"),
     integer("expires_us", nullable=True),
     integer("revoked_us", nullable=True),
+    integer("cache_ttl_s", nullable=True),  # NULL: answers are not cached unless a request asks
     ForeignKeyConstraint(["account_no"], ["accounts.no"]),
     CheckConstraint("length(digest) = 32", name="digest"),
     Index("ix_api_keys_account_no", "account_no"),

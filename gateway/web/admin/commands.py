@@ -20,6 +20,7 @@ from gateway.platform.keys import MAX_NAME
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import last_used_hour
 from gateway.store.secrets import SecretsError
+from gateway.web.admin.limits import LIMIT_COMMANDS
 from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
 from gateway.web.admin.reports import (
     DAY_US,
@@ -264,6 +265,7 @@ COMMANDS: dict[str, Command] = {
     "keys.create": Command(NewKey, keys_create),
     "keys.list": Command(KeyListing, keys_list),
     "keys.revoke": Command(KeyName, keys_revoke),
+    **{name: Command(*row) for name, row in LIMIT_COMMANDS.items()},
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),
