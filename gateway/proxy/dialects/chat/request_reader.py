@@ -128,7 +128,7 @@ def _assistant_parts(message: ChatMessage, where: str) -> list[Part]:
     signatures = call_signatures(message.reasoning_details or (), ids)
     text = message.reasoning_content or message.reasoning
     parts: list[Part] = [*thoughts(text, message.reasoning_details, ids)]
-    if message.content is not None:
+    if message.content:  # an empty text, which streams begin with, says nothing
         parts += _content(message, where)
     if message.refusal:
         parts.append(Refusal(message.refusal))
