@@ -1,4 +1,4 @@
-"""`tallygate accounts`: create, list, suspend, activate, and one-time sign-in links."""
+"""`tallygate accounts`: create, list, suspend, activate, roles, and one-time sign-in links."""
 
 from pathlib import Path
 
@@ -69,6 +69,19 @@ def activate(email: str, data: Path, as_json: bool) -> None:
         print_json(account)
     else:
         click.echo(f"activated {account['email']}")
+
+
+@accounts.command()
+@click.argument("email")
+@click.argument("role")
+@standard_options
+def role(email: str, role: str, data: Path, as_json: bool) -> None:
+    """Give an account a role: member, support, finance, operator, administrator or auditor."""
+    account = call(data, "accounts.role", email=email, role=role)
+    if as_json:
+        print_json(account)
+    else:
+        click.echo(f"{account['email']} is {account['role']} and signs in anew")
 
 
 @accounts.command()

@@ -23,6 +23,8 @@ NOUNS: dict[str, tuple[str, str]] = {
     "providers": ("gateway.cli.providers", "Add known providers."),
     "requests": ("gateway.cli.requests", "Look into the request log."),
     "usage": ("gateway.cli.usage", "Compare reported and measured usage."),
+    "mail": ("gateway.cli.mail", "Show undelivered letters."),
+    "audit": ("gateway.cli.audit", "Verify and export the log of administrative acts."),
     "ledger": ("gateway.cli.ledger", "Check the books."),
     "config": ("gateway.cli.config", "Show every setting."),
     "count": ("gateway.cli.count", "Count the tokens of a text."),

@@ -14,6 +14,7 @@ from gateway.platform.accounts.guesses import Guesses
 from gateway.platform.accounts.passwords import Passwords
 from gateway.platform.accounts.sessions import DAY_US, Sessions
 from gateway.platform.accounts.sign_up import Policy, SignUp
+from gateway.platform.audit import Audit
 from gateway.platform.mail import Mail
 from gateway.store.database import Database
 from gateway.store.outbox import Outbox
@@ -25,6 +26,7 @@ class People:
     """The open rooms."""
 
     accounts: Accounts
+    audit: Audit
     passwords: Passwords
     sessions: Sessions
     guesses: Guesses
@@ -58,6 +60,7 @@ def open_people(
     )
     return People(
         accounts=accounts,
+        audit=Audit(database, secrets, clock),
         passwords=passwords,
         sessions=sessions,
         guesses=guesses,

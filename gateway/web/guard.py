@@ -80,6 +80,11 @@ class Guard:
         self, request: web.Request, account: Account, action: str, allowed: bool
     ) -> None:
         """Write the audit row first: what cannot be recorded is not done."""
+        target = next(iter(request.match_info.values()), "")
+        resource = request.match_info.route.resource
+        where = resource.canonical if resource is not None else ""
+        detail = f"{request.method} {where}{'' if allowed else ' refused'}"
+        await self._people.audit.record(account.id, account.role, action, target, detail)
 
 
 def public(route: web.RouteDef) -> web.RouteDef:

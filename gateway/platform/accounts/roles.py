@@ -15,26 +15,26 @@ OWN: Final = frozenset({OWN_READ, OWN_WRITE})
 _READ_PEOPLE = ("accounts.read", "keys.read", "requests.read", "credits.read")
 _EVERY_READ = (
     *_READ_PEOPLE,
-    *("catalog.read", "ledger.read", "audit.read", "settings.read", "mail.read", "usage.read"),
+    *("catalog.read", "ledger.read", "audit.read", "settings.read", "usage.read"),
 )
 
 TABLE: Final[dict[Role, frozenset[str]]] = {
     "member": OWN,
-    "support": OWN
-    | {*_READ_PEOPLE, "mail.read", "accounts.link", "sessions.revoke", "keys.revoke"},
+    "support": OWN | {*_READ_PEOPLE, "sessions.revoke", "keys.revoke"},
     "finance": OWN
     | {"accounts.read", "credits.read", "ledger.read", "credits.request", "credits.decide"},
     "operator": OWN
     | {
         *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
-        *("mail.read", "keys.read", "keys.revoke"),
+        *("keys.read", "keys.revoke"),
     },
     "auditor": OWN | {*_EVERY_READ, "audit.export"},
     "administrator": OWN
     | {
         *_EVERY_READ,
         *("accounts.create", "accounts.suspend", "accounts.link", "accounts.role"),
-        *("sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
+        # A letter's link signs in or resets: who may read undelivered mail may become anybody.
+        *("mail.show", "sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
         *("credits.request", "credits.decide", "audit.export", "organisations.write"),
     },
 }

@@ -5,6 +5,8 @@ command means the same either way. Results are plain values that become JSON; a 
 in the result of the command that makes it. Money is given in exact decimal dollars and in microusd.
 """
 
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +14,25 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.base.errors import GatewayError
+from gateway.base.errors import GatewayError, StorageUnavailable
 from gateway.base.money import MoneyError, format_usd, parse_usd
 from gateway.platform.accounts import Account
 from gateway.platform.assembly import Platform
+from gateway.platform.audit import LOCAL
 from gateway.platform.keys import MAX_NAME
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import last_used_hour
 from gateway.store.secrets import SecretsError
 from gateway.web.admin.limits import LIMIT_COMMANDS
+from gateway.web.admin.people import (
+    AuditHead,
+    AuditPage,
+    NewRole,
+    accounts_role,
+    audit_export,
+    audit_verify,
+    mail_list,
+)
 from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
 from gateway.web.admin.reports import (
     DAY_US,
@@ -40,6 +52,8 @@ from gateway.web.admin.reports import (
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
+READS = (".list", ".export", ".verify", ".balance", ".drift", ".presets")
+log = logging.getLogger("tallygate.admin")
 MAX_EXPIRY_DAYS = 36_500
 HOUR_US = 3_600 * 1_000_000
 LAST_USED_DAYS = 90
@@ -119,6 +133,7 @@ async def accounts_suspend(platform: Platform, p: Email) -> Any:
     """Refuse an account's requests from the next one on."""
     account = platform.accounts.named(p.email)
     await platform.accounts.set_state(account, "suspended")
+    await platform.people.sessions.revoke_all(account)
     return _account(platform, account)
 
 
@@ -260,6 +275,10 @@ COMMANDS: dict[str, Command] = {
     "accounts.suspend": Command(Email, accounts_suspend),
     "accounts.activate": Command(Email, accounts_activate),
     "accounts.link": Command(Email, accounts_link),
+    "accounts.role": Command(NewRole, accounts_role),
+    "mail.list": Command(Nothing, mail_list),
+    "audit.export": Command(AuditPage, audit_export),
+    "audit.verify": Command(AuditHead, audit_verify),
     "credits.grant": Command(Grant, credits_grant),
     "credits.balance": Command(Email, credits_balance),
     "keys.create": Command(NewKey, keys_create),
@@ -278,7 +297,7 @@ COMMANDS: dict[str, Command] = {
 
 
 async def run_command(platform: Platform, name: str, params: object) -> Any:
-    """Check the parameters and run a command. Raises one of REFUSALS."""
+    """Check the parameters, write the audit row and run a command. Raises one of REFUSALS."""
     command = COMMANDS.get(name)
     if command is None:
         raise Refusal(f"unknown command {name[:64]!r}")
@@ -286,4 +305,22 @@ async def run_command(platform: Platform, name: str, params: object) -> Any:
         checked = msgspec.convert(params, command.params)
     except msgspec.ValidationError as error:
         raise Refusal(f"{name}: {error}") from None
+    await _audit(platform, name, checked)
     return await command.run(platform, checked)
+
+
+async def _audit(platform: Platform, name: str, checked: msgspec.Struct) -> None:
+    """What cannot be recorded is not done; but a full disk must not hide what there is to see."""
+    email = getattr(checked, "email", None)
+    key = getattr(checked, "key", None) or ""
+    target = key if key.startswith("key_") else ""  # never a key itself, pasted by mistake
+    if isinstance(email, str):
+        with contextlib.suppress(Refusal):
+            account = platform.accounts.find(email)
+            target = account.id if account is not None else target
+    try:
+        await platform.people.audit.record(LOCAL, LOCAL, name, target)
+    except StorageUnavailable:
+        if not name.endswith(READS):
+            raise
+        log.error("a read could not be recorded", extra={"f": {"command": name}})

@@ -123,6 +123,7 @@ def test_a_short_path_leads_to_the_same_socket(tmp_path, length):
 async def test_no_command_answers_anything_but_plain_values(platform, name):
     samples = {
         "accounts.create": {"email": "new@b.c"},
+        "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},
         "keys.create": {"email": "admin@localhost", "name": "k"},
         "keys.revoke": {"key": "first key", "email": "admin@localhost"},
