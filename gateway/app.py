@@ -7,6 +7,7 @@ signals and the order of starting and stopping.
 import asyncio
 import contextlib
 import gc
+import random
 import resource
 import signal
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from gateway.proxy.exchange import Plane
 from gateway.proxy.providers.openai import OpenAIUpstream
 from gateway.proxy.providers.registry import Upstreams
 from gateway.proxy.providers.sandbox import SandboxUpstream
+from gateway.proxy.routing.health import BreakerLimits
+from gateway.proxy.routing.router import Router
 from gateway.proxy.upstream.pool import Pool, PoolLimits
 from gateway.web.admin.socket import AdminSocket
 from gateway.web.console.application import build_app
@@ -69,6 +72,16 @@ def build_plane(platform: Platform, loop: asyncio.AbstractEventLoop) -> Plane:
         metrics=Metrics(),
         pool=pool,
         upstreams=upstreams,
+        router=Router(
+            platform.catalog,
+            BreakerLimits(
+                settings.upstream_breaker_failures,
+                settings.upstream_breaker_ratio_percent,
+                settings.upstream_breaker_open_s,
+            ),
+            now_s=platform.clock.monotonic_s,
+            random=random.random,
+        ),
         pseudonym=platform.secrets.pseudonym,
         loop=loop,
     )

@@ -13,7 +13,10 @@ CATALOGUE: dict[str, type["GatewayError"]] = {}
 
 
 class GatewayError(Exception):
-    """Base of the catalogue. `type` is the OpenAI error type (wire format of the OpenAI API)."""
+    """Base of the catalogue. `type` is the OpenAI error type (wire format of the OpenAI API).
+
+    `retry_after_s` is told to the caller; `wait_s` is the provider's own wish, unrounded.
+    """
 
     code: ClassVar[str] = ""
     status: ClassVar[int] = 500
@@ -29,6 +32,7 @@ class GatewayError(Exception):
         self.text = text or self.message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.wait_s: float | None = retry_after_s
 
     def __init_subclass__(cls) -> None:
         if cls.code in CATALOGUE:

@@ -10,8 +10,6 @@ is refused for any reason leaves all of them as they were.
 
 import asyncio
 
-from gateway._native.jsonscan import scan_request
-from gateway._native.tokens import Counter
 from gateway.base.errors import (
     GatewayError,
     InsufficientCredit,
@@ -21,23 +19,27 @@ from gateway.base.errors import (
     ShuttingDown,
     StorageUnavailable,
 )
+from gateway.platform.catalog import Model
 from gateway.platform.ledger.holds import Hold
 from gateway.platform.limits import Terms
 from gateway.platform.limits.budget import Window
-from gateway.platform.metering.framing import framed_prompt_tokens
 from gateway.platform.metering.usage import Usage
+from gateway.platform.pricing.dearest import dearest
 from gateway.platform.pricing.rating import rate
 from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.prompt import count_prompt
 
 THREAD_COUNT_BYTES = 512 * 1024  # larger bodies are counted off the loop
 
 
 def find_model(x: Exchange) -> None:
-    """Set `x.model` and `x.price`. Raises ModelNotFound, ModelNotPriced.
+    """Set `x.model`, `x.fallbacks` and `x.price`. Raises ModelNotFound, ModelNotPriced.
 
-    A sandbox model may carry options behind a colon (`sandbox/lorem:tps=50`); they belong to the
+    The price is the dearest of all that may serve the request: the hold reckons with it, the charge
+    with the price of what did serve. A fallback that is not offered or not priced is left out. A
+    sandbox model may carry options behind a colon (`sandbox/lorem:tps=50`); they belong to the
     upstream's name, the price and the log are the model's own.
     """
     snapshot = x.plane.catalog.snapshot
@@ -49,7 +51,28 @@ def find_model(x: Exchange) -> None:
     if model.price is None or not (model.price.tokens or x.endpoint.media):
         raise ModelNotPriced()
     x.model = model
-    x.price = model.price
+    x.price = model.dearest_price
+    x.longest_output = model.max_output_tokens
+    if model.fallbacks or x.fallback_names:
+        find_fallbacks(x, model)
+
+
+def find_fallbacks(x: Exchange, model: Model) -> None:
+    """Those the client listed, then the model's own, each once."""
+    snapshot = x.plane.catalog.snapshot
+    found: dict[str, Model] = {}
+    for name in (*x.fallback_names, *model.fallbacks):
+        other = snapshot.named(name)
+        if other is None and name in x.fallback_names:
+            raise ModelNotFound(f"The fallback model {name!r} is not offered here.", param="models")
+        if other is None or other is model or not other.targets or other.dearest_price is None:
+            continue
+        if other.dearest_price.tokens or x.endpoint.media:
+            found[other.name] = other
+    x.fallbacks = tuple(found.values())
+    priced = [each.dearest_price for each in (model, *x.fallbacks)]
+    x.price = dearest([price for price in priced if price is not None])
+    x.longest_output = max(each.max_output_tokens for each in (model, *x.fallbacks))
 
 
 async def admit(x: Exchange) -> None:
@@ -73,17 +96,6 @@ async def admit(x: Exchange) -> None:
         take_hold(x)
     else:
         take_grant(x, terms)
-
-
-def count_prompt(x: Exchange) -> None:
-    """Count every text of the prompt with the model's own counter, plus the format's overhead."""
-    assert x.model is not None
-    counter = Counter(x.model.encoding)
-    scan = scan_request(x.body, counter)
-    x.measured_input = framed_prompt_tokens(
-        x.endpoint.name, counter.finish(), scan.message_count, scan.tool_count
-    )
-    x.measured_exact = counter.exact
 
 
 def check_limits(x: Exchange, terms: Terms) -> None:
@@ -132,10 +144,10 @@ def reserved_output(x: Exchange) -> int:
     assert model is not None
     if not x.endpoint.max_tokens_field:  # embeddings have no output
         return 0
-    ceiling = min(x.max_tokens or model.max_output_tokens, model.max_output_tokens)
+    ceiling = min(x.max_tokens or x.longest_output, x.longest_output)
     reserve = model.output_reserve_tokens or x.plane.limits.output_reserve_tokens
     if not x.stream and x.max_tokens is not None:
-        reserve = model.max_output_tokens  # nothing can be added to the hold of a whole answer
+        reserve = x.longest_output  # nothing can be added to the hold of a whole answer
     return min(ceiling, reserve) * x.choices
 
 
@@ -152,7 +164,7 @@ def take_hold(x: Exchange, budgets: tuple[Window, ...] = ()) -> None:
         x.hold = plane.bank.hold(key.account.no, cost, cost, budgets)
         return
     x.output_picousd = max(price.output, price.reasoning or 0)
-    ceiling = min(x.max_tokens or model.max_output_tokens, model.max_output_tokens) * x.choices
+    ceiling = min(x.max_tokens or x.longest_output, x.longest_output) * x.choices
     # A whole answer cannot be stopped, so a budget must cover the longest there may be.
     reserve = ceiling if budgets and not x.stream else reserved_output(x)
     want = holding_microusd(x, reserve)

@@ -6,6 +6,7 @@ here decides anything.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -23,6 +24,8 @@ from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
 from gateway.platform.settlement import Settlements
 from gateway.proxy.dialects.endpoints import Endpoint
+from gateway.proxy.routing.retry import RetryLimits
+from gateway.proxy.routing.router import Candidate, Router, Step
 
 NO_SCAN = scan_request(b"")  # what an exchange has before its body is accepted
 
@@ -59,10 +62,13 @@ class Limits(NamedTuple):
 
     durable: bool
     attempts: int
+    retry: RetryLimits
     output_reserve_tokens: int
     max_response_bytes: int
     max_event_bytes: int
     first_byte_timeout_s: float
+    first_token_timeout_s: float
+    keepalive_s: float
     idle_timeout_s: float
     total_timeout_s: float
     drain_timeout_s: float
@@ -74,10 +80,17 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(
         durable=settings.ledger_durability == "full",
         attempts=settings.upstream_attempts,
+        retry=RetryLimits(
+            settings.upstream_attempts,
+            settings.upstream_retry_budget_s,
+            settings.upstream_key_retry_s,
+        ),
         output_reserve_tokens=settings.ledger_output_reserve_tokens,
         max_response_bytes=settings.upstream_max_response_bytes,
         max_event_bytes=settings.upstream_max_event_bytes,
         first_byte_timeout_s=settings.upstream_first_byte_timeout_s,
+        first_token_timeout_s=settings.upstream_first_token_timeout_s,
+        keepalive_s=settings.server_stream_keepalive_s or math.inf,
         idle_timeout_s=settings.upstream_idle_timeout_s,
         total_timeout_s=settings.upstream_total_timeout_s,
         drain_timeout_s=settings.upstream_drain_timeout_s,
@@ -104,6 +117,7 @@ class Plane:
         "metrics",
         "pool",
         "pseudonym",
+        "router",
         "settings",
         "settlements",
         "stopping",
@@ -124,6 +138,7 @@ class Plane:
         metrics: Metrics,
         pool: Any,
         upstreams: Any,
+        router: Router,
         pseudonym: Callable[[str, str], str],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -140,6 +155,7 @@ class Plane:
         self.metrics = metrics
         self.pool = pool
         self.upstreams = upstreams
+        self.router = router
         self.pseudonym = pseudonym
         self.loop = loop
         self.active: set[Exchange] = set()
@@ -179,6 +195,8 @@ class Exchange:
         "client",
         "endpoint",
         "error",
+        "fallback_names",
+        "fallbacks",
         "first_token_s",
         "grant",
         "headers",
@@ -187,6 +205,7 @@ class Exchange:
         "input_picousd",
         "key",
         "lines",
+        "longest_output",
         "max_tokens",
         "measured_exact",
         "measured_input",
@@ -200,9 +219,12 @@ class Exchange:
         "reported_input",
         "reported_output",
         "scan",
+        "shown",
+        "silent_s",
         "started_s",
         "started_us",
         "status",
+        "step",
         "stream",
         "tail",
         "target",
@@ -239,15 +261,19 @@ class Exchange:
         self.choices = 1
         # authenticate, admit, route
         self.key: Key | None = None
-        self.model: Model | None = None
+        self.model: Model | None = None  # in the end the one that served
+        self.fallback_names: tuple[str, ...] = ()  # asked for by the client
+        self.fallbacks: tuple[Model, ...] = ()
         self.price: Any = None
         self.grant: Grant | None = None  # where account or key have limits
+        self.longest_output = 0  # tokens, of whichever model may serve
         self.hold: Hold | None = None
         self.input_picousd = 0  # the prompt's cost, the fee included
         self.output_picousd = 0  # of a token, reasoning or not, whichever is dearer
         self.clamped_tokens: int | None = None
-        self.candidates: tuple[Target, ...] = ()
+        self.candidates: tuple[Candidate, ...] = ()
         # forward, meter
+        self.step: Step | None = None
         self.target: Target | None = None
         self.attempt: Any = None
         self.attempts = 0
@@ -262,6 +288,8 @@ class Exchange:
         # settle, record, refuse
         self.lines = b""  # header lines that any answer carries besides its own
         self.answered = False  # the response's head has gone to the client
+        self.shown = False  # so has some of the provider's answer: no other attempt can follow
+        self.silent_s: float | None = None  # the loop's time since when the client heard nothing
         self.tail: Callable[[], None] | None = None  # releases the end of the response
         self.charge: Charge | None = None
         self.status = 0

@@ -1,10 +1,12 @@
-"""Phase 5, forward: attempts at the candidates, in order, until one answers.
+"""Phase 5, forward: attempts at the candidates until one answers.
 
-An attempt may be followed by another only while the client has seen nothing. A pooled connection
-the provider closed before answering is redone once on a fresh one; that is not another attempt.
+An attempt may be followed by another only while the client has seen nothing of an answer; comment
+lines that keep a stream alive are none. Which candidate comes next, when, and through which key is
+`routing.retry`'s to say. A pooled connection the provider closed before answering is redone once on
+a fresh one; that is not another attempt.
 """
 
-import random
+import math
 from asyncio import sleep, to_thread
 from functools import partial
 
@@ -13,70 +15,129 @@ from gateway.base.errors import (
     BudgetInUse,
     GatewayError,
     InsufficientCredit,
+    Overloaded,
     ShuttingDown,
     UpstreamBadResponse,
-    UpstreamCredentials,
     UpstreamFailed,
     UpstreamUnreachable,
 )
-from gateway.platform.catalog import Target
+from gateway.platform.metering.usage import Usage
+from gateway.platform.pricing.rating import rate
+from gateway.proxy.affordable import holding_microusd
 from gateway.proxy.exchange import Exchange, Metering
+from gateway.proxy.prompt import count_prompt
 from gateway.proxy.providers.registry import Upstream
-from gateway.proxy.upstream.attempt import Attempt, Wire, extra_headers
+from gateway.proxy.routing.retry import Course, retry_after_s
+from gateway.proxy.routing.router import Step
+from gateway.proxy.upstream.attempt import Attempt, Wire
+from gateway.proxy.upstream.inside import error_inside
+from gateway.proxy.upstream.lines import extra_headers
 
-THREAD_COPY_BYTES = 1 << 20  # larger bodies are copied off the loop
-BACKOFF_S = 0.05  # before another attempt at the only candidate, doubled each time, jittered
+THREAD_COPY_BYTES = 1 << 20  # larger bodies are copied or counted off the loop
 CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the log
+MAX_RETRY_AFTER_S = 120  # told to a caller: the OpenAI SDKs do not retry beyond it
 
 
 async def forward(x: Exchange, metering: Metering) -> None:
-    """Attempt until answered. Raises the last attempt's error when none was."""
-    limit = x.plane.limits.attempts
-    alone = len(x.candidates) == 1
-    for number in range(limit):
-        target = x.candidates[number % len(x.candidates)]
+    """Attempt until answered. Raises the error of an attempt when none was."""
+    router = x.plane.router
+    candidate = x.candidates[0]
+    course: Course | None = None
+    step = candidate.usual
+    if not candidate.plain or candidate.health.troubled or candidate.keys.troubled:
+        course = Course(x.candidates, x.plane.limits.retry, router.random)
+        first = course.first(router.now_s())
+        if first is None:
+            raise Overloaded("Too many requests to this model are running.", retry_after_s=1)
+        step = first
+    while True:
         try:
-            await attempt_once(x, target, metering)
+            await attempt_once(x, step, metering)
             return
         except GatewayError as error:
-            again = isinstance(error, UpstreamUnreachable) if alone else may_go_on(error)
-            again = again and (alone or number + 1 < len(x.candidates))
-            if x.answered or x.client.closed or not again or number + 1 == limit:
+            course = course or Course(x.candidates, x.plane.limits.retry, router.random)
+            follow = course.after(step, error, router.now_s())
+            if x.shown:
                 raise
-        if alone:
-            await sleep(BACKOFF_S * 2**number * (0.5 + random.random()))
+            if follow is None or x.client.closed or x.plane.stopping:
+                raise course.worst or error from None
+        step = follow
+        step.candidate.health.retries += 1
+        if step.wait_s:
+            await sleep(step.wait_s)
 
 
-def may_go_on(error: GatewayError) -> bool:
-    """Whether another provider may do better; one that refuses our key says nothing of others."""
-    if isinstance(error, ShuttingDown):
-        return False
-    return error.retryable or isinstance(error, UpstreamCredentials)
-
-
-async def attempt_once(x: Exchange, target: Target, metering: Metering) -> None:
+async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
     """One attempt: the answer is relayed or ready in `x.tail`. Raises GatewayError."""
-    x.target = target
+    candidate = step.candidate
+    health, target = candidate.health, candidate.targets[step.key_no]
+    x.step, x.target = step, target
+    if x.attempts == 0:
+        health.requests += 1
     x.attempts += 1
-    upstream: Upstream = x.plane.upstreams.of(target.provider)
-    if len(x.body) > THREAD_COPY_BYTES:
-        request = await to_thread(upstream.request, x, target)
-    else:
-        request = upstream.request(x, target)
-    wire = upstream.take_idle() or await upstream.dial()
-    attempt = await run(x, wire, request, metering)
-    if stale(attempt):
-        attempt = await run(x, await upstream.dial(), request, metering)
+    if health.troubled:
+        health.started(x.plane.router.now_s())
+    health.in_flight += 1
+    try:
+        if target.price is not x.price:
+            await enter(x, step)
+        upstream: Upstream = x.plane.upstreams.of(target.provider)
+        if len(x.body) > THREAD_COPY_BYTES:
+            request = await to_thread(upstream.request, x, target)
+        else:
+            request = upstream.request(x, target)
+        wire = upstream.take_idle() or await upstream.dial()
+        attempt = await run(x, wire, request, metering)
+        if stale(attempt):
+            attempt = await run(x, await upstream.dial(), request, metering)
+    finally:
+        health.in_flight -= 1
+    conclude(x, attempt, upstream, metering)
+
+
+def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
+    """What an attempt came to: an answer, or the error to raise."""
     if attempt.gone:
         leave(x, attempt, metering)
+    elif attempt.inside is not None:
+        x.outcome = "upstream_failed"
+        raise error_inside(attempt.inside, upstream.error)
     elif attempt.error is not None:
         fail(x, attempt, metering)
     elif attempt.streaming:
         finish_stream(x, attempt, metering)
     elif attempt.status == 200:
-        finish_body(x, attempt, metering)
+        finish_body(x, attempt, upstream, metering)
+        attempt.answered()
     else:
-        raise upstream.error(attempt.status, attempt.headers, attempt.body())
+        error = upstream.error(attempt.status, attempt.headers, attempt.body())
+        wait_s = retry_after_s(attempt.headers, x.plane.clock.now_us() / 1_000_000)
+        if wait_s is not None:
+            error.wait_s = wait_s
+            error.retry_after_s = min(math.ceil(wait_s), MAX_RETRY_AFTER_S)
+        raise error
+
+
+async def enter(x: Exchange, step: Step) -> None:
+    """Make another model, or a target with a price of its own, the one that serves.
+
+    The prompt is counted again where the model counts otherwise; the hold, which covers the dearest
+    price, grows to what this count costs. Raises InsufficientCredit when it cannot.
+    """
+    model, price = step.candidate.model, step.candidate.targets[step.key_no].price
+    before, x.model, x.price = x.model, model, price
+    assert before is not None and price is not None
+    if not x.output_picousd or x.hold is None:  # not priced by text
+        return
+    if model.encoding != before.encoding:
+        if len(x.body) > THREAD_COPY_BYTES:
+            await to_thread(count_prompt, x)
+        else:
+            count_prompt(x)
+    x.input_picousd = rate(Usage(x.measured_input), price)
+    x.output_picousd = max(price.output, price.reasoning or 0)
+    if not x.hold.grow_to(holding_microusd(x, 1)):
+        raise InsufficientCredit()
 
 
 async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
@@ -127,7 +188,7 @@ def fail(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     """The attempt failed; inside a stream what was delivered is billed. Always raises."""
     error = attempt.error
     assert error is not None
-    if x.answered:
+    if x.shown:
         metering.conclude(x, attempt.meter)
         x.outcome = {
             InsufficientCredit: "credit_exhausted",
@@ -149,6 +210,7 @@ def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     if meter.error is not None:
         x.outcome = "upstream_failed"
         x.error = UpstreamFailed()
+        attempt.step.candidate.health.failed(x.plane.router.now_s())
 
     def release() -> None:
         x.client.end(meter.take_tail())
@@ -156,7 +218,7 @@ def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     x.tail = release
 
 
-def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
+def finish_body(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
     """A whole JSON answer: metered now, sent once its charge is durable."""
     meter = attempt.body_meter
     assert meter is not None
@@ -166,7 +228,7 @@ def finish_body(x: Exchange, attempt: Attempt, metering: Metering) -> None:
         raise UpstreamBadResponse()
     if meter.error is not None and not meter.output_seen:
         x.outcome = "upstream_failed"
-        raise UpstreamFailed()
+        raise error_inside(meter.error, upstream.error)
     x.status = 200
     metering.conclude(x, meter)
     x.outcome = "completed"

@@ -44,6 +44,8 @@ _KEPT = frozenset(
         b"transfer-encoding",
         b"x-api-key",
         b"x-goog-api-key",
+        b"x-session-id",
+        b"x-tallygate-fallbacks",
     )
 )
 

@@ -126,13 +126,15 @@ async def test_an_empty_answer_is_free(gateway: RunningGateway, upstream: FakeUp
     assert row["basis"] == "none" and row["reported_input_tokens"] == 9
 
 
-async def test_an_error_inside_the_stream_reaches_the_client_and_is_free(
+async def test_an_error_that_begins_a_stream_is_an_error_before_the_answer_and_is_free(
     gateway: RunningGateway, upstream: FakeUpstream
 ) -> None:
     failure = event({"error": {"message": "boom", "code": 500}})
-    upstream.handler = streaming(failure, DONE)
+    upstream.handler = streaming(chunk("", role="assistant"), failure, DONE)
     answer = await gateway.post(chat(stream=True))
-    assert b"boom" in answer.body
+    assert (answer.status, answer.code) == (502, "upstream_failed")
+    assert b"boom" not in answer.body
+    assert len(upstream.requests) == 3
     [row] = await gateway.rows()
     assert row["cost_microusd"] == 0 and row["outcome"] == "upstream_failed"
 

@@ -105,10 +105,10 @@ def translated(
         return UpstreamRateLimited(retry_after_s=retry_after_s(headers))
     if status == 408 or status == 504:
         return UpstreamTimeout()
-    if status in (400, 404, 409, 413, 415, 422):
+    if status in (400, 404, 413, 415, 422):
         message, param = caller_message(body, api_key)
         return UpstreamRejected(message, param=param)
-    if status >= 500:
+    if status == 409 or status >= 500:  # 409: the provider was busy with a like request
         return UpstreamFailed(retry_after_s=retry_after_s(headers))
     return UpstreamBadResponse()
 

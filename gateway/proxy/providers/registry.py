@@ -1,4 +1,7 @@
-"""Which upstream serves a provider: built on first use, rebuilt when the provider changes."""
+"""Which upstream serves a provider: built on first use, rebuilt when the provider changes.
+
+A provider seen through another key of its pool is another upstream over the same connections.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -40,9 +43,10 @@ class Upstreams:
 
     def of(self, provider: Provider) -> Upstream:
         """The upstream of a provider; identity decides, since snapshots are swapped whole."""
-        found = self._built.get(provider.name)
+        name = provider.name if not provider.key_no else f"{provider.name} {provider.key_no}"
+        found = self._built.get(name)
         if found is not None and found[0] is provider:
             return found[1]
         upstream = self._kinds[provider.kind](provider)
-        self._built[provider.name] = (provider, upstream)
+        self._built[name] = (provider, upstream)
         return upstream

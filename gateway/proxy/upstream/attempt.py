@@ -7,7 +7,7 @@ client has seen anything. Deadlines are checked from outside by `check`, so a ch
 """
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
 
 from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
@@ -15,16 +15,20 @@ from gateway.base.errors import (
     GatewayError,
     ResponseTooLarge,
     UpstreamBadResponse,
+    UpstreamFailed,
     UpstreamTimeout,
     UpstreamTruncated,
 )
-from gateway.proxy.dialects.errors import request_id_line
 from gateway.proxy.exchange import Exchange, Metering
+from gateway.proxy.routing.router import Step
 from gateway.proxy.upstream.connection import Receiver
 from gateway.proxy.upstream.decode import Inflater
+from gateway.proxy.upstream.lines import stream_headers
 
 MAX_ERROR_BYTES = 1 << 20  # of a provider's error body; only its message is used
 LINGER_S = 5  # a connection may take this long to end after the answer's own end marker
+MAX_HELD_BYTES = 64 * 1024  # of a stream's start that is neither output nor error
+COMMENT = b": keep-alive\n\n"  # a comment line, which readers of events skip
 MAX_DRAIN_BYTES = 8 << 20  # read on for nobody at most this much, to reach the usage
 
 
@@ -49,7 +53,11 @@ class Attempt:
         "_collected_bytes",
         "_drained_bytes",
         "_grow_at",
+        "_held",
+        "_held_bytes",
         "_inflater",
+        "_last",
+        "_last_checked",
         "_limit_bytes",
         "_metering",
         "_progress_s",
@@ -64,10 +72,12 @@ class Attempt:
         "exchange",
         "gone",
         "headers",
+        "inside",
         "meter",
         "over",
         "paused",
         "status",
+        "step",
         "streaming",
         "wire",
     )
@@ -84,6 +94,8 @@ class Attempt:
         self.headers: dict[bytes, bytes] = {}
         self.collected: list[bytes] = []
         self.streaming = False
+        self.inside: bytes | None = None  # an error reported before any output
+        self.step: Step = cast(Step, exchange.step)
         self.gone = False
         self.over = False  # the connection is done with this answer
         self.draining = False
@@ -91,6 +103,9 @@ class Attempt:
         self._send = exchange.client.send
         self._metering = metering
         self._grow_at = 0
+        self._held: list[bytes] | None = []  # a stream's start; None once it is shown
+        self._held_bytes = 0
+        self._last = self._last_checked = b""
         self._inflater: Inflater | None = None
         self._limit_bytes = MAX_ERROR_BYTES
         self._collected_bytes = 0
@@ -126,11 +141,28 @@ class Attempt:
             self._stop(UpstreamBadResponse("The provider streamed an answer not asked for."))
 
     def begin(self) -> None:
-        """Send the head of the stream to the client, before its first bytes."""
+        """Send the head of the stream to the client, unless comments went before."""
         exchange = self.exchange
-        exchange.answered = True
-        exchange.status = 200
-        exchange.client.start(200, stream_headers(exchange))
+        if not exchange.answered:
+            exchange.answered = True
+            exchange.status = 200
+            exchange.client.start(200, stream_headers(exchange))
+
+    def show(self) -> None:
+        """Send what was held back of the start: from here on no other attempt can follow."""
+        held, self._held = self._held, None
+        self.exchange.shown = True
+        self.begin()
+        self.answered()
+        if held:
+            self._last = held[0] if len(held) == 1 else b"".join(held)
+            self._send(self._last)
+
+    def answered(self) -> None:
+        """Tell the target's health that it does answer, and after how long."""
+        plane = self.exchange.plane
+        elapsed_s = plane.loop.time() - self._started_s
+        self.step.candidate.answered(self.step.key_no, elapsed_s, plane.router.now_s())
 
     def data(self, data: bytes) -> None:
         """Relay or collect this read's bytes."""
@@ -146,9 +178,12 @@ class Attempt:
         meter = self.meter
         assert meter is not None
         out = meter.feed(data)
-        if not self.exchange.answered:
-            self.begin()
-        if out:
+        if self._held is not None:
+            self._hold(meter, out)
+            if self._held is not None:
+                return
+        elif out:
+            self._last = out
             self._send(out)
         if meter.tokens >= self._grow_at:
             self._grow(meter)
@@ -161,6 +196,26 @@ class Attempt:
             self._stop(ResponseTooLarge())
         elif meter.done and not self.done.done():
             self.done.set_result(None)
+
+    def _hold(self, meter: StreamMeter, out: bytes | None) -> None:
+        """Keep the start of a stream back until it holds output, its end, or an error.
+
+        Providers report errors inside an answer of status 200; before output such an error is one
+        like any other, and another attempt may follow.
+        """
+        assert self._held is not None
+        if out:
+            self._held.append(out)
+            self._held_bytes += len(out)
+        if meter.output_seen or self._held_bytes > MAX_HELD_BYTES:
+            self.show()
+        elif meter.error is not None:
+            self.inside = meter.error
+            self._stop(UpstreamFailed())
+        elif meter.too_large:
+            self._stop(ResponseTooLarge())
+        elif meter.finish_seen or meter.done:
+            self.show()
 
     def _grow(self, meter: StreamMeter) -> None:
         exchange = self.exchange
@@ -194,14 +249,16 @@ class Attempt:
     def ended(self) -> None:
         """The framing's end. A stream that lacks its end marker was cut short."""
         self.over = True
-        if self.streaming and not self.exchange.answered:
-            self.begin()
         if self.done.done():
             return
         if self.meter is not None:
             self.meter.finish()
-            if not self.meter.done and not self._complete(self.meter):
+            if self._held is not None and self.meter.error is not None:
+                self.inside = self.meter.error
+            elif not self.meter.done and not self._complete(self.meter):
                 self.error = UpstreamTruncated()
+            elif self._held is not None:
+                self.show()
         self.done.set_result(None)
 
     def _complete(self, meter: StreamMeter) -> bool:
@@ -213,7 +270,7 @@ class Attempt:
         self.over = True
         if self.done.done():
             return
-        if self.streaming and self.exchange.answered:
+        if self.streaming and self._held is None:
             error = UpstreamTruncated()
         self.error = error
         self.done.set_result(None)
@@ -268,38 +325,36 @@ class Attempt:
                 self._stop(None)
             return
         limits = self.exchange.plane.limits
+        if self.exchange.stream and not self.draining:
+            self._keep_alive(now_s, limits.keepalive_s)
         if self._reads != self._checked_reads:
             self._checked_reads = self._reads
             self._progress_s = now_s
         limit_s = limits.drain_timeout_s if self.draining else (limits.total_timeout_s)
         silent_s = limits.idle_timeout_s if self._reads else (limits.first_byte_timeout_s)
-        if now_s - self._started_s > limit_s:
+        waited_s, still_s = now_s - self._started_s, now_s - self._progress_s
+        late = self.streaming and self._held is not None
+        late = late and waited_s > limits.first_token_timeout_s
+        if waited_s > limit_s:
             self._stop(None if self.draining else UpstreamTimeout())
-        elif not self.paused and now_s - self._progress_s > silent_s:
+        elif late or (not self.paused and still_s > silent_s):
             self._stop(UpstreamTimeout())
+
+    def _keep_alive(self, now_s: float, interval_s: float) -> None:
+        """Send a comment line when the client has heard nothing for so long, between two events."""
+        exchange, last = self.exchange, self._last
+        if exchange.silent_s is None:
+            exchange.silent_s = self._started_s
+        if last is not self._last_checked:
+            self._last_checked = last
+            exchange.silent_s = now_s
+        elif now_s - exchange.silent_s >= interval_s and not self.paused:
+            if last and not last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
+                return
+            exchange.silent_s = now_s
+            self.begin()
+            self._send(COMMENT)
 
     def body(self) -> bytes:
         """The collected body."""
         return self.collected[0] if len(self.collected) == 1 else b"".join(self.collected)
-
-
-def stream_headers(exchange: Exchange) -> bytes:
-    """Header lines of a streamed answer; the last two keep reverse proxies from buffering."""
-    return b"".join(
-        (
-            b"Content-Type: text/event-stream; charset=utf-8\r\nx-request-id: ",
-            exchange.id.encode(),
-            b"\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
-            extra_headers(exchange),
-        )
-    )
-
-
-def extra_headers(exchange: Exchange) -> bytes:
-    """Header lines that say what the gateway did: limits, further attempts, a smaller maximum."""
-    lines = request_id_line(exchange.endpoint.family, exchange.id) + exchange.lines
-    if exchange.attempts > 1:
-        lines += b"x-tallygate-attempts: %d\r\n" % exchange.attempts
-    if exchange.clamped_tokens is not None:
-        lines += b"x-tallygate-max-tokens: %d\r\n" % exchange.clamped_tokens
-    return lines

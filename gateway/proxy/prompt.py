@@ -1,0 +1,20 @@
+"""Counting the prompt: with the counter of whichever model is to serve the request.
+
+A request that goes to a fallback of another tokenizer is counted once more, with that model's.
+"""
+
+from gateway._native.jsonscan import scan_request
+from gateway._native.tokens import Counter
+from gateway.platform.metering.framing import framed_prompt_tokens
+from gateway.proxy.exchange import Exchange
+
+
+def count_prompt(x: Exchange) -> None:
+    """Count every text of the prompt with the model's own counter, plus the format's overhead."""
+    assert x.model is not None
+    counter = Counter(x.model.encoding)
+    scan = scan_request(x.body, counter)
+    x.measured_input = framed_prompt_tokens(
+        x.endpoint.name, counter.finish(), scan.message_count, scan.tool_count
+    )
+    x.measured_exact = counter.exact

@@ -1,0 +1,26 @@
+"""Header lines of the answers that clients get: of streams, and of what the gateway did."""
+
+from gateway.proxy.dialects.errors import request_id_line
+from gateway.proxy.exchange import Exchange
+
+
+def stream_headers(exchange: Exchange) -> bytes:
+    """Header lines of a streamed answer; the last two keep reverse proxies from buffering."""
+    return b"".join(
+        (
+            b"Content-Type: text/event-stream; charset=utf-8\r\nx-request-id: ",
+            exchange.id.encode(),
+            b"\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
+            extra_headers(exchange),
+        )
+    )
+
+
+def extra_headers(exchange: Exchange) -> bytes:
+    """Header lines that say what the gateway did: limits, further attempts, a smaller maximum."""
+    lines = request_id_line(exchange.endpoint.family, exchange.id) + exchange.lines
+    if exchange.attempts > 1:
+        lines += b"x-tallygate-attempts: %d\r\n" % exchange.attempts
+    if exchange.clamped_tokens is not None:
+        lines += b"x-tallygate-max-tokens: %d\r\n" % exchange.clamped_tokens
+    return lines
