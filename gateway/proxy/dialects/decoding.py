@@ -62,8 +62,12 @@ def decode_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 def decode_event(data: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
     """One event's JSON, None when it is not of the decoder's shape."""
     try:
-        return _decode(data, decoder)
+        return decoder.decode(data)
     except (ValueError, RecursionError):  # both of msgspec's errors are ValueErrors
+        pass
+    try:
+        return _decode(data, decoder)
+    except (ValueError, RecursionError):
         return None
 
 

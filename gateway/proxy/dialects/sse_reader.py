@@ -34,6 +34,17 @@ class SseReader:
         """The events that these bytes complete, in order."""
         if self._after_cr or b"\r" in data:
             data = self._with_lf_only(data)
+        length = len(data) - 2
+        if (
+            self._begun
+            and not self._pending
+            and 0 < length <= self._max_event_bytes
+            and data.find(b"\n\n") == length
+            and not self.too_large
+        ):
+            # The usual read is one whole event.
+            event = _parse(data[:length])
+            return [] if event is None else [event]
         if self._pending:
             # The blank line may straddle the two reads; nothing before it needs a second look.
             seen = len(self._pending) - 1
@@ -54,12 +65,9 @@ class SseReader:
             if len(block) > self._max_event_bytes:
                 self.too_large = True
                 return events
-            if block.startswith(b"data: ") and b"\n" not in block:
-                events.append((b"", block[6:]))
-            elif block:
-                event = _parse(block)
-                if event is not None:
-                    events.append(event)
+            event = _parse(block) if block else None
+            if event is not None:
+                events.append(event)
         if rest:
             self._pending += rest
             self._bound(len(rest))
@@ -93,6 +101,11 @@ class SseReader:
 
 def _parse(block: bytes) -> SseEvent | None:
     """One event's lines; None for comments and for events without data."""
+    head, _, rest = block.partition(b"\n")
+    if not rest and head.startswith(b"data: "):
+        return b"", head[6:]
+    if rest.startswith(b"data: ") and head.startswith(b"event: ") and b"\n" not in rest:
+        return head[7:], rest[6:]
     name = b""
     data: bytes | None = None
     for line in block.split(b"\n"):
