@@ -119,6 +119,7 @@ void tg_vocab_free(tg_vocab *vocab);
 
 /* Zeroed memory from the system, and back to it. */
 void *tg_map(size_t size);
+void *tg_map_huge(size_t size); /* read at random: in huge pages where the system has them */
 void tg_unmap(void *found, size_t size);
 
 /* Tokens of one piece; `size` >= 1. */

@@ -75,6 +75,12 @@ static void advise_huge(void *found, size_t size) {
 }
 #endif
 
+void *tg_map_huge(size_t size) {
+    void *found = tg_map(size);
+    if (found) advise_huge(found, size);
+    return found;
+}
+
 static void *carve(uint8_t **at, size_t size) {
     void *found = *at;
     *at += (size + 63) & ~(size_t)63;
@@ -95,9 +101,8 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
                    (size_t)v->n_tokens * 10 + n_literals_bytes + (0x110000 / 128) * 2 +
                    (size_t)n_blocks * 128 + 16 * 64;
     v->arena_size = (total + 4095) & ~(size_t)4095;
-    v->arena = tg_map(v->arena_size);
+    v->arena = tg_map_huge(v->arena_size);
     if (!v->arena) return 0;
-    advise_huge(v->arena, v->arena_size);
     uint8_t *at = v->arena;
     v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
     v->cache15 = carve(&at, (size_t)16 << TG_CACHE15_BITS);

@@ -16,26 +16,42 @@
 /* On a run of one character the order of tokens repeats after so many bytes, or a divisor of it. */
 #define PERIOD 128
 
-struct node {
-    uint32_t children; /* the first; the next node's entry ends the list */
-    uint32_t fail;
-    uint32_t longest; /* longest token that ends the node's text */
-};
+/* A node is children:20 fail:20 longest:18 bits. Children are consecutive, for nodes are numbered
+ * breadth-first: they begin at the first and end where the next node's begin. Fail is the longest
+ * proper suffix in the trie that has children, for no other is ever stepped from; longest is the
+ * longest token that ends the node's text. */
+#define NODE_BITS 20
+#define NODE_MASK ((1u << NODE_BITS) - 1)
 
-/* Nodes are numbered breadth-first, so a node's children are consecutive. */
 struct tg_long {
     uint32_t n_nodes;
-    size_t nodes_size;
+    size_t size;
     uint32_t ring; /* so many prefixes less one are kept: a power of two over the longest token */
-    struct node *nodes; /* one more than there are: its children end the last node's */
+    uint64_t *nodes; /* one more than there are: its children end the last node's */
+    uint32_t *second; /* by two bytes: where the second leads from the node of the first */
+    uint32_t *shorter; /* per token: the next shorter token that ends it */
     uint8_t *label;
-    uint32_t *shorter; /* per token: the next shorter token that ends it, or TG_NONE */
-    uint32_t *second;  /* by two bytes: where the second leads from the node of the first */
 };
+
+static inline uint32_t first_child(const struct tg_long *a, uint32_t node) {
+    return (uint32_t)a->nodes[node] & NODE_MASK;
+}
+
+static inline uint32_t fail_of(const struct tg_long *a, uint32_t node) {
+    return (uint32_t)(a->nodes[node] >> NODE_BITS) & NODE_MASK;
+}
+
+static inline uint32_t longest_of(const struct tg_long *a, uint32_t node) {
+    return (uint32_t)(a->nodes[node] >> (2 * NODE_BITS));
+}
+
+static inline uint64_t node_of(uint32_t children, uint32_t fail, uint32_t longest) {
+    return children | (uint64_t)fail << NODE_BITS | (uint64_t)longest << (2 * NODE_BITS);
+}
 
 /* Every byte is a token, so the root's children are the nodes 1 to 256, in the bytes' order. */
 #define FIRST(byte) (1 + (uint32_t)(byte))
-#define SECOND_SIZE ((size_t)4 << 16)
+#define NO_TOKEN TG_TOKEN_MASK
 
 /* Token text while building, in lexicographic order. */
 typedef struct {
@@ -115,23 +131,21 @@ static void grow(const tg_vocab *v, struct tg_long *a, const uint8_t *bytes, con
     next[1] = 1;
     for (int d = 2; d < TG_RING + 2; d++) next[d] += next[d - 1];
     a->n_nodes = next[TG_RING + 1];
-    a->nodes[0].children = 1;
+    a->nodes[0] = node_of(1, 0, NO_TOKEN);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t depth = i ? shared(v, bytes, &entries[i - 1], &entries[i]) : 0, node = 0;
         uint32_t token = entries[i].token;
         for (; depth < v->length[token]; depth++) {
             node = next[depth + 1]++;
             a->label[node] = bytes[entries[i].offset + depth];
-            a->nodes[node].children = next[depth + 2];
-            a->nodes[node].longest = TG_NONE;
+            a->nodes[node] = node_of(next[depth + 2], 0, depth + 1 < v->length[token] ? NO_TOKEN : token);
         }
-        a->nodes[node].longest = token;
     }
-    a->nodes[a->n_nodes].children = a->n_nodes;
+    a->nodes[a->n_nodes] = node_of(a->n_nodes, 0, NO_TOKEN);
 }
 
 static inline uint32_t child_of(const struct tg_long *a, uint32_t node, uint8_t byte) {
-    uint32_t from = a->nodes[node].children, size = a->nodes[node + 1].children - from;
+    uint32_t from = first_child(a, node), size = first_child(a, node + 1) - from;
     const uint8_t *labels = a->label + from;
 #if defined(__SSE2__)
     if (size <= 16) {
@@ -146,7 +160,7 @@ static inline uint32_t child_of(const struct tg_long *a, uint32_t node, uint8_t 
 }
 
 static inline uint32_t step(const struct tg_long *a, uint32_t node, uint8_t byte) {
-    for (; node > 256; node = a->nodes[node].fail) {
+    for (; node > 256; node = fail_of(a, node)) {
         uint32_t child = child_of(a, node, byte);
         if (child != TG_NONE) return child;
     }
@@ -157,33 +171,41 @@ static void fill_second(struct tg_long *a) {
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t *row = a->second + (byte << 8), node = FIRST(byte);
         for (uint32_t next = 0; next < 256; next++) row[next] = FIRST(next);
-        for (uint32_t child = a->nodes[node].children; child < a->nodes[node + 1].children; child++)
+        for (uint32_t child = first_child(a, node); child < first_child(a, node + 1); child++)
             row[a->label[child]] = child;
     }
 }
 
 /* Failure links in breadth-first order, each from its parent's. */
 static void link_failures(struct tg_long *a) {
-    a->nodes[0].fail = 0;
-    a->nodes[0].longest = TG_NONE;
     for (uint32_t node = 0; node < a->n_nodes; node++) {
-        for (uint32_t child = a->nodes[node].children; child < a->nodes[node + 1].children; child++) {
-            uint32_t fail = node ? step(a, a->nodes[node].fail, a->label[child]) : 0;
-            uint32_t token = a->nodes[child].longest;
-            a->nodes[child].fail = fail;
-            if (token == TG_NONE) a->nodes[child].longest = a->nodes[fail].longest;
-            else a->shorter[token] = a->nodes[fail].longest;
+        uint32_t from = first_child(a, node), end = first_child(a, node + 1);
+        for (uint32_t child = from; child < end; child++) {
+            uint32_t fail = node ? step(a, fail_of(a, node), a->label[child]) : 0;
+            uint32_t token = longest_of(a, child), shorter = longest_of(a, fail);
+            if (token == NO_TOKEN) token = shorter;
+            else a->shorter[token] = shorter;
+            while (fail > 256 && first_child(a, fail) == first_child(a, fail + 1))
+                fail = fail_of(a, fail);
+            a->nodes[child] = node_of(first_child(a, child), fail, token);
         }
     }
 }
 
 void tg_long_free(struct tg_long *a) {
-    if (!a) return;
-    tg_unmap(a->nodes, a->nodes_size);
-    tg_unmap(a->second, SECOND_SIZE);
-    free(a->label);
-    free(a->shorter);
+    if (a) tg_unmap(a->nodes, a->size);
     free(a);
+}
+
+static int allocate(struct tg_long *a, uint32_t n_nodes, uint32_t n_tokens) {
+    size_t second = (size_t)4 << 16;
+    a->size = ((size_t)n_nodes + 1) * 8 + second + (size_t)n_tokens * 4 + n_nodes + TG_PAD;
+    a->nodes = n_nodes < NODE_MASK ? tg_map_huge(a->size) : NULL;
+    if (!a->nodes) return 0;
+    a->second = (uint32_t *)(a->nodes + n_nodes + 1);
+    a->shorter = a->second + (1 << 16);
+    a->label = (uint8_t *)(a->shorter + n_tokens);
+    return 1;
 }
 
 int tg_long_prepare(tg_vocab *vocab) {
@@ -206,12 +228,7 @@ int tg_long_prepare(tg_vocab *vocab) {
         for (uint32_t i = 0; i < n; i++)
             nodes += vocab->length[entries[i].token] -
                      (i ? shared(vocab, bytes, &entries[i - 1], &entries[i]) : 0);
-        a->nodes_size = ((size_t)nodes + 1) * sizeof(struct node);
-        a->nodes = tg_map(a->nodes_size);
-        a->label = malloc(nodes + TG_PAD);
-        a->shorter = malloc((size_t)vocab->n_tokens * 4);
-        a->second = tg_map(SECOND_SIZE);
-        fine = a->nodes && a->label && a->shorter && a->second;
+        fine = allocate(a, nodes, vocab->n_tokens);
     }
     if (fine) {
         grow(vocab, a, bytes, entries, n);
@@ -263,7 +280,7 @@ static inline uint32_t last_token(tg_vocab *vocab, const tg_long_state *state, u
     token = (uint32_t)*guess & TG_TOKEN_MASK;
     if (*guess && *guess >> TG_TOKEN_BITS == key && may_end(vocab, state, token, total))
         return token;
-    token = a->nodes[node].longest;
+    token = longest_of(a, node);
     while (!may_end(vocab, state, token, total)) token = a->shorter[token];
     *guess = key << TG_TOKEN_BITS | token;
     return token;
@@ -279,7 +296,7 @@ void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, s
         size_t n = size - from < AHEAD ? size - from : AHEAD;
         for (size_t i = 0; i < n; i++) {
             uint32_t node = state->node = nodes[i] = step(a, state->node, bytes[from + i]);
-            uint32_t token = a->nodes[node].longest;
+            uint32_t token = longest_of(a, node);
             __builtin_prefetch(&vocab->split[token]);
             __builtin_prefetch(&vocab->length[token]);
         }
