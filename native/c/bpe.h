@@ -23,7 +23,7 @@
 #define TG_MAX_STATES 64
 #define TG_PIECE_MAX 256  /* longer pieces are counted by the automaton of bpe_long.c */
 #define TG_SHORT_MAX 32   /* pieces up to here are merged in one block */
-#define TG_TOKEN_MAX 1023 /* bytes of the longest token there may be */
+#define TG_TOKEN_MAX 512 /* bytes of the longest token there may be */
 #define TG_PAD 16         /* bytes that must be readable after a piece given to tg_count_padded */
 
 /* Flags of the bulk splitter; the same numbers stand in native/vocab/families.py. */
@@ -94,7 +94,7 @@ typedef struct tg_vocab {
     tg_key16 *cache15;
     tg_key31 *cache31; /* bytes:248 count:8, see tg_fits31 */
     uint32_t *valid_pairs;
-    uint64_t *guesses; /* bpe_long.c: node:19 last:18 token:18 */
+    uint64_t *guesses; /* bpe_long.c: longest:18 last:18 token:18 */
     /* Tokens over 15 bytes that merging never builds; they count as one only as whole pieces. */
     uint8_t *literals; /* length:2 bytes: few */
     uint32_t n_literals;

@@ -2,8 +2,8 @@
  *
  * For each prefix of the piece the last token of its encoding is unique: the one token that ends
  * there and is a valid neighbour of the last token of the prefix before it. The automaton gives the
- * candidates, longest first; a ring of 1,024 prefixes is enough, tokens being shorter. Adversarial
- * input costs the same as any other.
+ * candidates, longest first. Most prefixes are never asked about, so they are decided on demand; from
+ * time to time all of the last ones are, and then nothing before them matters: a ring is enough.
  */
 #include "bpe_long.h"
 #include "bpe_table.h"
@@ -12,9 +12,6 @@
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
-
-/* On a run of one character the order of tokens repeats after so many bytes, or a divisor of it. */
-#define PERIOD 128
 
 /* A node is children:20 fail:20 longest:18 bits. Children are consecutive, for nodes are numbered
  * breadth-first: they begin at the first and end where the next node's begin. Fail is the longest
@@ -26,7 +23,8 @@
 struct tg_long {
     uint32_t n_nodes;
     size_t size;
-    uint32_t ring; /* so many prefixes less one are kept: a power of two over the longest token */
+    uint32_t keep; /* a power of two, no less than the longest token */
+    uint32_t ring; /* mask of the places kept in a state */
     uint64_t *nodes; /* one more than there are: its children end the last node's */
     uint32_t *second; /* by two bytes: where the second leads from the node of the first */
     uint32_t *shorter; /* per token: the next shorter token that ends it */
@@ -52,6 +50,10 @@ static inline uint64_t node_of(uint32_t children, uint32_t fail, uint32_t longes
 /* Every byte is a token, so the root's children are the nodes 1 to 256, in the bytes' order. */
 #define FIRST(byte) (1 + (uint32_t)(byte))
 #define NO_TOKEN TG_TOKEN_MASK
+
+/* Flags of a place that is not decided: a candidate stands in it, and it is a guess. */
+#define BEGUN 0x40000000u
+#define GUESSED 0x20000000u
 
 /* Token text while building, in lexicographic order. */
 typedef struct {
@@ -223,7 +225,8 @@ int tg_long_prepare(tg_vocab *vocab) {
     int fine = bytes && entries && spare && a;
     uint32_t n = fine ? list_texts(vocab, entries, bytes) : 0, nodes = 1;
     if (fine) {
-        for (a->ring = 2 * PERIOD - 1; a->ring < longest; a->ring = 2 * a->ring + 1) continue;
+        for (a->keep = 128; a->keep < longest; a->keep *= 2) continue;
+        a->ring = (a->keep < TG_RING / 8 ? 8 * a->keep : TG_RING) - 1;
         sort_texts(vocab, bytes, entries, spare, n);
         for (uint32_t i = 0; i < n; i++)
             nodes += vocab->length[entries[i].token] -
@@ -244,83 +247,111 @@ int tg_long_prepare(tg_vocab *vocab) {
     return fine;
 }
 
-void tg_long_start(const tg_vocab *vocab, tg_long_state *state) {
-    state->ring = vocab->long_tables->ring;
+void tg_long_start(tg_long_state *state) {
     state->node = 0;
-    state->total = state->run = 0;
+    state->total = state->settled = state->run = 0;
     state->byte = 0;
-    state->last[0] = TG_NONE;
+    state->last[0] = 0;
     state->count[0] = 0;
 }
 
-static inline int may_end(tg_vocab *vocab, const tg_long_state *state, uint32_t token,
-                          uint64_t total) {
-    uint32_t length = vocab->length[token];
-    if (length == total) return 1;
-    uint32_t before = state->last[(total - length) & state->ring];
+static inline int is_valid(tg_vocab *vocab, uint32_t left, uint32_t right) {
     /* Of two short tokens little is to be undone: sooner done than looked up. */
-    if (length + vocab->length[before] < 8) return tg_valid_short(vocab, before, token);
-    return tg_valid_pair(vocab, before, token);
+    if (vocab->length[left] + vocab->length[right] < 8) return tg_valid_short(vocab, left, right);
+    return tg_valid_pair(vocab, left, right);
 }
 
-/* The one right token at the end of the text so far. Only one can be, so likely ones are tried
- * first: what was right after the same token in the same place of the automaton, and in a run of one
- * byte what was right a period ago. Longest-first order alone would there try nearly all. */
-static inline uint32_t last_token(tg_vocab *vocab, const tg_long_state *state, uint32_t node) {
+/* Long runs of one character have up to a hundred candidates in each place, and each refused one may
+ * ask for another place: there every place is decided as it comes, and likely candidates are tried
+ * first. MANY is the length in bytes of the longest candidate from which on this is so. */
+#define MANY 16
+#define PERIOD 128 /* in runs the tokens repeat after so many bytes, or a divisor of it */
+
+/* Where is kept what was right after the same token and among the same candidates, which the longest
+ * names. NULL where that is not worth the asking or the token before is not known. */
+static inline uint64_t *guess_at(const tg_vocab *vocab, const tg_long_state *state, uint64_t place,
+                                 uint64_t *key) {
     const struct tg_long *a = vocab->long_tables;
-    uint64_t total = state->total;
-    uint32_t last = state->last[(total - 1) & state->ring] & TG_TOKEN_MASK, token;
-    uint64_t key = (uint64_t)node << TG_TOKEN_BITS | last;
-    uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
-    if (state->run > PERIOD) {
-        token = state->last[(total - PERIOD) & state->ring];
-        if (vocab->length[token] <= state->run - PERIOD && may_end(vocab, state, token, total))
-            return token;
-    }
-    token = (uint32_t)*guess & TG_TOKEN_MASK;
-    if (*guess && *guess >> TG_TOKEN_BITS == key && may_end(vocab, state, token, total))
-        return token;
-    token = longest_of(a, node);
-    while (!may_end(vocab, state, token, total)) token = a->shorter[token];
-    *guess = key << TG_TOKEN_BITS | token;
-    return token;
+    uint64_t longest = state->count[place & a->ring];
+    uint32_t before = state->last[(place - 1) & a->ring];
+    if (vocab->length[longest] < MANY || before & TG_PENDING) return NULL;
+    *key = longest << TG_TOKEN_BITS | before;
+    return &vocab->guesses[tg_hash(*key) & ((1u << TG_GUESS_BITS) - 1)];
 }
 
-/* The automaton runs ahead by a block, so that what deciding reads is fetched by then. */
-#define AHEAD 64
+/* Begin on a place: its first candidate. */
+static inline uint32_t first_candidate(const tg_vocab *vocab, const tg_long_state *state,
+                                       uint64_t place, uint32_t longest) {
+    if (place == state->total && state->run > PERIOD) {
+        uint32_t token = state->last[(place - PERIOD) & vocab->long_tables->ring];
+        if (!(token & TG_PENDING) && vocab->length[token] <= state->run - PERIOD)
+            return token | TG_PENDING | BEGUN | GUESSED;
+    }
+    uint64_t key, *guess = guess_at(vocab, state, place, &key);
+    if (!guess || *guess >> TG_TOKEN_BITS != key) return longest | TG_PENDING | BEGUN;
+    return ((uint32_t)*guess & TG_TOKEN_MASK) | TG_PENDING | BEGUN | GUESSED;
+}
+
+/* Find the last token of the prefix that ends at `place`, and of those it depends on. Candidates are
+ * tried longest first; one whose predecessor is not known yet waits for that. */
+static void resolve(tg_vocab *vocab, tg_long_state *state, uint64_t place) {
+    const struct tg_long *a = vocab->long_tables;
+    uint32_t waiting[TG_RING], depth = 0; /* distances from the total */
+    while (state->last[place & a->ring] & TG_PENDING) {
+        uint32_t *last = &state->last[place & a->ring];
+        uint64_t *count = &state->count[place & a->ring], key, *guess;
+        if (!(*last & BEGUN)) *last = first_candidate(vocab, state, place, (uint32_t)*count);
+        uint32_t token = *last & TG_TOKEN_MASK;
+        uint64_t from = place - vocab->length[token];
+        uint32_t before = state->last[from & a->ring];
+        if (from && before & TG_PENDING) {
+            waiting[depth++] = (uint32_t)(state->total - place);
+            place = from;
+        } else if (from && !is_valid(vocab, before, token)) {
+            uint32_t next = *last & GUESSED ? (uint32_t)*count : a->shorter[token];
+            *last = next | TG_PENDING | BEGUN;
+        } else {
+            if ((guess = guess_at(vocab, state, place, &key))) *guess = key << TG_TOKEN_BITS | token;
+            *last = token;
+            *count = state->count[from & a->ring] + 1;
+            if (depth) place = state->total - waiting[--depth];
+        }
+    }
+}
+
+/* Whatever follows, its encoding leaves the text so far at one of the last places, for no token is
+ * longer than `keep`. With these known nothing older is asked for again. */
+static void settle(tg_vocab *vocab, tg_long_state *state) {
+    uint64_t keep = vocab->long_tables->keep, total = state->total;
+    for (uint64_t place = total > keep ? total - keep : 0; place <= total; place++)
+        resolve(vocab, state, place);
+    state->settled = total;
+}
 
 void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, size_t size) {
     const struct tg_long *a = vocab->long_tables;
-    uint32_t nodes[AHEAD];
-    for (size_t from = 0; from < size; from += AHEAD) {
-        size_t n = size - from < AHEAD ? size - from : AHEAD;
-        for (size_t i = 0; i < n; i++) {
-            uint32_t node = state->node = nodes[i] = step(a, state->node, bytes[from + i]);
-            uint32_t token = longest_of(a, node);
-            __builtin_prefetch(&vocab->split[token]);
-            __builtin_prefetch(&vocab->length[token]);
-        }
-        for (size_t i = 0; i < n; i++) {
-            uint8_t byte = bytes[from + i];
-            state->run = byte == state->byte ? state->run + 1 : 1;
-            state->byte = byte;
-            uint64_t total = ++state->total;
-            uint32_t token = last_token(vocab, state, nodes[i]);
-            state->last[total & state->ring] = token;
-            state->count[total & state->ring] =
-                state->count[(total - vocab->length[token]) & state->ring] + 1;
-        }
+    for (size_t i = 0; i < size; i++) {
+        if (state->total - state->settled >= a->ring + 1 - 2 * a->keep) settle(vocab, state);
+        state->node = step(a, state->node, bytes[i]);
+        uint64_t slot = ++state->total & a->ring;
+        uint32_t longest = longest_of(a, state->node);
+        state->run = bytes[i] == state->byte ? state->run + 1 : 1;
+        state->byte = bytes[i];
+        state->last[slot] = TG_PENDING;
+        state->count[slot] = longest;
+        if (vocab->length[longest] >= MANY) resolve(vocab, state, state->total);
     }
 }
 
-uint64_t tg_long_tokens(const tg_long_state *state) {
-    return state->count[state->total & state->ring];
+uint64_t tg_long_tokens(tg_vocab *vocab, tg_long_state *state) {
+    resolve(vocab, state, state->total);
+    return state->count[state->total & vocab->long_tables->ring];
 }
 
 uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size) {
     tg_long_state state;
     if (!tg_long_prepare(vocab)) return (size + 3) / 4;
-    tg_long_start(vocab, &state);
+    tg_long_start(&state);
     tg_long_feed(vocab, &state, piece, size);
-    return tg_long_tokens(&state);
+    return tg_long_tokens(vocab, &state);
 }

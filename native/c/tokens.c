@@ -12,8 +12,9 @@
 /* An undecided piece over TG_PIECE_MAX bytes. `prefix` has read the piece up to the tail; the tail
  * holds what follows. */
 struct tg_giant {
-    uint64_t tokens;    /* up to the last place where the piece may end */
-    tg_counter *second; /* has read what follows that place up to the tail; NULL: they are one */
+    tg_counter *second; /* has read what follows the last place where the piece may end, up to the
+                         * tail; NULL: that place is where the tail begins */
+    uint64_t tokens;    /* up to that place, if there is a second */
     tg_long_state prefix;
 };
 
@@ -105,13 +106,12 @@ static void begin_giant(tg_counter *c) {
         tg_counter_boundary(c);
         return;
     }
-    tg_long_start(c->vocab, &giant->prefix);
-    giant->tokens = 0;
+    tg_long_start(&giant->prefix);
     giant->second = NULL;
     c->giant = giant;
 }
 
-/* The piece may end at `accept` in the tail: take the prefix count there. */
+/* The piece may end at `accept` in the tail: read the prefix up to there. */
 static void pass_accept(tg_counter *c, uint32_t accept) {
     struct tg_giant *giant = c->giant;
     if (giant->second) {
@@ -120,7 +120,6 @@ static void pass_accept(tg_counter *c, uint32_t accept) {
         giant->second = NULL;
     }
     tg_long_feed(c->vocab, &giant->prefix, c->tail, accept);
-    giant->tokens = tg_long_tokens(&giant->prefix);
     shift_tail(c, accept);
     c->at -= accept;
     c->accept = 0;
@@ -131,8 +130,9 @@ static void end_giant(tg_counter *c) {
     uint8_t rest[TG_TAIL];
     uint32_t size = c->tail_size;
     struct tg_giant *giant = c->giant;
-    uint64_t decided = c->decided + giant->tokens;
     tg_counter *second = giant->second;
+    uint64_t decided = c->decided;
+    decided += second ? giant->tokens : tg_long_tokens(c->vocab, &giant->prefix);
     memcpy(rest, c->tail, size);
     free(giant);
     if (second) {
@@ -156,6 +156,7 @@ static void push_tail(tg_counter *c) {
             return;
         }
         tg_counter_start(giant->second, c->vocab);
+        giant->tokens = tg_long_tokens(c->vocab, &giant->prefix);
     }
     tg_counter_feed(giant->second, c->tail, c->at);
     tg_long_feed(c->vocab, &giant->prefix, c->tail, c->at);

@@ -56,7 +56,7 @@ def pack(tokens: list[bytes], name: str, points: list[automaton.Atom]) -> bytes:
     )
     if sorted(tokens[:256]) != [bytes([b]) for b in range(256)]:
         raise ValueError(f"{name}: the first 256 tokens are not the bytes")
-    if max(map(len, tokens)) > 1023 or len(tokens) >= (1 << 18) - 16:
+    if max(map(len, tokens)) > 512 or len(tokens) >= (1 << 18) - 16:
         raise ValueError(f"{name}: outside the counter's limits")
     tokens, split = merges.settle(tokens)
     rank = {token: i for i, token in enumerate(tokens)}
