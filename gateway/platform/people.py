@@ -10,6 +10,7 @@ from gateway.base.config import Settings
 from gateway.base.ids import IdFactory
 from gateway.platform.accounts import Accounts
 from gateway.platform.accounts.entrance import Entrance
+from gateway.platform.accounts.factors import Factors
 from gateway.platform.accounts.guesses import Guesses
 from gateway.platform.accounts.passwords import Passwords
 from gateway.platform.accounts.sessions import DAY_US, Sessions
@@ -33,6 +34,7 @@ class People:
     mail: Mail
     sign_up: SignUp
     entrance: Entrance
+    factors: Factors
 
     def close(self) -> None:
         """End the threads that hash."""
@@ -53,6 +55,7 @@ def open_people(
     sessions = Sessions(database, accounts, secrets, clock, ids, lifetime_us=lifetime_us)
     guesses = Guesses(database, secrets, clock)
     mail = Mail(database, Outbox(secrets, clock, ids))
+    entrance = Entrance(database, accounts, sessions, passwords, guesses, mail, clock)
     policy = Policy(
         settings.accounts_sign_up == "open",
         int(settings.accounts_minimum_age),
@@ -76,5 +79,6 @@ def open_people(
             policy,
             sessions.new_token,
         ),
-        entrance=Entrance(database, accounts, sessions, passwords, guesses, mail, clock),
+        entrance=entrance,
+        factors=Factors(database, secrets, sessions, entrance, guesses, mail, clock, ids),
     )

@@ -12,6 +12,7 @@ from gateway.proxy.exchange import Plane
 from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
 from gateway.web.console.render import Pages
+from gateway.web.console.security import SecurityPages
 from gateway.web.guard import Guard, check_declared, public
 from gateway.web.health import Health
 from gateway.web.hosts import parse_allowed
@@ -36,6 +37,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     guard = Guard(people)
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes(Console(platform, pages).routes(guard))
+    app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(EntrancePages(people, platform.sign_in, pages).routes(guard))
     check_declared(app)
     return app

@@ -4,14 +4,13 @@ Links are made from the operator's own address of this gateway, never from a req
 anybody can choose. Text only: nothing in it can be fetched, run or track.
 """
 
-import functools
 from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.platform.mail import Letter, Written
-from gateway.web.console.render import moment
+from gateway.web.console.render import describe_agent, moment
 
 _ROOM = Path(__file__).parent / "templates" / "mail"
 _PATHS = {"confirm": "/confirm/", "reset": "/reset/", "address": "/settings/address/"}
@@ -42,15 +41,3 @@ class Letters:
         subject = "".join(template.blocks["subject"](context)).strip()
         text = "".join(template.blocks["text"](context)).strip()
         return Written(subject, text + "\n", link)
-
-
-@functools.lru_cache(maxsize=256)
-def describe_agent(agent: str) -> str:
-    """A browser and system as people name them, such as `Firefox, Linux`; a dash for neither."""
-    import ua_parser  # a tenth of a second to load, for the few who look
-
-    found = ua_parser.parse(agent)
-    names = [
-        part.family for part in (found.user_agent, found.os) if part and part.family != "Other"
-    ]
-    return ", ".join(names) or "–"
