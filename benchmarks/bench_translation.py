@@ -25,13 +25,21 @@ from collections.abc import Callable
 from gateway._native.sse import StreamMeter
 from gateway._native.tokens import Counter
 from gateway.proxy.dialects.chat import CHAT
+from gateway.proxy.dialects.gemini import GEMINI
 from gateway.proxy.dialects.messages import MESSAGES
 from gateway.proxy.dialects.neutral import Dialect, Facts, TextDelta
+from gateway.proxy.dialects.responses import RESPONSES
 
 FACTS = Facts("req_0193a1b2c3d4", "house/model", 1_790_000_000)
 TEXT = " of the quick brown"
-METERS = {"chat": "chat", "messages": "anthropic"}
-PAIRS = (("chat", CHAT, MESSAGES), ("messages", MESSAGES, CHAT))
+METERS = {"chat": "chat", "messages": "anthropic", "responses": "responses"}
+PAIRS = (
+    ("chat", CHAT, MESSAGES),
+    ("messages", MESSAGES, CHAT),
+    ("responses", RESPONSES, MESSAGES),
+    ("chat", CHAT, RESPONSES),
+    ("chat", CHAT, GEMINI),
+)
 
 
 def chunk_of(dialect: Dialect) -> bytes:

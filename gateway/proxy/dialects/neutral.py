@@ -313,12 +313,21 @@ class StreamWriter(Protocol):
     """Writes events as a stream of the client's dialect."""
 
     def write(self, events: list[Event]) -> bytes:
-        """The bytes to send for these events; may be empty."""
+        """The bytes to send for these events; may be empty.
+
+        Raises ResponseTooLarge when the dialect must keep more than it may, and UpstreamBadResponse
+        when the events make no answer of this dialect. Nothing is written for a Failure: the
+        dialect's error event is the door's.
+        """
         ...
 
 
 class Dialect(Protocol):
-    """One wire form, both ways. `name` is the endpoint's name ("chat", "messages", ...)."""
+    """One wire form, both ways. `name` is the endpoint's name ("chat", "messages", ...).
+
+    Where the path names model and streaming (Gemini), a request read has an empty `model` and
+    `stream` False, and one written says neither; writers may still look at `model`.
+    """
 
     name: str
 
@@ -331,7 +340,10 @@ class Dialect(Protocol):
         ...
 
     def read_answer(self, body: bytes) -> Answer:
-        """Raises UpstreamBadResponse when the document is not of this dialect."""
+        """Raises UpstreamBadResponse when the document is not of this dialect.
+
+        Raises UpstreamFailed when it reports a failure.
+        """
         ...
 
     def write_answer(self, answer: Answer, facts: Facts) -> bytes:

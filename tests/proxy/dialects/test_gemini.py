@@ -30,7 +30,7 @@ from gateway.proxy.dialects.neutral import (
     ToolStart,
     UsageNews,
 )
-from tests.proxy.dialects.neutral_values import answers, compact, events_of, fed, merged
+from tests.proxy.dialects.neutral_values import WORDS, answers, compact, events_of, fed, merged
 
 FACTS = Facts("req_0193a1", "shop/model", 1_790_000_000, measured_input=11)
 COUNTS = st.integers(0, 9000)
@@ -326,3 +326,29 @@ def test_streams_are_read(data: bytes, expected: list[Any]) -> None:
 def test_any_bytes_make_events_or_a_failure(data: bytes, cuts: list[int]) -> None:
     events = fed(GEMINI.stream_reader(), b"data: " + data + b"\n\n", cuts)
     assert all(isinstance(event, Failure) for event in events)
+
+
+FIELDS = (
+    *("candidates", "content", "parts", "text", "thought", "functionCall", "name", "args", "index"),
+    *("finishReason", "usageMetadata", "promptTokenCount", "promptFeedback", "error"),
+)
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(-1, 3), WORDS),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+        ),
+        max_leaves=10,
+    )
+)
+def test_any_document_is_read_or_refused(value: Any) -> None:
+    for document in (value, {"candidates": [{"content": value, "finishReason": "STOP"}]}):
+        body = compact(document).encode()
+        GEMINI.stream_reader().feed(b"data: " + body + b"\n\n")
+        try:
+            GEMINI.read_answer(body)
+        except (UpstreamBadResponse, UpstreamFailed):
+            continue

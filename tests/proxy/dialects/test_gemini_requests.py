@@ -540,6 +540,21 @@ def test_schemas_are_fitted_to_the_subset() -> None:
     }
 
 
+def test_empty_texts_are_left_out_and_system_text_alone_is_a_turn() -> None:
+    body = written(
+        Conversation(
+            "m",
+            (
+                Message("user", (Text(""), Text("hi"))),
+                Message("assistant", (Text(""), ToolCall("a", "f", ""))),
+            ),
+        )
+    )
+    assert [len(content["parts"]) for content in body["contents"]] == [1, 1]
+    alone = written(Conversation("m", (Message("system", (Text("say hi"),)),)))
+    assert alone == {"contents": [{"role": "user", "parts": [{"text": "say hi"}]}]}
+
+
 def test_endless_schemas_are_refused() -> None:
     schema: dict[str, Any] = {}
     for _ in range(200):

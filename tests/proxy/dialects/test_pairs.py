@@ -10,7 +10,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.base.errors import GatewayError
 from gateway.proxy.dialects.chat import CHAT
 from gateway.proxy.dialects.gemini import GEMINI
 from gateway.proxy.dialects.messages import MESSAGES
@@ -24,6 +27,7 @@ from gateway.proxy.dialects.neutral import (
     Media,
     Message,
     OutputFormat,
+    Reasoning,
     Refusal,
     SignatureDelta,
     Text,
@@ -40,7 +44,7 @@ from gateway.proxy.dialects.neutral import (
     UsageNews,
 )
 from gateway.proxy.dialects.responses import RESPONSES
-from tests.proxy.dialects.neutral_values import events_of, merged
+from tests.proxy.dialects.neutral_values import WORDS, conversations, events_of, merged
 
 FACTS = Facts("req_0193a1", "shop/model", 1_790_000_000)
 DIALECTS: dict[str, Dialect] = {
@@ -256,3 +260,47 @@ def test_why_an_answer_ended_goes_through(client: str, provider: str, stop: Any)
 
 def said(answer: Answer) -> str:
     return "".join(part.text for part in answer.parts if isinstance(part, Text | Refusal))
+
+
+@given(
+    conversations(
+        "gemini",
+        media=st.builds(Media, st.just("image"), st.just("image/png"), st.just("aGk=")),
+        model=st.sampled_from(["gemini-3-pro", "gemini-2.5-flash", "m"]),
+        max_tokens=st.one_of(st.none(), st.integers(0, 9000)),
+        temperature=st.one_of(st.none(), st.floats(0, 2)),
+        stop=st.lists(WORDS, max_size=2).map(tuple),
+        top_k=st.one_of(st.none(), st.integers(0, 9)),
+        seed=st.one_of(st.none(), st.integers()),
+        choices=st.integers(1, 2),
+        tool_choice=st.one_of(
+            st.none(),
+            st.builds(
+                ToolChoice,
+                st.sampled_from(["auto", "none", "required"]),
+                st.none(),
+                st.one_of(st.none(), st.booleans()),
+            ),
+        ),
+        reasoning=st.one_of(
+            st.none(),
+            st.builds(
+                Reasoning,
+                st.one_of(st.none(), st.booleans()),
+                st.sampled_from([None, "none", "minimal", "low", "xhigh", "max"]),
+                st.one_of(st.none(), st.integers(0, 50_000)),
+            ),
+        ),
+    ),
+    st.sampled_from(sorted(DIALECTS)),
+)
+def test_any_conversation_is_written_and_read_or_refused(
+    conversation: Conversation, name: str
+) -> None:
+    dialect = DIALECTS[name]
+    try:
+        body = dialect.write_request(conversation)
+    except GatewayError as error:
+        assert error.status == 400
+        return
+    dialect.read_request(body)

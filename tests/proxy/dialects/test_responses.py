@@ -37,7 +37,9 @@ from gateway.proxy.dialects.responses import RESPONSES
 from gateway.proxy.dialects.responses.stream_writer import MAX_OUTPUT_BYTES
 from gateway.proxy.dialects.signatures import unwrap
 from tests.proxy.dialects.neutral_values import (
+    WORDS,
     answers,
+    compact,
     events_of,
     fed,
     merged,
@@ -276,3 +278,38 @@ def test_any_bytes_make_events_or_a_failure(data: bytes, cuts: list[int]) -> Non
 def test_refusals_are_read_and_written() -> None:
     answer = Answer((Refusal("no"),), "refusal")
     assert RESPONSES.read_answer(RESPONSES.write_answer(answer, FACTS)) == answer
+
+
+FIELDS = (
+    *("type", "delta", "item", "output_index", "response", "status", "output", "usage", "content"),
+    *("text", "summary", "call_id", "name", "arguments", "input_tokens", "incomplete_details"),
+)
+KINDS = (
+    *("response.output_item.added", "response.output_item.done", "response.output_text.delta"),
+    *("response.function_call_arguments.delta", "response.completed", "response.failed", "x"),
+)
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(-1, 3), WORDS),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+        ),
+        max_leaves=10,
+    ),
+    st.sampled_from(KINDS),
+)
+def test_any_document_is_read_or_refused(value: Any, kind: str) -> None:
+    for document in (
+        value,
+        {"type": kind, "item": value, "response": value, "delta": value},
+        {"output": [value], "status": "completed"},
+    ):
+        body = compact(document).encode()
+        RESPONSES.stream_reader().feed(b"data: " + body + b"\n\n")
+        try:
+            RESPONSES.read_answer(body)
+        except (UpstreamBadResponse, UpstreamFailed):
+            continue

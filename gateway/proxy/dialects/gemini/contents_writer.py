@@ -6,7 +6,9 @@ Source: Gemini API reference, "Content" and "Part"; guide "Thought signatures". 
 - A signature without words just before an unsigned call goes back onto the call. Where Gemini
   signed no call of a turn (another provider answered it), models after Gemini 2 refuse the turn, so
   its first call gets the value that Google documents for such histories.
-- Reasoning that Gemini did not sign is left out: only its maker can read it.
+- Reasoning that Gemini did not sign is left out: only its maker can read it. So is empty text,
+  which the API takes for a missing part.
+- A request of nothing but system text sends that text as the user's: there must be a turn.
 """
 
 from typing import Any
@@ -29,6 +31,7 @@ from gateway.proxy.dialects.shapes import refuse
 
 _UNSIGNED = "skip_thought_signature_validator"  # guide "Thought signatures", other models' history
 
+_EMPTY = Text("")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -43,20 +46,22 @@ def write_contents(
         if message.name is not None:
             refuse("name", "The model's provider takes no names of speakers.")
         if message.role in ("system", "developer"):
-            system += [_system(part) for part in message.parts]
+            system += [written for part in message.parts for written in _system(part)]
         elif message.role == "assistant":
             parts = _spoken(message.parts, names, signed)
             if parts:
                 contents.append({"role": "model", "parts": parts})
         else:
             contents += _given(message.parts, names)
+    if system and not contents:
+        return [], [{"role": "user", "parts": system}]
     return system, contents
 
 
-def _system(part: Part) -> dict[str, Any]:
+def _system(part: Part) -> list[dict[str, Any]]:
     if not isinstance(part, Text):
         refuse("messages", "System instructions can only be text for this model.")
-    return {"text": part.text}
+    return [{"text": part.text}] if part.text else []
 
 
 def _spoken(parts: tuple[Part, ...], names: dict[str, str], signed: bool) -> list[dict[str, Any]]:
@@ -64,7 +69,7 @@ def _spoken(parts: tuple[Part, ...], names: dict[str, str], signed: bool) -> lis
     called = False
     for part in parts:
         match part:
-            case Text() | Refusal():
+            case Text() | Refusal() if part.text:
                 written.append({"text": part.text})
             case Thinking(signature=str(), family="gemini") if part.text:
                 written.append(
@@ -88,7 +93,9 @@ def _call(part: ToolCall, written: list[dict[str, Any]]) -> dict[str, Any]:
     try:
         args = _OBJECT.decode(part.arguments or "{}")
     except (ValueError, RecursionError):
-        raise InvalidRequest("A tool call's arguments are not a JSON object.") from None
+        raise InvalidRequest(
+            "A tool call's arguments are not a JSON object.", param="messages"
+        ) from None
     call: dict[str, Any] = {"functionCall": {"id": part.id, "name": part.name, "args": args}}
     if part.signature is not None and part.family == "gemini":
         call["thoughtSignature"] = part.signature
@@ -102,6 +109,8 @@ def _given(parts: tuple[Part, ...], names: dict[str, str]) -> list[dict[str, Any
     contents: list[dict[str, Any]] = []
     last: type | None = None
     for part in parts:
+        if part == _EMPTY:
+            continue
         written = _result(part, names) if isinstance(part, ToolResult) else _said(part)
         side = ToolResult if isinstance(part, ToolResult) else None
         if contents and side is last:

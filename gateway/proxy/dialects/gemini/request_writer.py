@@ -2,7 +2,8 @@
 
 Source: Gemini API reference, "Method: models.generateContent" and "GenerationConfig"; guides
 "Thinking" and "OpenAI compatibility" (the table of efforts). What would change the answer and has
-no field is refused.
+no field is refused. Thinking cannot be switched off in models after Gemini 2: they then think as
+little as they can.
 """
 
 from typing import Any
@@ -85,7 +86,8 @@ def _refuse_unsayable(conversation: Conversation) -> None:
 
 
 def _is_early(model: str) -> bool:
-    return "gemini-1" in model or "gemini-2" in model
+    """Whether it is of the generations that take budgets and check no signatures."""
+    return any(name in model for name in ("gemini-1", "gemini-2", "gemma"))
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
