@@ -111,6 +111,7 @@ class Gateway:
             raise RuntimeError("the console's server was not built")
         self.server = Server(self.plane, console)
         self.port = await self.server.listen(host, port)
+        self.platform.live["providers.health"] = self.plane.router.report
         self._admin = AdminSocket(self.platform)
         await self._admin.start()
         public_url = self.platform.settings.server_public_url or base_url(host, self.port)

@@ -1,7 +1,7 @@
 """Structured log lines and the counters behind /metrics.
 
-A log line is one JSON object; a metric label is one of model, provider, status class, and the
-number of label sets is bounded. Neither may ever carry a prompt, a completion, a key or a
+A log line is one JSON object; a metric label is one of model, provider, target, status class, and
+the number of label sets is bounded. Neither may ever carry a prompt, a completion, a key or a
 client's address. This file knows nothing of HTTP or Prometheus' text format.
 """
 

@@ -1,4 +1,4 @@
-"""`tallygate providers`: the presets of known providers, and adding one to the catalog."""
+"""`tallygate providers`: presets of known providers, adding one, and the health of targets."""
 
 from pathlib import Path
 
@@ -16,10 +16,36 @@ COLUMNS = (
     Column("added", "ADDED"),
 )
 
+HEALTH = (
+    Column("provider", "PROVIDER"),
+    Column("model", "MODEL"),
+    Column("region", "REGION"),
+    Column("state", "BREAKER"),
+    Column("opens_in_s", "PROBE IN S", number=True),
+    Column("in_flight", "RUNNING", number=True),
+    Column("requests", "REQUESTS", number=True),
+    Column("failures", "FAILURES", number=True),
+    Column("retries", "RETRIES", number=True),
+    Column("keys", "KEYS"),
+)
+
 
 @click.group()
 def providers() -> None:
-    """Add known providers."""
+    """Add known providers, and see how they fare."""
+
+
+@providers.command()
+@standard_options
+def health(data: Path, as_json: bool) -> None:
+    """Show each target of the running server: its breaker, its load, its failures, its keys."""
+    rows = call(data, "providers.health")
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        row["keys"] = ", ".join(row["keys"])
+    print_table(rows, HEALTH, "no targets; add a provider: tallygate providers add PRESET")
 
 
 @providers.command()

@@ -8,9 +8,10 @@ shown is taken up again: each of its steps is idempotent, and a key that nobody 
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -54,7 +55,10 @@ class FirstStart:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The open rooms. `first_start` is set only by the start that made the installation."""
+    """The open rooms. `first_start` is set only by the start that made the installation.
+
+    `live` holds what only a serving process knows, by the name of the command that tells it.
+    """
 
     settings: Settings
     clock: Clock
@@ -72,6 +76,7 @@ class Platform:
     ledger: Ledger
     settlements: Settlements
     first_start: FirstStart | None = None
+    live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
     async def first_start_shown(self) -> None:
         """Note that a person has seen the secrets of the first start; there is no other.

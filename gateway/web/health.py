@@ -2,7 +2,7 @@
 
 `/healthz` says that the event loop turns; `/readyz` whether a paid request would be accepted now;
 `/metrics` renders the process's counters in the Prometheus text format. No label but model,
-provider and status class, and no address, key or account anywhere. Metrics name models and sums of
+provider, target and status class, and no address, key or account anywhere. Metrics name models and sums of
 money, so they are given to loopback and private addresses only, and never through a proxy.
 """
 
@@ -17,8 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from gateway.base.telemetry import LATENCY_BUCKETS_MS, Histogram
+from gateway.base.telemetry import LATENCY_BUCKETS_MS, MAX_SERIES, Histogram
 from gateway.proxy.exchange import Plane
+from gateway.proxy.routing.health import STATES
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LABELS = ("model", "provider", "status")
@@ -87,6 +88,7 @@ class _Snapshot(Collector):
                 sum(hold.amount_microusd for hold in holds),
             ),
         }
+        self._targets = plane.router.report()[:MAX_SERIES]
         for name, value in metrics.gauges.items():
             read = value() if callable(value) else value
             self._gauges[name] = (name.replace("_", " ").capitalize() + ".", read)
@@ -110,6 +112,37 @@ class _Snapshot(Collector):
             yield CounterMetricFamily(f"tallygate_{name}", text, value=number)
         for name, (text, number) in self._gauges.items():
             yield GaugeMetricFamily(f"tallygate_{name}", text, value=number)
+
+        yield from self._of_targets()
+
+    def _of_targets(self) -> Iterator[Metric]:
+        labels = ("provider", "target")
+        state = GaugeMetricFamily(
+            "tallygate_target_state", "Breaker: 0 closed, 1 half-open, 2 open.", labels=labels
+        )
+        running = GaugeMetricFamily("tallygate_target_running", "Attempts running.", labels=labels)
+        aside = GaugeMetricFamily(
+            "tallygate_provider_keys_set_aside", "Keys that rest.", labels=labels[:1]
+        )
+        sums = {
+            key: CounterMetricFamily(f"tallygate_target_{key}", text, labels=labels)
+            for key, text in (
+                ("requests", "First attempts."),
+                ("retries", "Further attempts."),
+                ("failures", "Attempts that tell against the target."),
+            )
+        }
+        keys: dict[str, int] = {}
+        for row in self._targets:
+            names = (row["provider"], row["model"])
+            state.add_metric(names, STATES.index(row["state"]))
+            running.add_metric(names, row["in_flight"])
+            for key, family in sums.items():
+                family.add_metric(names, row[key])
+            keys[row["provider"]] = sum(each != "ok" for each in row["keys"])
+        for provider, number in keys.items():
+            aside.add_metric((provider,), number)
+        yield from (state, running, aside, *sums.values())
 
     def _timings(self) -> Iterator[Metric]:
         duration = HistogramMetricFamily(

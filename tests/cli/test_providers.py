@@ -34,3 +34,15 @@ def test_what_cannot_be_added_is_one_line(cli):
     assert "no preset" in cli.fails("providers", "add", "sandbox")
     assert "env:" in cli.fails("providers", "add", "groq", "--key", "env:")
     assert "base_url" in cli.fails("providers", "add", "groq", "--base-url", "nowhere")
+
+
+def test_health_needs_a_running_server(cli):
+    cli.ok("catalog", "apply", write_catalog(cli))
+    assert "the server is stopped" in cli.fails("providers", "health")
+
+
+def write_catalog(cli):
+    cli.data.mkdir(exist_ok=True)
+    file = cli.data.parent / "catalog.toml"
+    file.write_text('[[providers]]\nname = "p"\nbase_url = "https://p.example/v1"\n')
+    return file

@@ -217,6 +217,27 @@ async def test_when_every_key_is_refused_the_caller_is_not_blamed(
         assert (await gateway.post(chat())).status == 200
 
 
+async def test_health_is_shown_by_command_and_metrics_without_a_key(
+    gateway: RunningGateway, two: list[FakeUpstream]
+) -> None:
+    two[0].handler, two[1].handler = answering({}, 401), GOOD
+    assert (await gateway.post(chat())).status == 200
+    two[0].handler = answering({}, 500)
+    for _ in range(5):
+        assert (await gateway.post(chat())).status == 200
+    shown = await gateway.command("providers.health")
+    first, second = (row for row in shown if row["provider"] != "sandbox")
+    assert (first["provider"], first["model"], first["used_by"]) == ("up0", "m-up0", ["m"])
+    assert first["keys"] == ["refused"] and second["keys"] == ["ok"]
+    assert (second["state"], second["in_flight"], second["failures"]) == ("closed", 0, 0)
+    async with gateway.session.get(gateway.url + "/metrics") as response:
+        text = await response.text()
+    assert 'tallygate_target_state{provider="up1",target="m-up1"} 0.0' in text
+    assert 'tallygate_target_requests_total{provider="up0",target="m-up0"} 1.0' in text
+    assert 'tallygate_provider_keys_set_aside{provider="up0"} 1.0' in text
+    assert "secret" not in text and "secret" not in str([first, second])
+
+
 async def test_a_target_takes_no_more_at_once_than_it_may(
     tmp_path: Path, two: list[FakeUpstream]
 ) -> None:

@@ -91,7 +91,7 @@ async def test_metrics_count_what_was_served(gateway: RunningGateway) -> None:
     assert none.value == 0 and not none.labels
     for samples in found.values():
         for sample in samples:
-            assert set(sample.labels) <= {"model", "provider", "status", "le"}
+            assert set(sample.labels) <= {"model", "provider", "target", "status", "le"}
     text = (await get(gateway, "/metrics"))[1]
     assert "canary" not in text and gateway.key not in text
 

@@ -45,6 +45,7 @@ from gateway.web.admin.reports import (
     catalog_export,
     catalog_list,
     ledger_verify,
+    providers_health,
     requests_list,
     shown_time,
     usage_drift,
@@ -52,7 +53,7 @@ from gateway.web.admin.reports import (
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
-READS = (".list", ".export", ".verify", ".balance", ".drift", ".presets")
+READS = (".list", ".export", ".verify", ".balance", ".drift", ".presets", ".health")
 log = logging.getLogger("tallygate.admin")
 MAX_EXPIRY_DAYS = 36_500
 HOUR_US = 3_600 * 1_000_000
@@ -288,6 +289,7 @@ COMMANDS: dict[str, Command] = {
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),
+    "providers.health": Command(Nothing, providers_health),
     "providers.presets": Command(Nothing, providers_presets),
     "providers.add": Command(NewProvider, providers_add, makes=True),
     "requests.list": Command(RequestListing, requests_list),

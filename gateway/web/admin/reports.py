@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from gateway.base.money import format_price, format_usd
 from gateway.platform.assembly import Platform
 from gateway.platform.ledger.reconcile import Report, verify
+from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import LoggedRequest, newest
 from gateway.platform.request_log.record import read_units
 from gateway.platform.request_log.rollup import Drift, drift
@@ -89,6 +90,14 @@ async def catalog_list(platform: Platform, _: Nothing) -> Any:
         }
         for model in platform.catalog.snapshot.models.values()
     ]
+
+
+async def providers_health(platform: Platform, _: Nothing) -> Any:
+    """The targets as the serving process knows them: breaker, load, failures, keys."""
+    report = platform.live.get("providers.health")
+    if report is None:
+        raise Refusal("the server is stopped; the health of providers is known while it runs")
+    return report()
 
 
 async def requests_list(platform: Platform, p: RequestListing) -> Any:
