@@ -2,8 +2,9 @@
 
 `/healthz` says that the event loop turns; `/readyz` whether a paid request would be accepted now;
 `/metrics` renders the process's counters in the Prometheus text format. No label but model,
-provider, target and status class, and no address, key or account anywhere. Metrics name models and sums of
-money, so they are given to loopback and private addresses only, and never through a proxy.
+provider, target and status class, and no address, key or account anywhere. Metrics name models
+and sums of money, so they are given to loopback and private addresses only, and never through a
+proxy.
 """
 
 import asyncio
