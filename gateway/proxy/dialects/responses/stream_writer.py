@@ -41,6 +41,7 @@ from gateway.proxy.dialects.responses.open_items import (
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024  # as the setting upstream.max_event_bytes
 
 _encode = objects.encode
+_TAIL = b"}\n\n"
 
 
 class ResponsesStreamWriter:
@@ -72,20 +73,23 @@ class ResponsesStreamWriter:
         for event in events:
             kind = type(event)
             if kind is TextDelta:
-                self._delta(OpenText, event.text, out)  # type: ignore[union-attr]
+                item = self._open
+                if type(item) is not OpenText:
+                    item = self._begin(OpenText, out)
+                out.append(self._append(item, event.text))  # type: ignore[union-attr]
             elif kind is ToolDelta:
                 call = self._calls.get(event.index)  # type: ignore[union-attr]
                 if call is None:
                     raise UpstreamBadResponse
-                self._append(call, event.arguments, out)  # type: ignore[union-attr]
-            elif kind is ThinkingDelta:
-                self._delta(OpenThinking, event.text, out)  # type: ignore[union-attr]
+                out.append(self._append(call, event.arguments))  # type: ignore[union-attr]
             else:
                 self._rare(event, out)
-        return b"".join(out)
+        return out[0] if len(out) == 1 else b"".join(out)
 
     def _rare(self, event: Event, out: list[bytes]) -> None:
         match event:
+            case ThinkingDelta():
+                self._delta(OpenThinking, event.text, out)
             case RefusalDelta():
                 self._refused = True
                 self._delta(OpenRefusal, event.text, out)
@@ -111,17 +115,18 @@ class ResponsesStreamWriter:
         item = self._open
         if type(item) is not kind:
             item = self._begin(kind, out)
-        self._append(item, text, out)
+        out.append(self._append(item, text))
 
-    def _append(self, item: OpenItem, text: str, out: list[bytes]) -> None:
+    def _append(self, item: OpenItem, text: str) -> bytes:
         encoded = _encode(text)
         inside = encoded[1:-1]
         item.pieces.append(inside)
         self._kept_bytes += len(inside)
         if self._kept_bytes > MAX_OUTPUT_BYTES:
             raise ResponseTooLarge
-        out.append(b'%b%b,"sequence_number":%d}\n\n' % (item.delta_head, encoded, self._sequence))
-        self._sequence += 1
+        sequence = self._sequence
+        self._sequence = sequence + 1
+        return item.delta_head + encoded + b',"sequence_number":' + str(sequence).encode() + _TAIL
 
     def _begin(self, kind: type[OpenItem], out: list[bytes]) -> OpenItem:
         self._close(out)
