@@ -12,6 +12,7 @@ from gateway.platform.accounts import Accounts
 from gateway.platform.accounts.entrance import Entrance
 from gateway.platform.accounts.factors import Factors
 from gateway.platform.accounts.guesses import Guesses
+from gateway.platform.accounts.identities import Identities
 from gateway.platform.accounts.passwords import Passwords
 from gateway.platform.accounts.sessions import DAY_US, Sessions
 from gateway.platform.accounts.sign_up import Policy, SignUp
@@ -35,6 +36,7 @@ class People:
     sign_up: SignUp
     entrance: Entrance
     factors: Factors
+    identities: Identities
 
     def close(self) -> None:
         """End the threads that hash."""
@@ -80,5 +82,6 @@ def open_people(
             sessions.new_token,
         ),
         entrance=entrance,
+        identities=Identities(database, accounts, secrets, clock, policy),
         factors=Factors(database, secrets, sessions, entrance, guesses, mail, clock, ids),
     )

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.platform.assembly import Platform
 from gateway.proxy.exchange import Plane
+from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
 from gateway.web.console.render import Pages
@@ -38,6 +39,9 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes(Console(platform, pages).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
-    app.add_routes(EntrancePages(people, platform.sign_in, pages).routes(guard))
+    elsewhere = ElsewherePages(people, platform.settings, platform.clock, pages)
+    app.add_routes(elsewhere.routes(guard))
+    sites = elsewhere.providers.values()
+    app.add_routes(EntrancePages(people, platform.sign_in, pages, sites).routes(guard))
     check_declared(app)
     return app

@@ -4,6 +4,8 @@ A GET never changes anything: a link is used up by the POST of its page's button
 which follows links in mail does no harm. Every word is in the templates; a handler passes codes.
 """
 
+from collections.abc import Collection
+
 from aiohttp import web
 
 from gateway.base.errors import TooManyAttempts
@@ -23,6 +25,7 @@ from gateway.web.guard import (
     visit_of,
     with_token,
 )
+from gateway.web.oauth import Provider
 
 HOME = "/console"
 
@@ -30,8 +33,11 @@ HOME = "/console"
 class EntrancePages:
     """The handlers over the people's rooms."""
 
-    def __init__(self, people: People, links: SignInLinks, pages: Pages) -> None:
+    def __init__(
+        self, people: People, links: SignInLinks, pages: Pages, providers: Collection[Provider] = ()
+    ) -> None:
         self._people = people
+        self._providers = providers
         self._links = links
         self._pages = pages
 
@@ -208,6 +214,7 @@ class EntrancePages:
             status=status,
             problem=problem,
             email=email,
+            providers=self._providers,
             sign_up_open=self._people.sign_up.policy.is_open,
         )
 
