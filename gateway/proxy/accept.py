@@ -10,15 +10,20 @@ from gateway._native.jsonscan import RequestScan, scan_request
 from gateway.base.errors import InvalidRequest, UnsupportedMedia
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.fields import field
+from gateway.proxy.media.request import read_request
 
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_OUTPUT_TOKENS = 2**31 - 1
 THREAD_SCAN_BYTES = 512 * 1024  # larger bodies are scanned off the loop
+THREAD_MEDIA_BYTES = 32 * 1024  # forms are parsed in Python, and an audio file's headers too
 
 
 async def accept(x: Exchange) -> None:
     """Read model, stream, n and the output maximum. Raises InvalidRequest, UnsupportedMedia."""
+    if x.endpoint.media:
+        await _accept_media(x)
+        return
     media = x.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media and media != b"application/json":
         raise UnsupportedMedia("Send the body as application/json.")
@@ -54,6 +59,20 @@ async def accept(x: Exchange) -> None:
         if options is not None and not x.stream:
             raise InvalidRequest("`stream_options` goes with `stream`.", param="stream_options")
         x.usage_asked = options is not None and options.get("include_usage") is True
+
+
+async def _accept_media(x: Exchange) -> None:
+    """Read what a media endpoint is asked for; forms and audio are always parsed off the loop."""
+    if x.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
+        raise UnsupportedMedia("Send the body uncompressed.")
+    media_type = x.headers.get(b"content-type", b"")
+    if len(x.body) > THREAD_MEDIA_BYTES:
+        media = await asyncio.to_thread(read_request, x.endpoint, media_type, x.body)
+    else:
+        media = read_request(x.endpoint, media_type, x.body)
+    x.media, x.model_name, x.stream = media, media.model, media.stream
+    if media.scan is not None:
+        x.scan = media.scan
 
 
 def _read_limits(x: Exchange, scan: RequestScan) -> None:

@@ -29,6 +29,7 @@ from gateway.platform.pricing.rating import rate
 from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.media.reserve import expected
 from gateway.proxy.prompt import count_prompt
 
 THREAD_COUNT_BYTES = 512 * 1024  # larger bodies are counted off the loop
@@ -158,7 +159,10 @@ def take_hold(x: Exchange, budgets: tuple[Window, ...] = ()) -> None:
     """
     plane, model, price, key = x.plane, x.model, x.price, x.key
     assert model is not None and key is not None
-    x.input_picousd = rate(Usage(x.measured_input), price)
+    usage = Usage(x.measured_input)
+    if x.media is not None:
+        usage = expected(x.media, model, price, x.measured_input)
+    x.input_picousd = rate(usage, price)
     if not x.endpoint.max_tokens_field:
         cost = holding_microusd(x, 0)
         x.hold = plane.bank.hold(key.account.no, cost, cost, budgets)

@@ -210,6 +210,7 @@ class Exchange:
         "measured_exact",
         "measured_input",
         "measured_output",
+        "media",
         "model",
         "model_name",
         "outcome",
@@ -259,6 +260,7 @@ class Exchange:
         self.usage_asked = False
         self.max_tokens: int | None = None
         self.choices = 1
+        self.media: Any = None  # what a media endpoint was asked for
         # authenticate, admit, route
         self.key: Key | None = None
         self.model: Model | None = None  # in the end the one that served

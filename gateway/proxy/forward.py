@@ -25,6 +25,7 @@ from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
 from gateway.proxy.affordable import holding_microusd
 from gateway.proxy.exchange import Exchange, Metering
+from gateway.proxy.media.reserve import expected
 from gateway.proxy.prompt import count_prompt
 from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.routing.retry import Course, retry_after_s
@@ -127,6 +128,11 @@ async def enter(x: Exchange, step: Step) -> None:
     model, price = step.candidate.model, step.candidate.targets[step.key_no].price
     before, x.model, x.price = x.model, model, price
     assert before is not None and price is not None
+    if x.media is not None:
+        x.input_picousd = rate(expected(x.media, model, price, x.measured_input), price)
+        if x.hold is not None and not x.hold.grow_to(holding_microusd(x, 0)):
+            raise InsufficientCredit()
+        return
     if not x.output_picousd or x.hold is None:  # not priced by text
         return
     if model.encoding != before.encoding:
@@ -232,7 +238,8 @@ def finish_body(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Met
     x.status = 200
     metering.conclude(x, meter)
     x.outcome = "completed"
-    headers = b"Content-Type: application/json\r\nx-request-id: %b\r\n%b" % (
+    headers = b"Content-Type: %b\r\nx-request-id: %b\r\n%b" % (
+        b"application/json" if x.media is None else x.media.shown_type(),
         x.id.encode(),
         extra_headers(x),
     )

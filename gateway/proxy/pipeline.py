@@ -12,6 +12,7 @@ from gateway.proxy.admit import admit
 from gateway.proxy.authenticate import authenticate
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.forward import forward
+from gateway.proxy.media.metering import MEDIA_METER
 from gateway.proxy.meter import METER
 from gateway.proxy.record import record
 from gateway.proxy.refuse import refuse
@@ -29,7 +30,7 @@ async def serve(x: Exchange) -> None:
         await accept(x)
         await admit(x)
         route(x)
-        await forward(x, METER)
+        await forward(x, METER if x.media is None else MEDIA_METER)
     except GatewayError as error:
         refuse(x, error)
     except asyncio.CancelledError:  # at the deadline of a stop, while no attempt runs

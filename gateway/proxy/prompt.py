@@ -12,6 +12,9 @@ from gateway.proxy.exchange import Exchange
 def count_prompt(x: Exchange) -> None:
     """Count every text of the prompt with the model's own counter, plus the format's overhead."""
     assert x.model is not None
+    if x.media is not None:
+        x.measured_input, x.measured_exact = x.media.tokens(x.model.encoding)
+        return
     counter = Counter(x.model.encoding)
     scan = scan_request(x.body, counter)
     x.measured_input = framed_prompt_tokens(

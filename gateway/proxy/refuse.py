@@ -14,6 +14,9 @@ from gateway.proxy.exchange import Exchange
 def refuse(x: Exchange, error: GatewayError) -> None:
     """Prepare the error as the end of the response; `settle` releases it."""
     x.error = error
+    if x.answered and x.media is not None and x.media.relays_bytes:
+        x.tail = x.client.abort  # there is no place for words inside audio
+        return
     if x.answered:
         x.tail = partial(x.client.end, error_event(error, x.endpoint, x.id))
         return

@@ -153,10 +153,9 @@ async def test_a_revoked_key_is_refused_at_the_next_request(gateway: RunningGate
     [
         ("GET", "/v1/chat/completions", 405),
         ("POST", "/v1/models", 405),
-        ("POST", "/v1/images/generations", 501),
-        ("POST", "/v1/audio/speech", 501),
+        ("POST", "/v1/images/variations", 501),
+        ("POST", "/v1/audio/voices", 501),
         ("GET", "/v1/files", 501),
-        ("POST", "/v1/moderations", 501),
         ("POST", "/v1/batches", 501),
         ("GET", "/v1/realtime", 501),
         ("POST", "/v1/nonsense", 404),

@@ -57,9 +57,23 @@ GEMINI_COUNT = Endpoint(
     counts=True,
 )
 
+# Endpoints metered by their own units; `dialect` is of no use to them.
+MEDIA = tuple(
+    Endpoint(name, f"/v1/{path}", "", streams, False, "", media=media)
+    for name, path, streams, media in (
+        ("images", "images/generations", True, "images"),
+        ("image_edits", "images/edits", True, "images"),
+        ("speech", "audio/speech", True, "speech"),
+        ("transcriptions", "audio/transcriptions", True, "transcription"),
+        ("translations", "audio/translations", False, "transcription"),
+        ("moderations", "moderations", False, "moderations"),
+        ("rerank", "rerank", False, "rerank"),
+    )
+)
+
 ENDPOINTS: dict[bytes, Endpoint] = {
     endpoint.path.encode(): endpoint
-    for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS)
+    for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS, *MEDIA)
 }
 BY_NAME: dict[str, Endpoint] = {
     endpoint.name: endpoint for endpoint in (*ENDPOINTS.values(), GEMINI, GEMINI_COUNT)

@@ -64,13 +64,18 @@ class OpenAIUpstream:
 
     def request(self, x: Exchange, target: Target) -> bytes:
         """Head and body for the wire. Raises UpstreamCredentials without a key to use."""
+        if x.media is not None and x.media.form is not None:
+            boundary = "form" + x.plane.ids.make("form")
+            body = x.media.form.render(boundary, {"model": target.model})
+            own = self._head(x.endpoint.path, f"multipart/form-data; boundary={boundary}")
+            return b"".join((own, b"%d\r\n\r\n" % len(body), body))
         body = rewritten(x, target)
         head = self._heads.get(x.endpoint.path)
         if head is None:
             head = self._heads[x.endpoint.path] = self._head(x.endpoint.path)
         return b"".join((head, b"%d\r\n\r\n" % len(body), body))  # frees the lock while it copies
 
-    def _head(self, path: str) -> bytes:
+    def _head(self, path: str, content_type: str = "application/json") -> bytes:
         provider = self._provider
         if provider.api_key is None and provider.needs_key:
             raise UpstreamCredentials()
@@ -81,7 +86,7 @@ class OpenAIUpstream:
         lines = [
             f"POST {provider.path}{path.removeprefix('/v1')} HTTP/1.1",
             f"Host: {host}",
-            "Content-Type: application/json",
+            f"Content-Type: {content_type}",
             "Accept: application/json, text/event-stream",
             "Accept-Encoding: identity",
             "User-Agent: tallygate",

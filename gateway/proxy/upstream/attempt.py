@@ -132,7 +132,13 @@ class Attempt:
         if status != 200:
             return
         self._limit_bytes = exchange.plane.limits.max_response_bytes
-        if not content_type.startswith(b"text/event-stream"):
+        media = exchange.media
+        if media is not None:
+            media.answer_type = content_type
+        if media is not None and media.relays_bytes:
+            self.meter = self._metering.stream(exchange)
+            self.streaming = True
+        elif not content_type.startswith(b"text/event-stream"):
             self.body_meter = self._metering.body(exchange)
         elif exchange.stream:
             self.meter = self._metering.stream(exchange)

@@ -6,9 +6,13 @@ from gateway.proxy.exchange import Exchange
 
 def stream_headers(exchange: Exchange) -> bytes:
     """Header lines of a streamed answer; the last two keep reverse proxies from buffering."""
+    media = exchange.media
+    kind = b"text/event-stream; charset=utf-8"
+    if media is not None and media.relays_bytes:
+        kind = media.shown_type()
     return b"".join(
         (
-            b"Content-Type: text/event-stream; charset=utf-8\r\nx-request-id: ",
+            b"Content-Type: %b\r\nx-request-id: " % kind,
             exchange.id.encode(),
             b"\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
             extra_headers(exchange),
