@@ -16,9 +16,12 @@ from gateway.base.errors import InvalidRequest, Untranslatable, UpstreamBadRespo
 
 T = TypeVar("T")
 
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
-_TYPED = re.compile(r"(Expected `[^`]*`, got `[^`]*`)(?: - at `\$\.?([^`]*)`)?")
-_MISSING = re.compile(r"(Object missing required field) `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
+_MAX_NAME = 64  # a field's name comes from the client and goes back to it, in bounds
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*?)`", re.DOTALL)
+_TYPED = re.compile(r"Expected `[^`]*`, got `[^`]*`")
+_PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 
 
 class RequestStruct(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -34,21 +37,30 @@ def decode_request(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return _decode(body, decoder)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error)) from None
+        raise refusal(str(error)) from None
     except (ValueError, RecursionError):
         raise InvalidRequest("The body is not valid JSON.") from None
 
 
-def _refusal(text: str) -> InvalidRequest | Untranslatable:
+def refusal(text: str, at: str = "") -> InvalidRequest | Untranslatable:
+    """What msgspec said of a request's shape, as an error; `at` is where the value stood."""
+    path = _PATH.search(text)
+    where = _join(at, path[1] if path else "")
     if found := _UNKNOWN.match(text):
-        name = ".".join(filter(None, (found[2], found[1])))
+        name = _join(where, found[1])[:_MAX_NAME]
         return Untranslatable(f"The model's provider has no equivalent for {name}.", param=name)
     if found := _MISSING.match(text):
-        name = ".".join(filter(None, (found[3], found[2])))
+        name = _join(where, found[1])
         return InvalidRequest(f"The field {name} is missing.", param=name)
     if found := _TYPED.match(text):
-        return InvalidRequest(f"{found[1]} at {found[2] or 'the root'}.", param=found[2] or None)
-    return InvalidRequest("A field of the request has a wrong value.")
+        return InvalidRequest(f"{found[0]} at {where or 'the root'}.", param=where or None)
+    return InvalidRequest("A field of the request has a wrong value.", param=where or None)
+
+
+def _join(at: str, path: str) -> str:
+    if not at or not path:
+        return at or path
+    return at + path if path.startswith("[") else f"{at}.{path}"
 
 
 def decode_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
