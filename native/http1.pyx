@@ -7,13 +7,14 @@ was read becomes Python objects. It must know nothing of sockets, models or mone
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcpy
 
 
 cdef extern from "http1.h" nogil:
     enum:
         H1_MAX_HEADERS
         H1_HEAD
+        H1_SIZE
         H1_TO_CLOSE
         H1_DONE
         H1_FAILED
@@ -27,6 +28,7 @@ cdef extern from "http1.h" nogil:
         h1_span value[256]
     ctypedef struct h1_body:
         uint8_t state
+        uint8_t digits
         uint64_t overhead
     ctypedef struct h1_answer:
         uint16_t status
@@ -109,7 +111,7 @@ cdef class ResponseReader:
         """Whether the connection may serve again once the answer has ended."""
         return bool(self.answer.keep_alive) and self.answer.body.state == H1_DONE
 
-    def feed(self, bytes data not None):
+    cpdef bytes feed(self, bytes data):
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(data)
         cdef size_t size = PyBytes_GET_SIZE(data), at = 0
         self.news = False
@@ -273,3 +275,80 @@ def usual_request(bytes data not None, frozenset kept not None):
     if p[0] == 71 and body > 0:  # a GET with a body
         return None
     return data[:start - 1], data[start:end], headers, max(body, 0), length
+
+
+# One chunk of a chunked body (RFC 9112, 7.1).
+cdef bytes framed(bytes data):
+    cdef char digits[16]
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), left = size
+    cdef int n = 0
+    cdef bytes out
+    cdef char *p
+    while left:
+        digits[n] = b"0123456789abcdef"[left & 15]
+        left >>= 4
+        n += 1
+    out = PyBytes_FromStringAndSize(NULL, size + n + 4)
+    p = PyBytes_AS_STRING(out)
+    while n:
+        n -= 1
+        p[0] = digits[n]
+        p += 1
+    p[0] = 13
+    p[1] = 10
+    memcpy(p + 2, PyBytes_AS_STRING(data), size)
+    p[2 + size] = 13
+    p[3 + size] = 10
+    return out
+
+
+cdef class Relay:
+    """Carries a stream from provider to client in one call a read; see http1.pyi."""
+
+    cdef ResponseReader reader
+    cdef object meter, feed_meter, write
+    cdef long long reads
+    cdef public long long grow_at
+    cdef readonly bytes last
+
+    def __init__(
+        self, ResponseReader reader not None, meter, write, *, long long grow_at, bytes last
+    ):
+        self.reader = reader
+        self.meter = meter
+        self.feed_meter = meter.feed
+        self.write = write
+        self.reads = 0
+        self.grow_at = grow_at
+        self.last = last
+
+    def take_reads(self):
+        cdef long long reads = self.reads
+        self.reads = 0
+        return reads
+
+    def feed(self, bytes data not None):
+        cdef uint8_t before = self.reader.answer.body.state
+        cdef bytes body = self.reader.feed(data), out
+        cdef Py_ssize_t size, left
+        self.reads += 1
+        if body is not None:
+            out = self.feed_meter(body)
+            if out is not None:
+                self.last = out
+                # The provider's one chunk goes on in its own framing when that is the shortest.
+                if out is body and before == H1_SIZE and self.reader.answer.body.state == H1_SIZE:
+                    left = size = PyBytes_GET_SIZE(out)
+                    size += 4
+                    while left:
+                        left >>= 4
+                        size += 1
+                    self.write(data if size == PyBytes_GET_SIZE(data) else framed(out))
+                else:
+                    self.write(framed(out))
+        return not (
+            self.reader.news
+            or self.meter.tokens >= self.grow_at
+            or self.meter.done
+            or self.meter.too_large
+        )

@@ -1,5 +1,9 @@
 """Reads HTTP/1.1 as it comes."""
 
+from collections.abc import Callable
+
+from gateway._native.sse import StreamMeter
+
 class ResponseReader:
     """Reads the answers of one connection, one after another (`start` before each).
 
@@ -38,3 +42,28 @@ def usual_request(
     GET or POST of HTTP/1.1, a repeated kept header, a body without a length, Expect, Upgrade,
     Transfer-Encoding, a Connection that is not keep-alive, anything malformed.
     """
+
+class Relay:
+    """Carries a metered stream from a provider to a client in one call a read.
+
+    `write` gets whole chunks of a chunked body. `feed` takes a read's bytes and is true when there
+    is nothing more to do; false when something is to be decided: the framing ended or broke, or
+    the meter is done, was fed too much, or has counted `grow_at` tokens.
+    """
+
+    grow_at: int
+    last: bytes
+    """What the client was sent last, framing aside."""
+
+    def __init__(
+        self,
+        reader: ResponseReader,
+        meter: StreamMeter,
+        write: Callable[[bytes], None],
+        *,
+        grow_at: int,
+        last: bytes,
+    ) -> None: ...
+    def feed(self, data: bytes) -> bool: ...
+    def take_reads(self) -> int:
+        """How many reads were carried since the last call."""

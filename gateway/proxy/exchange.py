@@ -48,6 +48,10 @@ class Client(Protocol):
         """Some body bytes of a started response, written at once."""
         ...
 
+    def chunks(self) -> Callable[[bytes], None] | None:
+        """What takes body bytes framed as chunks already; None where the answer is not chunked."""
+        ...
+
     def end(self, tail: bytes) -> None:
         """The last body bytes and the end of a started response."""
         ...

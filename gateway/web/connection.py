@@ -13,6 +13,7 @@ answers once, in the API's error shape, and closes. Sources: RFC 9110, RFC 9112.
 import asyncio
 import math
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -318,6 +319,10 @@ class Connection(asyncio.Protocol):
             self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         else:
             self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+
+    def chunks(self) -> Callable[[bytes], None] | None:
+        """The transport's own write, for bytes that are framed already."""
+        return self.transport.write if self._chunked and not self.closed else None
 
     def end(self, tail: bytes) -> None:
         """The last bytes and the end of the body."""

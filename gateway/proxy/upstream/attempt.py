@@ -7,8 +7,10 @@ client has seen anything. Deadlines are checked from outside by `check`, so a ch
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol, cast
 
+from gateway._native.http1 import Relay
 from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
 from gateway.base.errors import (
@@ -43,6 +45,10 @@ class Wire(Protocol):
     def abandon(self) -> None: ...  # noqa: D102
     def pause(self) -> None: ...  # noqa: D102
     def resume(self) -> None: ...  # noqa: D102
+    def stop_relay(self) -> None: ...  # noqa: D102
+    def relay(  # noqa: D102
+        self, meter: StreamMeter, write: Callable[[bytes], None], grow_at: int, last: bytes
+    ) -> Relay | None: ...
 
 
 class Attempt:
@@ -62,6 +68,7 @@ class Attempt:
         "_metering",
         "_progress_s",
         "_reads",
+        "_relay",
         "_send",
         "_started_s",
         "body_meter",
@@ -107,6 +114,7 @@ class Attempt:
         self._held_bytes = 0
         self._last = self._last_checked = b""
         self._inflater: Inflater | None = None
+        self._relay: Relay | None = None
         self._limit_bytes = MAX_ERROR_BYTES
         self._collected_bytes = 0
         self._drained_bytes = 0
@@ -176,11 +184,11 @@ class Attempt:
         if self._inflater is not None:
             self._inflate(data)
         elif self.streaming:
-            self._relay(data)
+            self._pass(data)
         else:
             self._collect(data)
 
-    def _relay(self, data: bytes) -> None:
+    def _pass(self, data: bytes) -> None:
         meter = self.meter
         assert meter is not None
         out = meter.feed(data)
@@ -191,13 +199,27 @@ class Attempt:
         elif out:
             self._last = out
             self._send(out)
-        if meter.tokens >= self._grow_at:
-            self._grow(meter)
         if self.draining:
             self._drained_bytes += len(data)
             if self._drained_bytes > MAX_DRAIN_BYTES:
                 self._stop(None)
                 return
+        self._weigh(meter)
+        if self._relay is None and self._inflater is None and not (self.over or self.gone):
+            write = self.exchange.client.chunks()
+            if write is not None:
+                self._relay = self.wire.relay(meter, write, self._grow_at, self._last)
+
+    def relayed(self) -> None:
+        """Decide on what the relay carried."""
+        if self.meter is not None and self._relay is not None:
+            self._weigh(self.meter)
+            self._relay.grow_at = self._grow_at
+
+    def _weigh(self, meter: StreamMeter) -> None:
+        """Whether the hold must grow, and whether the stream has come to its end."""
+        if meter.tokens >= self._grow_at:
+            self._grow(meter)
         if meter.too_large:
             self._stop(ResponseTooLarge())
         elif meter.done and not self.done.done():
@@ -243,7 +265,7 @@ class Attempt:
 
     def _inflate(self, data: bytes) -> None:
         assert self._inflater is not None
-        handle = self._relay if self.streaming else self._collect
+        handle = self._pass if self.streaming else self._collect
         try:
             for piece in self._inflater.feed(data):
                 handle(piece)
@@ -299,6 +321,8 @@ class Attempt:
     def client_gone(self) -> None:
         """The client has left: cancel the upstream, or drain it where its policy says so."""
         self.gone = True
+        if self._relay is not None and not self.over:
+            self.wire.stop_relay()
         plane = self.exchange.plane
         target = self.exchange.target
         drain = target is not None and target.provider.disconnect == "drain"
@@ -330,6 +354,9 @@ class Attempt:
             if not self.over and now_s - self._progress_s > LINGER_S:
                 self._stop(None)
             return
+        if self._relay is not None:
+            self._reads += self._relay.take_reads()
+            self._last = self._relay.last
         limits = self.exchange.plane.limits
         if self.exchange.stream and not self.draining:
             self._keep_alive(now_s, limits.keepalive_s)

@@ -9,9 +9,11 @@ This file knows nothing of models, money or clients.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from gateway._native.http1 import ResponseReader
+from gateway._native.http1 import Relay, ResponseReader
+from gateway._native.sse import StreamMeter
 from gateway.base.errors import GatewayError, UpstreamBadResponse, UpstreamUnreachable
 
 
@@ -24,6 +26,10 @@ class Receiver(Protocol):
 
     def data(self, data: bytes) -> None:
         """Some bytes of the body, framing removed."""
+        ...
+
+    def relayed(self) -> None:
+        """A read went to the client by the relay, and there is something to decide."""
         ...
 
     def ended(self) -> None:
@@ -42,6 +48,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_paused",
         "_reader",
         "_receiver",
+        "_relay",
         "_told",
         "closed",
         "idle_since",
@@ -63,6 +70,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._paused = False
         self._told = False  # the receiver has had the head
         self._receiver: Receiver | None = None
+        self._relay: Relay | None = None  # takes the reads of a stream whose head is out
         self._reader = ResponseReader()
 
     # --- the pool's and the attempt's side ------------------------------------------------------
@@ -76,8 +84,19 @@ class UpstreamConnection(asyncio.Protocol):
 
     def abandon(self) -> None:
         """The answer is no longer wanted: close at once, tell nobody."""
-        self._receiver = None
+        self._receiver = self._relay = None
         self.close()
+
+    def relay(
+        self, meter: StreamMeter, write: Callable[[bytes], None], grow_at: int, last: bytes
+    ) -> Relay | None:
+        """Let the reads from now on go to `write` through the meter, in one native call each."""
+        self._relay = Relay(self._reader, meter, write, grow_at=grow_at, last=last)
+        return self._relay
+
+    def stop_relay(self) -> None:
+        """Hand the body to the receiver again."""
+        self._relay = None
 
     def close(self) -> None:
         """Close the connection; unsent bytes are dropped."""
@@ -105,13 +124,20 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came, then hand over this read's body bytes in one call."""
+        relay = self._relay
+        if relay is not None and relay.feed(data):
+            return
         receiver = self._receiver
         if receiver is None:  # bytes nobody asked for: the connection cannot be trusted again
             self.close()
             return
         self.started = True
         reader = self._reader
-        body = reader.feed(data)
+        if relay is not None:
+            body = None
+            receiver.relayed()
+        else:
+            body = reader.feed(data)
         if not reader.news:  # the usual read in the middle of an answer
             if body is not None:
                 receiver.data(body)
@@ -131,7 +157,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._finish(receiver)
 
     def _finish(self, receiver: Receiver) -> None:
-        self._receiver = None
+        self._receiver = self._relay = None
         self.reused = True
         # An answer that came before the whole request was sent leaves a connection in doubt.
         reusable = self._reader.keep_alive and not self.closed
@@ -144,7 +170,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.ended()
 
     def _fail(self, error: GatewayError) -> None:
-        receiver, self._receiver = self._receiver, None
+        receiver, self._receiver, self._relay = self._receiver, None, None
         self.close()
         if receiver is not None:
             receiver.failed(error)

@@ -111,6 +111,12 @@ class SandboxWire:
         self._beats = iter(())
         self._cancel()
 
+    def relay(self, *_: object) -> None:
+        """Nothing to relay natively: beats are made here."""
+
+    def stop_relay(self) -> None:
+        """There is no relay to stop."""
+
     def pause(self) -> None:
         """Make no more beats until `resume`."""
         self._paused = True
