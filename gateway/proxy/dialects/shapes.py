@@ -1,10 +1,10 @@
 """Reading a client's JSON into declared shapes, with errors that name the field.
 
 A shape is a `msgspec.Struct` that lists the fields a dialect can put into the neutral form, and
-those it may drop; a value is converted after it was decoded, because which shape an item has depends
-on its `type`. A shape with `forbid_unknown_fields` turns every other field into Untranslatable,
-so a new field of a provider's API is refused by name instead of being lost. Fields that are null
-count as absent. Error texts name fields and never repeat a value: a value may be a prompt.
+those it may drop; which shape an item has depends on its `type`, so values are converted after the
+decoding. A shape with `forbid_unknown_fields` turns every other field into Untranslatable, so a new
+field of a provider's API is refused by name instead of being lost. Fields that are null count as
+absent. Error texts name fields and never repeat a value: a value may be a prompt.
 """
 
 from typing import Any, NoReturn, TypeVar
