@@ -88,10 +88,13 @@ class Tiers:
         return own.over(self.tiers.get(tier or DEFAULT_TIER, NO_LIMITS))
 
     def _bind(self, accounts: list[Account]) -> None:
-        """Let the records of accounts say what binds them; equal tiers share one value."""
-        default = self.tiers.get(DEFAULT_TIER, NO_LIMITS)
-        shared = None if default == NO_LIMITS else Terms(default)
-        self._accounts.default_limits = shared
+        """Let the records of accounts say what binds them; the default tier's share one value."""
+        default = Terms(self.tiers.get(DEFAULT_TIER, NO_LIMITS))
+        if default == Terms(NO_LIMITS):
+            self._accounts.default_limits = None
+        elif default != self._accounts.default_limits:
+            self._accounts.default_limits = default
+        shared = self._accounts.default_limits
         for account in accounts:
             if account.no not in self._own and account.no not in self._keys:
                 account.limits = shared
