@@ -75,7 +75,7 @@ class RunningGateway:
     def plane(self) -> Any:
         return self.gateway.plane
 
-    async def command(self, name: str, **params: Any) -> Any:
+    async def command(self, name: str, /, **params: Any) -> Any:
         return await run_command(self.gateway.platform, name, params)
 
     async def post(
