@@ -385,7 +385,6 @@ def test_any_contents_are_read_or_refused(value: Any) -> None:
             "parallel_tool_calls",
             Conversation("m", ASKED, tools=(Tool("f"),), tool_choice=ToolChoice(parallel=False)),
         ),
-        ("name", Conversation("m", (Message("user", (Text("a"),), name="bob"),))),
         (
             "messages",
             Conversation("m", (Message("user", (Media("image", url="https://e.org/"),)),)),
@@ -545,7 +544,7 @@ def test_empty_texts_are_left_out_and_system_text_alone_is_a_turn() -> None:
         Conversation(
             "m",
             (
-                Message("user", (Text(""), Text("hi"))),
+                Message("user", (Text(""), Text("hi")), name="bob"),
                 Message("assistant", (Text(""), ToolCall("a", "f", ""))),
             ),
         )

@@ -13,11 +13,12 @@ What translation drops, because it does not change what the user reads:
 | names and descriptions of formats | writing | no field; the schema may describe itself |
 | narrowing words of schemas (`pattern`, `minLength`...) | writing | outside Gemini's subset |
 | `metadata`, cache breakpoints, `detail` and names of media | writing | no field; hints |
+| a message's name | writing | there is no place for it |
 | reasoning that Gemini did not sign | writing | only its maker can read it |
 
 Everything else that has no neutral form is refused by name: built-in tools, `safetySettings`,
 `cachedContent`, stored files, video, sound in answers, log probabilities. In writing: several
-choices, `parallel_tool_calls: false`, verbosity, paid service tiers, names of speakers.
+choices, `parallel_tool_calls: false`, verbosity, paid service tiers.
 """
 
 from gateway.proxy.dialects.gemini.answer_reader import read_answer

@@ -43,8 +43,6 @@ def write_contents(
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for message in messages:
-        if message.name is not None:
-            refuse("name", "The model's provider takes no names of speakers.")
         if message.role in ("system", "developer"):
             system += [written for part in message.parts for written in _system(part)]
         elif message.role == "assistant":

@@ -12,12 +12,13 @@ What translation drops, because it does not change what the user reads:
 | ids, statuses, `phase`, `annotations`, `logprobs` of items | reading | marks of earlier answers |
 | `seed`, cache breakpoints | writing | no field; neither promises an answer |
 | `is_error` of a tool result | writing | no field; the result's text says so |
+| a message's name | writing | there is no place for it |
 | reasoning that OpenAI did not sign | writing | only its maker can read it |
 
 Everything else that has no neutral form is refused by name: state kept at the provider
 (`previous_response_id`, `conversation`, `prompt`, `background`, `store`, stored files, item
 references), tools that run there, log probabilities, truncation. In writing: stop sequences,
-`top_k`, penalties, several choices, names of speakers, sound.
+`top_k`, penalties, several choices, sound.
 """
 
 from gateway.proxy.dialects.neutral import (

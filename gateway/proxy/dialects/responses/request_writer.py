@@ -161,8 +161,6 @@ def _items(message: Message) -> list[dict[str, Any]]:
 
     Order is kept; a part that is an item of its own divides the content around it.
     """
-    if message.name is not None:
-        refuse("name", "The model's provider takes no names of speakers.")
     items: list[dict[str, Any]] = []
     content: list[dict[str, Any]] | None = None
     for part in message.parts:
