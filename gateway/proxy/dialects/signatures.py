@@ -11,7 +11,7 @@ from typing import get_args
 
 from gateway.proxy.dialects.neutral import Family
 
-_MARK = "tallygate:"
+MARK = "tallygate:"
 _REDACTED = "redacted:"
 _FAMILIES: dict[str, Family] = {family: family for family in get_args(Family)}
 
@@ -20,13 +20,13 @@ def wrap(signature: str, family: Family | None, own: Family, *, redacted: bool =
     """The signature as a dialect of family `own` carries it; one of no known family goes bare."""
     if family is None or family == own:
         return signature
-    return f"{_MARK}{family}:{_REDACTED if redacted else ''}{signature}"
+    return f"{MARK}{family}:{_REDACTED if redacted else ''}{signature}"
 
 
 def unwrap(value: str, own: Family) -> tuple[str, Family, bool]:
     """The signature, its family and whether it was marked redacted; an unmarked one is `own`."""
-    if value.startswith(_MARK):
-        name, _, rest = value.removeprefix(_MARK).partition(":")
+    if value.startswith(MARK):
+        name, _, rest = value.removeprefix(MARK).partition(":")
         family = _FAMILIES.get(name)
         if family is not None:
             return rest.removeprefix(_REDACTED), family, rest.startswith(_REDACTED)

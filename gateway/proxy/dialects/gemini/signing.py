@@ -10,7 +10,7 @@ import binascii
 from gateway.proxy.dialects.neutral import Family
 from gateway.proxy.dialects.signatures import unwrap, wrap
 
-_MARKED = base64.b64encode(b"tallygate").decode()  # nine bytes: ends on a boundary of base64
+MARKED = base64.b64encode(b"tallygate").decode()  # nine bytes: ends on a boundary of base64
 
 
 def carried(signature: str, family: Family | None, *, redacted: bool = False) -> str:
@@ -23,7 +23,7 @@ def carried(signature: str, family: Family | None, *, redacted: bool = False) ->
 
 def read_signature(value: str) -> tuple[str, Family, bool]:
     """The signature, its family and whether it was marked redacted."""
-    if value.startswith(_MARKED):
+    if value.startswith(MARKED):
         plain = value.replace("-", "+").replace("_", "/")
         try:
             text = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()
