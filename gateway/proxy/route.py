@@ -40,7 +40,8 @@ def arranged(x: Exchange, candidates: Sequence[Candidate], name: str) -> tuple[C
     if name == "weighted":
         order = policy.weighted([each.targets[0].weight for each in candidates], random)
     elif name == "latency":
-        order = policy.latency([each.health.cost_s() for each in candidates], random)
+        now_s = x.plane.router.now_s()
+        order = policy.latency([each.health.cost_s(now_s) for each in candidates], random)
     elif name == "cheapest":
         order = policy.cheapest([expected_picousd(x, each) for each in candidates])
     else:

@@ -43,6 +43,7 @@ class TargetHealth:
     __slots__ = (
         "_consecutive",
         "_earned_at",
+        "_failed_s",
         "_latency_at_s",
         "_limits",
         "_openings",
@@ -81,6 +82,7 @@ class TargetHealth:
         self._limits = limits
         self._random = random
         self._consecutive = 0
+        self._failed_s = -math.inf
         self._openings = 0
         self._window_s = 0.0
         self._window_failures = self._window_successes = 0
@@ -100,6 +102,10 @@ class TargetHealth:
             return now_s >= self.open_until_s
         return now_s - self._probing_s > PROBE_TIMEOUT_S
 
+    def healthy(self, now_s: float) -> bool:
+        """Whether it is closed and nothing failed for as long as a breaker first opens."""
+        return not self.troubled and now_s - self._failed_s > self._limits.open_s
+
     def started(self, now_s: float) -> None:
         """An attempt begins. Call it where `troubled`; else it changes nothing."""
         if self.state != CLOSED and self.allows(now_s):
@@ -107,8 +113,13 @@ class TargetHealth:
             self._probing_s = now_s
 
     def succeeded(self, now_s: float) -> None:
-        """The target answered. Call it where `troubled`; else it changes nothing."""
-        if self.state != CLOSED:
+        """The target answered. Call it where `troubled`; else it changes nothing.
+
+        Only a probe closes an open breaker: the answers of one that fails half the time would.
+        """
+        if self.state == OPEN:
+            return
+        if self.state == HALF_OPEN:
             self.state = CLOSED
             self._openings = 0
             self._clear()
@@ -122,6 +133,7 @@ class TargetHealth:
         """The target failed a request; it asked for `retry_after_s` of quiet, or did not."""
         self.failures += 1
         self.troubled = True
+        self._failed_s = now_s
         if self.state == HALF_OPEN:
             self._open(now_s)
         elif self.state == CLOSED:
@@ -191,6 +203,13 @@ class TargetHealth:
         ordered = sorted(self._samples)
         return ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
 
-    def cost_s(self) -> float:
-        """Latency times load, what the policy `latency` compares; 0 where nothing is known."""
-        return self.latency_s * (self.in_flight + 1)
+    def cost_s(self, now_s: float) -> float:
+        """Latency times load, what the policy `latency` compares; 0 where nothing is known.
+
+        What was seen long ago fades, and a broken target waits for a probe: else one that was slow
+        once would never be asked again.
+        """
+        if self.state != CLOSED:
+            return 0.0
+        fresh = math.exp(-max(now_s - self._latency_at_s, 0.0) / DECAY_S)
+        return self.latency_s * fresh * (self.in_flight + 1)

@@ -4,7 +4,8 @@ One table says for each error whether another target, or the same one, may do be
 tells against the target. A retry beside a healthy target costs a token of the failing target's
 budget, so that a provider which fails half of its requests is not asked twice as often. A breaker
 advises and never forbids: where no target is available, the one that comes back first is asked,
-once. Decides on values; sending, waiting and raising are the caller's.
+and then each other one while there are tokens. Decides on values; sending, waiting and raising are
+the caller's.
 """
 
 import email.utils
@@ -151,7 +152,7 @@ class Course:
             if each in self._tried or not each.available(now_s):
                 continue
             # What a broken target can no longer take, or a healthy one takes on, is no storm.
-            free = here.health.state != CLOSED or not each.health.troubled
+            free = here.health.state != CLOSED or each.health.healthy(now_s)
             if free or here.health.spend_retry():
                 return self._to(each, now_s)
             return None
@@ -161,10 +162,8 @@ class Course:
         """A target tried before, after a wait; else one whose breaker is open, as a last resort."""
         limits = self._limits
         self._repeats += 1
-        if self._repeats >= limits.attempts or self._attempts >= limits.attempts:
-            return None
         ready = [each for each in self._again if each.health.allows(now_s) and not each.full]
-        if ready:
+        if ready and self._attempts < limits.attempts:
             each = min(ready, key=self._again.__getitem__)
             backoff_s = min(FIRST_WAIT_S * 2 ** (self._repeats - 1), LONGEST_WAIT_S)
             wait_s = max(backoff_s * self._random(), self._again[each] - now_s)
@@ -182,7 +181,6 @@ class Course:
         left = [each for each in self._candidates if not each.full]
         if not left:
             return None
-        self._attempts = MAX_ATTEMPTS  # nothing follows: they are all known to fail
         return self._to(min(left, key=lambda each: each.health.open_until_s), now_s)
 
     def _to(self, each: Candidate, now_s: float) -> Step:

@@ -142,7 +142,10 @@ def test_a_peak_counts_at_once_and_fades():
     health.observe(0.1, 60.0)
     assert health.latency_s == pytest.approx(0.1, abs=0.01)
     health.in_flight = 3
-    assert health.cost_s() == pytest.approx(0.4, abs=0.04)
+    assert health.cost_s(60.0) == pytest.approx(0.4, abs=0.04)
+    assert health.cost_s(600.0) < 0.001
+    failing(health, 60.0)
+    assert health.cost_s(60.0) == 0.0
 
 
 def test_a_percentile_needs_samples():
