@@ -9,11 +9,13 @@ from gateway.base.clock import Clock
 from gateway.base.config import Settings
 from gateway.base.ids import IdFactory
 from gateway.platform.accounts import Accounts
+from gateway.platform.accounts.addresses import Addresses
 from gateway.platform.accounts.entrance import Entrance
 from gateway.platform.accounts.factors import Factors
 from gateway.platform.accounts.guesses import Guesses
 from gateway.platform.accounts.identities import Identities
 from gateway.platform.accounts.passwords import Passwords
+from gateway.platform.accounts.profiles import Profiles
 from gateway.platform.accounts.sessions import DAY_US, Sessions
 from gateway.platform.accounts.sign_up import Policy, SignUp
 from gateway.platform.audit import Audit
@@ -37,6 +39,8 @@ class People:
     entrance: Entrance
     factors: Factors
     identities: Identities
+    profiles: Profiles
+    addresses: Addresses
 
     def close(self) -> None:
         """End the threads that hash."""
@@ -52,6 +56,7 @@ def open_people(
     accounts: Accounts,
 ) -> People:
     """Open the rooms over accounts that are loaded."""
+    audit = Audit(database, secrets, clock)
     passwords = Passwords(secrets, settings.accounts_bcrypt_cost)
     lifetime_us = settings.accounts_session_days * DAY_US
     sessions = Sessions(database, accounts, secrets, clock, ids, lifetime_us=lifetime_us)
@@ -65,7 +70,9 @@ def open_people(
     )
     return People(
         accounts=accounts,
-        audit=Audit(database, secrets, clock),
+        audit=audit,
+        profiles=Profiles(database, secrets, clock, audit),
+        addresses=Addresses(database, accounts, sessions, secrets, guesses, mail, audit, clock),
         passwords=passwords,
         sessions=sessions,
         guesses=guesses,

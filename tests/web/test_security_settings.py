@@ -11,7 +11,7 @@ from gateway.platform.accounts import totp
 from tests.fakes.authenticator import Authenticator
 from tests.fakes.gateway import RunningGateway, running
 from tests.web.test_console import OWN, Page, get, post
-from tests.web.test_entrance import FORM, PASSWORD, signed_up
+from tests.web.test_entrance import FORM, PASSWORD, letter, signed_up
 
 PAGE = "/settings/security"
 
@@ -157,3 +157,27 @@ async def test_a_link_made_by_an_operator_asks_for_no_second_factor(
     )
     token = (await gateway.command("accounts.link", email=FORM["email"]))["token"]
     assert await Browser(gateway, "").post(f"/sign-in/{token}") == (303, "/console")
+
+
+async def test_a_profile_is_filled_in_and_shown_as_text(gateway: RunningGateway) -> None:
+    one = await browser(gateway)
+    fields = {"display_name": '"><script>alert(1)</script>', "bio": "a\nb", "notify_news": "yes"}
+    assert await one.post("/settings/profile", **fields) == (303, "/settings/profile")
+    status, text = await one.get("/settings/profile")
+    assert status == 200 and "<script>alert" not in text and "&lt;script&gt;" in text
+    assert 'name="notify_news" type="checkbox" value="yes" checked' in text
+    status, text = await one.post("/settings/profile", time_zone="Moon/Base")
+    assert status == 422 and "Moon/Base" in text and 'aria-invalid="true"' in text
+
+
+async def test_an_address_is_changed_by_a_letter(gateway: RunningGateway) -> None:
+    one = await browser(gateway)
+    wanted = {"email": "new@example.com"}
+    assert (await one.post("/settings/address", password="wrong", **wanted))[0] == 422
+    assert (await one.post("/settings/address", password=PASSWORD, **wanted))[0] == 200
+    token = (await letter(gateway, "address")).token
+    assert (await one.get(f"/settings/address/{token}"))[0] == 200
+    assert (await one.post(f"/settings/address/{token}"))[0] == 303
+    assert (await one.post(f"/settings/address/{token}"))[0] == 403
+    _, text = await one.get("/console")
+    assert "new@example.com" in text

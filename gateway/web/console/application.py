@@ -12,6 +12,7 @@ from gateway.proxy.exchange import Plane
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
+from gateway.web.console.profile import ProfilePages
 from gateway.web.console.render import Pages
 from gateway.web.console.security import SecurityPages
 from gateway.web.guard import Guard, check_declared, public
@@ -39,6 +40,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes(Console(platform, pages).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
+    app.add_routes(ProfilePages(people, pages).routes(guard))
     elsewhere = ElsewherePages(people, platform.settings, platform.clock, pages)
     app.add_routes(elsewhere.routes(guard))
     sites = elsewhere.providers.values()
