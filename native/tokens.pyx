@@ -82,7 +82,11 @@ ESTIMATES = {
     "estimate_other": ("o200k_base", 1, 1),
 }
 
+# Names that share another's ranks (tiktoken_ext/openai_public.py): they differ in special tokens.
+ALIASES = {"o200k_harmony": "o200k_base", "gpt2": "r50k_base", "p50k_edit": "p50k_base"}
+
 cdef dict _loaded = {}
+cdef dict _provided = {}
 
 
 def _read(str file not None):
@@ -104,16 +108,33 @@ def vocabularies():
 
 def encodings():
     """Names a Counter takes: the vocabularies, then the estimates."""
-    return [*vocabularies(), *sorted(ESTIMATES)]
+    exact = {*vocabularies(), *_provided}
+    exact.update(name for name, base in ALIASES.items() if base in exact)
+    return [*sorted(exact), *sorted(ESTIMATES)]
+
+
+def provide(str name not None, make not None):
+    """Add an encoding: `make()` gives its uncompressed vocabulary when it is first used."""
+    _provided[name] = make
+
+
+def splitter(str name not None):
+    """The packaged splitter of that name, for a vocabulary that is not packaged."""
+    return _read(name + ".tgp")
 
 
 cpdef load(str encoding):
     """Load an encoding's vocabulary now rather than at first use; ValueError for an unknown name."""
     encoding = ESTIMATES.get(encoding, (encoding,))[0]
+    encoding = ALIASES.get(encoding, encoding)
     if encoding not in _loaded:
-        if encoding not in vocabularies():
+        if encoding in _provided:
+            data = _provided[encoding]()
+        elif encoding in vocabularies():
+            data = _read(encoding + ".tgv")
+        else:
             raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
-        _loaded[encoding] = _build(_read("unicode.tgu"), _read(encoding + ".tgv"))
+        _loaded[encoding] = _build(_read("unicode.tgu"), data)
     return _loaded[encoding]
 
 

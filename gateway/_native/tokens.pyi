@@ -1,9 +1,11 @@
 """Counts tokens as text passes, exactly, at any cutting of the bytes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 DATA: Path
 ESTIMATES: dict[str, tuple[str, int, int]]
+ALIASES: dict[str, str]
 
 class VocabularyError(RuntimeError):
     """A vocabulary file is missing, altered, malformed, or memory is short."""
@@ -37,6 +39,12 @@ def vocabularies() -> list[str]:
 
 def encodings() -> list[str]:
     """Names a Counter takes: the vocabularies, then the estimates."""
+
+def provide(name: str, make: Callable[[], bytes]) -> None:
+    """Add an encoding: `make()` gives its uncompressed vocabulary when it is first used."""
+
+def splitter(name: str) -> bytes:
+    """The packaged splitter of that name, for a vocabulary that is not packaged."""
 
 def load(encoding: str) -> object:
     """Load a vocabulary now rather than at first use; ValueError for an unknown name."""

@@ -112,6 +112,26 @@ def plain(*, digits: int, all_space_at_end: bool) -> Node:
     return alt(*parts)
 
 
+def spaced() -> Node:
+    r"""r50k_base and p50k_base (tiktoken), GPT-2's.
+
+    '(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+$|\s+(?!\S)|\s
+    """
+    space = opt(Char(code(" ")))
+    spaces = Char(cat(SPACE))
+    quote = Char(code("'"))
+    return alt(
+        seq(quote, Char(code("sdmt"))),
+        seq(quote, Char(code("l")), Char(code("l"))),
+        seq(quote, Char(code("vr")), Char(code("e"))),
+        seq(space, plus(Char(cat(LETTER)))),
+        seq(space, plus(Char(cat("N")))),
+        seq(space, plus(Char(not_cat(SPACE + LETTER + "N")))),
+        seq(plus(spaces), Follow(cat(SPACE), at_end=True)),
+        plus(spaces),
+    )
+
+
 def deepseek() -> Node:
     r"""DeepSeek V3: three successive splits, each isolating its matches.
 
@@ -169,3 +189,6 @@ FAMILIES: dict[str, tuple[Node, int]] = {
     "qwen": (plain(digits=1, all_space_at_end=False), MASKS | SEPARATE | ONE_DIGIT),
     "deepseek_v3": (deepseek(), 0),
 }
+
+# Patterns of vocabularies that are not packaged: an operator's own rank files.
+PATTERNS: dict[str, tuple[Node, int]] = {"spaced": (spaced(), 0)}

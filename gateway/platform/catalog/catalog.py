@@ -21,7 +21,7 @@ from gateway.platform.catalog.document import parse, read_file
 from gateway.platform.catalog.entries import Document
 from gateway.platform.catalog.reader import CatalogError, nearest
 from gateway.platform.catalog.snapshot import Snapshot
-from gateway.platform.metering.encodings import known_encodings
+from gateway.platform.metering.encodings import known_encodings, refusal
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
 
@@ -130,8 +130,7 @@ def check_encodings(document: Document) -> None:
     """Raises CatalogError for a model whose encoding the counter does not know."""
     known = known_encodings()
     for model in document.models.values():
-        if model.encoding is not None and model.encoding not in known:
-            raise CatalogError(
-                f"model {model.name!r}: unknown encoding {model.encoding!r}"
-                f"{nearest(model.encoding, known)}"
-            )
+        why = refusal(model.encoding) if model.encoding is not None else None
+        if model.encoding is not None and why is not None:
+            hint = nearest(model.encoding, known) if why.startswith("unknown") else ""
+            raise CatalogError(f"model {model.name!r}: {why}{hint}")

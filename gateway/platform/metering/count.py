@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from gateway._native import tokens
-from gateway.platform.metering.encodings import DEFAULT_ENCODING, encoding_for_model
+from gateway.platform.metering.encodings import (
+    DEFAULT_ENCODING,
+    encoding_for_model,
+    refusal,
+)
 
 CHUNK_BYTES = 1 << 20
 BAR_FROM_BYTES = 32 << 20  # about a fifth of a second's counting: below it no bar is worth drawing
@@ -53,6 +57,12 @@ def count_stream(stream: BinaryIO, encoding: str, size_bytes: int = 0) -> Total:
     return Total(size, counter.finish())
 
 
+def _encoding(name: str) -> str:
+    if why := refusal(name):
+        raise argparse.ArgumentTypeError(f"{why}; known: {', '.join(tokens.encodings())}")
+    return name
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="tallygate count", description="Count the tokens of files or of standard input."
@@ -60,7 +70,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("files", nargs="*", metavar="FILE", help="files; none or -: standard input")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--encoding", choices=tokens.encodings(), metavar="NAME", help=", ".join(tokens.encodings())
+        "--encoding", type=_encoding, metavar="NAME", help=", ".join(tokens.encodings())
     )
     which.add_argument("--model", metavar="NAME", help="the encoding of this model, as gpt-4o")
     return parser.parse_args(argv)

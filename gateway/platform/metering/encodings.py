@@ -7,6 +7,7 @@ factor in the compiled counter.
 """
 
 from gateway._native import tokens
+from gateway.platform.metering import rank_files
 
 DEFAULT_ENCODING = "o200k_base"
 
@@ -35,7 +36,14 @@ ENCODINGS = {
 
 def known_encodings() -> frozenset[str]:
     """The names that a model's `encoding` may have."""
-    return frozenset(tokens.encodings())
+    return frozenset(name for name in tokens.encodings() if not rank_files.refusal(name))
+
+
+def refusal(name: str) -> str | None:
+    """Why no model's `encoding` may have this name, in one clause; None where one may."""
+    if name not in tokens.encodings():
+        return f"unknown encoding {name!r}"
+    return rank_files.refusal(name)
 
 
 def preload(names: frozenset[str]) -> None:
