@@ -7,12 +7,16 @@ for the log line, which names the catalog's model and never the name a client se
 """
 
 import logging
+from collections.abc import Callable
+from typing import Any, cast
 
 from gateway.platform.keys import Key
 from gateway.platform.request_log.record import RequestRow, written_units
 from gateway.proxy.exchange import Exchange
 
 log = logging.getLogger("tallygate.requests")
+# A named tuple's own constructor is a Python call that only repeats its arguments.
+_new_row = cast(Callable[[type[RequestRow], tuple[Any, ...]], RequestRow], tuple.__new__)
 
 
 def record(x: Exchange) -> None:
@@ -74,7 +78,7 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
     Booleans go as 0 and 1, which the database's driver binds without asking for an adapter.
     """
     usage, charge, target, first_s = x.usage, x.charge, x.target, x.first_token_s
-    return RequestRow(
+    row = (
         x.id,
         x.started_us,
         key.account.no,
@@ -83,7 +87,7 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         target.provider.name if target is not None else "",
         target.model if target is not None else "",
         x.endpoint.name,
-        1 if x.stream else 0,  # type: ignore[arg-type]
+        1 if x.stream else 0,
         x.status,
         x.outcome,
         x.error.code if x.error is not None else "",
@@ -96,10 +100,11 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         x.reported_output,
         x.measured_input,
         x.measured_output,
-        1 if x.measured_exact else 0,  # type: ignore[arg-type]
+        1 if x.measured_exact else 0,
         charge.cost_picousd if charge is not None else 0,
         charge.posted_microusd if charge is not None else 0,
         charge.overrun_microusd if charge is not None else 0,
         x.price.version if x.price is not None else 0,
-        written_units(usage.units),
+        written_units(usage.units) if usage.units else "",
     )
+    return _new_row(RequestRow, row)

@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
-SIZES = (64, 16, 4, 1)
+# Powers of two: each step of a batch gives up the interpreter lock, and few steps make any size.
+SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 
 class Bulk:
