@@ -11,6 +11,7 @@ import random
 import resource
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -22,7 +23,7 @@ from gateway.platform.assembly import FirstStart, Platform, open_platform
 from gateway.platform.mail import SmtpServer
 from gateway.platform.metering.encodings import preload
 from gateway.proxy.exchange import Plane
-from gateway.proxy.providers.openai import OpenAIUpstream
+from gateway.proxy.providers.kinds import HTTP_KINDS
 from gateway.proxy.providers.registry import Upstreams
 from gateway.proxy.providers.sandbox import SandboxUpstream
 from gateway.proxy.routing.health import BreakerLimits
@@ -55,10 +56,8 @@ def build_plane(platform: Platform, loop: asyncio.AbstractEventLoop) -> Plane:
         ),
     )
     upstreams = Upstreams(
-        {
-            "openai": lambda provider: OpenAIUpstream(provider, pool),
-            "sandbox": lambda provider: SandboxUpstream(provider, loop),
-        }
+        {kind: partial(upstream, pool=pool) for kind, upstream in HTTP_KINDS.items()}
+        | {"sandbox": lambda provider: SandboxUpstream(provider, loop)}
     )
     return Plane(
         settings=settings,

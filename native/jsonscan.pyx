@@ -18,6 +18,7 @@ cdef extern from "jsonscan.h":
         JS_CHAT_BODY
         JS_RESPONSES_BODY
         JS_ANTHROPIC_BODY
+        JS_GEMINI_BODY
         JS_REASONING
         JS_USAGE
         JS_USAGE_START
@@ -43,7 +44,7 @@ cdef extern from "request.h":
         rq_text_fn cut
         rq_text_fn rest
         void *context
-        rq_span span[9]
+        rq_span span[18]
         int duplicate
         size_t brace
         size_t error_at
@@ -54,7 +55,7 @@ cdef extern from "request.h":
         uint32_t messages
         uint32_t tools
     void rq_run(rq_scan *, const uint8_t *, size_t) nogil
-    int rq_name(const char *name)
+    int rq_name(const char *name, int inside)
     const char *rq_name_at(int index)
 
 
@@ -229,6 +230,8 @@ cdef class BodyMeter(Meter):
             table = JS_RESPONSES_BODY
         elif dialect == "anthropic":
             table = JS_ANTHROPIC_BODY
+        elif dialect == "gemini":
+            table = JS_GEMINI_BODY
         else:
             raise ValueError(f"unknown dialect: {dialect!r}")
         if self.factory is not None:
@@ -280,9 +283,9 @@ cdef class RequestScan:
 
     cdef rq_scan scan
 
-    cdef object at(self, const char *name):
-        cdef int i = rq_name(name)
-        if self.scan.error != NULL or self.scan.span[i].end == 0:
+    cdef object at(self, const char *name, bint inside=False):
+        cdef int i = rq_name(name, inside)
+        if i < 0 or self.scan.error != NULL or self.scan.span[i].end == 0:
             return None
         return self.scan.span[i].start, self.scan.span[i].end
 
@@ -337,6 +340,21 @@ cdef class RequestScan:
     @property
     def background(self):
         return self.at("background")
+
+    @property
+    def safety_identifier(self):
+        return self.at("safety_identifier")
+
+    @property
+    def generation_config(self):
+        return self.at("generationConfig") or self.at("generation_config")
+
+    @property
+    def generate_content_request(self):
+        return self.at("generateContentRequest")
+
+    def inside(self, str name not None):
+        return self.at(name.encode(), True)
 
     @property
     def text_bytes(self):

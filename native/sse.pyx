@@ -20,6 +20,7 @@ cdef extern from "jsonpath.h" nogil:
         JS_COMPLETIONS
         JS_RESPONSES
         JS_ANTHROPIC
+        JS_GEMINI
 
 
 cdef extern from "sse.h" nogil:
@@ -51,6 +52,7 @@ cdef dict DIALECTS = {
     "completions": JS_COMPLETIONS,
     "responses": JS_RESPONSES,
     "anthropic": JS_ANTHROPIC,
+    "gemini": JS_GEMINI,
 }
 
 

@@ -49,8 +49,8 @@ class Meter:
 class BodyMeter(Meter):
     """Meters one JSON answer fed in pieces.
 
-    dialect: chat, completions, responses, embeddings or anthropic. `usage`, `error` and the flags
-    are set by finish(), and only when the body is one valid JSON value.
+    dialect: chat, completions, responses, embeddings, anthropic or gemini. `usage`, `error` and
+    the flags are set by finish(), and only when the body is one valid JSON value.
     Raises ValueError for an unknown dialect, and from feed() whatever counter_factory raises.
     """
 
@@ -68,8 +68,8 @@ class BodyMeter(Meter):
 class RequestScan:
     """What one pass over a request's body found.
 
-    Spans are (start, end) byte offsets of the values of top-level members, None when absent or
-    when the body is not valid. Of a member that comes twice the span is the last one's.
+    Spans are (start, end) byte offsets of the values of top-level members (or as said), None when
+    absent or when the body is not valid. Of a member that comes twice the span is the last one's.
     """
 
     @property
@@ -100,6 +100,17 @@ class RequestScan:
     @property
     def background(self) -> tuple[int, int] | None: ...
     @property
+    def safety_identifier(self) -> tuple[int, int] | None: ...
+    @property
+    def generation_config(self) -> tuple[int, int] | None:
+        """`generationConfig`, also in snake_case."""
+    @property
+    def generate_content_request(self) -> tuple[int, int] | None:
+        """Of a Gemini request to count tokens."""
+    def inside(self, name: str) -> tuple[int, int] | None:
+        """The span of `user_id` of `metadata`, or of a maxOutputTokens, max_output_tokens,
+        candidateCount or candidate_count of `generationConfig`."""
+    @property
     def text_bytes(self) -> int:
         """UTF-8 bytes of the prompt's text, decoded."""
     @property
@@ -110,7 +121,7 @@ class RequestScan:
         """How many such strings there are."""
     @property
     def message_count(self) -> int:
-        """Elements of `messages` or `input`."""
+        """Elements of `messages`, `input` or `contents`."""
     @property
     def tool_count(self) -> int:
         """Elements of `tools` or `functions`."""
@@ -119,8 +130,11 @@ def scan_request(body: bytes, count_into: Counter | None = None) -> RequestScan:
     """Check a whole request body strictly (RFC 8259, UTF-8, an object, depth at most 128), find the
     members the gateway reads or edits, and feed the prompt's text to a counter in the same pass.
 
-    The prompt's text is every string value under messages, input, prompt, instructions, system,
-    tools and functions, each a text of its own, except values of members named url, data,
-    image_url, file_data and b64_json (see media_bytes). Never raises because of the data. Over a
-    body of more than 256 KiB other threads get to run meanwhile.
+    The prompt's text is every string value under messages, input, contents, prompt, instructions,
+    system, systemInstruction, tools and functions, each a text of its own, except files, their
+    addresses and seals (members named url, data, image_url, file_data, b64_json, fileUri,
+    signature, thoughtSignature, encrypted_content; see media_bytes), and outside tools except
+    short labels (type, id, tool_use_id, tool_call_id, call_id, media_type, mimeType, ttl). Never
+    raises because of the data. Over a body of more than 256 KiB other threads get to run
+    meanwhile.
     """

@@ -8,15 +8,16 @@ from gateway._native.tokens import Counter
 class StreamMeter(Meter):
     """Meters one streamed answer, and says which bytes the client gets now.
 
-    dialect: chat, completions, responses or anthropic. The bytes that feed() returns and those
-    withheld are together the upstream's own, in order, less usage events removed.
+    dialect: chat, completions, responses, anthropic or gemini. The bytes that feed() returns and
+    those withheld are together the upstream's own, in order, less usage events removed.
 
     remove_usage: the chunk of chat and completions with a usage object and `choices: []` is removed
     whole, with its comments and blank line, unless it is over 16 KiB long.
     The end is withheld: from the start of the event whose data starts with [DONE] (chat,
     completions), of response.completed, .incomplete or .failed (responses), of message_stop
-    (anthropic). Should such an event reveal itself only after 16 KiB, or after it named a harmless
-    type, it is withheld from that point on. Of what follows the terminal event 64 KiB are kept.
+    (anthropic). A Gemini stream has no such event: nothing of it is withheld. Should a terminal
+    event reveal itself only after 16 KiB, or after it named a harmless type, it is withheld from
+    that point on. Of what follows it 64 KiB are kept.
     Raises ValueError for an unknown dialect, and from feed() whatever counter_factory raises.
     """
 

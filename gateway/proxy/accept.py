@@ -9,7 +9,7 @@ import asyncio
 from gateway._native.jsonscan import RequestScan, scan_request
 from gateway.base.errors import InvalidRequest, UnsupportedMedia
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.fields import field
+from gateway.proxy.fields import field, limit_spans
 from gateway.proxy.media.request import read_request
 
 MAX_MODEL_CHARS = 256
@@ -29,23 +29,26 @@ async def accept(x: Exchange) -> None:
         raise UnsupportedMedia("Send the body as application/json.")
     if x.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
         raise UnsupportedMedia("Send the body uncompressed.")
-    if len(x.body) > THREAD_SCAN_BYTES:
-        scan = await asyncio.to_thread(scan_request, x.body)
-    else:
-        scan = scan_request(x.body)
+    gemini = x.endpoint.family == "gemini"
+    scan = await scanned(x.body)
+    if gemini and scan.generate_content_request is not None:  # what to count, one level down
+        start, end = scan.generate_content_request
+        x.body = x.body[start:end]
+        scan = await scanned(x.body)
     if scan.error is not None:
         raise InvalidRequest(f"The body is not valid: {scan.error}.")
     if scan.duplicate is not None:
         raise InvalidRequest(f"The field {scan.duplicate!r} is given twice.", param=scan.duplicate)
     x.scan = scan
-    model = field(x.body, scan.model)
+    model = x.model_name if gemini else field(x.body, scan.model)
     if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARS:
         raise InvalidRequest("`model` must be a model's name.", param="model")
     x.model_name = model
-    stream = field(x.body, scan.stream)
-    if stream is not None and not isinstance(stream, bool):
-        raise InvalidRequest("`stream` must be true or false.", param="stream")
-    x.stream = bool(stream)
+    if not gemini:  # where the path says it
+        stream = field(x.body, scan.stream)
+        if stream is not None and not isinstance(stream, bool):
+            raise InvalidRequest("`stream` must be true or false.", param="stream")
+        x.stream = bool(stream)
     if x.stream and not x.endpoint.streams:
         raise InvalidRequest("This endpoint does not stream.", param="stream")
     if scan.background is not None and field(x.body, scan.background) not in (None, False):
@@ -75,21 +78,28 @@ async def _accept_media(x: Exchange) -> None:
         x.scan = media.scan
 
 
+async def scanned(body: bytes) -> RequestScan:
+    """One native pass over the body, off the loop where it is long."""
+    if len(body) > THREAD_SCAN_BYTES:
+        return await asyncio.to_thread(scan_request, body)
+    return scan_request(body)
+
+
 def _read_limits(x: Exchange, scan: RequestScan) -> None:
-    for name, span in (
-        ("max_completion_tokens", scan.max_completion_tokens),
-        ("max_tokens", scan.max_tokens),
-        ("max_output_tokens", scan.max_output_tokens),
-    ):
-        value = None if span is None else field(x.body, span)
+    gemini = x.endpoint.family == "gemini"
+    for name, span in limit_spans(scan, gemini=gemini).items():
+        value = field(x.body, span)
         if value is None:
             continue
         if type(value) is not int or not 1 <= value <= MAX_OUTPUT_TOKENS:
             raise InvalidRequest(f"`{name}` must be a whole number of at least 1.", param=name)
         x.max_tokens = value if x.max_tokens is None else min(x.max_tokens, value)
-    span = scan.n
-    choices = None if span is None else field(x.body, span)
+    name, counted = "n", scan.n
+    if gemini:
+        name = "candidateCount"
+        counted = scan.inside(name) or scan.inside("candidate_count")
+    choices = None if counted is None else field(x.body, counted)
     if choices is not None:
         if type(choices) is not int or not 1 <= choices <= MAX_CHOICES:
-            raise InvalidRequest(f"`n` must be from 1 to {MAX_CHOICES}.", param="n")
+            raise InvalidRequest(f"`{name}` must be from 1 to {MAX_CHOICES}.", param=name)
         x.choices = choices

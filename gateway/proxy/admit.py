@@ -93,6 +93,8 @@ async def admit(x: Exchange) -> None:
         await asyncio.to_thread(count_prompt, x)
     else:
         count_prompt(x)
+    if x.endpoint.counts:
+        return  # free: nothing is held, and the answer is the count
     if terms is None:
         take_hold(x)
     else:

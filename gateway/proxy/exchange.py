@@ -24,6 +24,7 @@ from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
 from gateway.platform.settlement import Settlements
 from gateway.proxy.dialects.endpoints import Endpoint
+from gateway.proxy.dialects.neutral import Conversation
 from gateway.proxy.routing.retry import RetryLimits
 from gateway.proxy.routing.router import Candidate, Router, Step
 
@@ -197,6 +198,7 @@ class Exchange:
         "choices",
         "clamped_tokens",
         "client",
+        "conversation",
         "endpoint",
         "error",
         "fallback_names",
@@ -253,6 +255,7 @@ class Exchange:
         self.body = body
         self.authorization = authorization
         self.headers = headers
+        self.conversation: Conversation | None = None  # the request, once it was translated
         self.wire = endpoint
         self.id = plane.ids.make("req")
         self.started_s = plane.clock.monotonic_s()

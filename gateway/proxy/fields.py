@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from gateway._native.jsonscan import RequestScan
 from gateway.base.errors import InvalidRequest
 
 MAX_FIELD_BYTES = 64 * 1024  # decoding a larger one would keep the loop for long
@@ -24,3 +25,17 @@ def field(body: bytes, span: tuple[int, int] | None) -> Any:
         return _decode(body[span[0] : span[1]])
     except (msgspec.DecodeError, ValueError):
         raise InvalidRequest("The body is not valid: a field cannot be read.") from None
+
+
+def limit_spans(scan: RequestScan, *, gemini: bool) -> dict[str, tuple[int, int]]:
+    """Where a request names its output maximum: the spans of the members that do, by name."""
+    if gemini:
+        names = ("maxOutputTokens", "max_output_tokens")
+        found = {name: scan.inside(name) for name in names}
+    else:
+        found = {
+            "max_completion_tokens": scan.max_completion_tokens,
+            "max_tokens": scan.max_tokens,
+            "max_output_tokens": scan.max_output_tokens,
+        }
+    return {name: span for name, span in found.items() if span is not None}

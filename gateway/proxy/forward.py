@@ -24,15 +24,18 @@ from gateway.base.errors import (
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
 from gateway.proxy.affordable import holding_microusd
+from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.media.reserve import expected
 from gateway.proxy.prompt import count_prompt
 from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.routing.retry import Course, retry_after_s
 from gateway.proxy.routing.router import Step
-from gateway.proxy.upstream.attempt import Attempt, Wire
+from gateway.proxy.upstream.attempt import Attempt
 from gateway.proxy.upstream.inside import error_inside
 from gateway.proxy.upstream.lines import extra_headers
+from gateway.proxy.upstream.passage import THREAD_TRANSLATE_BYTES, translated_body
+from gateway.proxy.upstream.wire import Wire
 
 THREAD_COPY_BYTES = 1 << 20  # larger bodies are copied or counted off the loop
 CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the log
@@ -73,6 +76,7 @@ async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
     candidate = step.candidate
     health, target = candidate.health, candidate.targets[step.key_no]
     x.step, x.target = step, target
+    x.wire = wire_of(x.endpoint, target.provider) or x.endpoint
     if x.attempts == 0:
         health.requests += 1
     x.attempts += 1
@@ -83,7 +87,8 @@ async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
         if target.price is not x.price:
             await enter(x, step)
         upstream: Upstream = x.plane.upstreams.of(target.provider)
-        if len(x.body) > THREAD_COPY_BYTES:
+        long = THREAD_COPY_BYTES if x.wire is x.endpoint else THREAD_TRANSLATE_BYTES
+        if len(x.body) > long:
             request = await to_thread(upstream.request, x, target)
         else:
             request = upstream.request(x, target)
@@ -93,10 +98,10 @@ async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
             attempt = await run(x, await upstream.dial(), request, metering)
     finally:
         health.in_flight -= 1
-    conclude(x, attempt, upstream, metering)
+    await conclude(x, attempt, upstream, metering)
 
 
-def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
+async def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
     """What an attempt came to: an answer, or the error to raise."""
     if attempt.gone:
         leave(x, attempt, metering)
@@ -108,7 +113,7 @@ def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Meteri
     elif attempt.streaming:
         finish_stream(x, attempt, metering)
     elif attempt.status == 200:
-        finish_body(x, attempt, upstream, metering)
+        await finish_body(x, attempt, upstream, metering)
         attempt.answered()
     else:
         error = upstream.error(attempt.status, attempt.headers, attempt.body())
@@ -218,13 +223,23 @@ def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
         x.error = UpstreamFailed()
         attempt.step.candidate.health.failed(x.plane.router.now_s())
 
+    if attempt.translation is not None:
+        tail = attempt.translation.finish(meter.take_tail())
+        if attempt.translation.failed:
+            x.outcome = "upstream_failed"
+            raise UpstreamFailed()
+        x.tail = partial(x.client.end, tail)
+        return
+
     def release() -> None:
         x.client.end(meter.take_tail())
 
     x.tail = release
 
 
-def finish_body(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
+async def finish_body(
+    x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering
+) -> None:
     """A whole JSON answer: metered now, sent once its charge is durable."""
     meter = attempt.body_meter
     assert meter is not None
@@ -235,6 +250,9 @@ def finish_body(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Met
     if meter.error is not None and not meter.output_seen:
         x.outcome = "upstream_failed"
         raise error_inside(meter.error, upstream.error)
+    body = attempt.collected if len(attempt.collected) > 1 else attempt.body()
+    if x.wire is not x.endpoint:
+        body = await translated_body(x, attempt.body())
     x.status = 200
     metering.conclude(x, meter)
     x.outcome = "completed"
@@ -244,5 +262,4 @@ def finish_body(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Met
         extra_headers(x),
     )
     x.answered = True
-    body = attempt.collected if len(attempt.collected) > 1 else attempt.body()
     x.tail = partial(x.client.respond, 200, headers, body)

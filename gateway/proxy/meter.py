@@ -21,9 +21,9 @@ def stream_meter(x: Exchange) -> StreamMeter:
     """The native meter of a streamed answer; it removes a usage event the client did not ask."""
     assert x.model is not None
     return StreamMeter(
-        x.endpoint.dialect,
+        x.wire.dialect,
         partial(Counter, x.model.encoding),
-        remove_usage=x.endpoint.usage_option and not x.usage_asked,
+        remove_usage=x.wire is x.endpoint and x.endpoint.usage_option and not x.usage_asked,
         max_event_bytes=x.plane.limits.max_event_bytes,
     )
 
@@ -31,7 +31,7 @@ def stream_meter(x: Exchange) -> StreamMeter:
 def body_meter(x: Exchange) -> BodyMeter:
     """The native meter of an answer in one JSON document."""
     assert x.model is not None
-    return BodyMeter(x.endpoint.dialect, partial(Counter, x.model.encoding))
+    return BodyMeter(x.wire.dialect, partial(Counter, x.model.encoding))
 
 
 def grow(x: Exchange, meter: StreamMeter) -> int:

@@ -10,6 +10,7 @@ from gateway.base.errors import GatewayError, InternalError, ShuttingDown
 from gateway.proxy.accept import accept
 from gateway.proxy.admit import admit
 from gateway.proxy.authenticate import authenticate
+from gateway.proxy.count import tell_count
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.forward import forward
 from gateway.proxy.media.metering import MEDIA_METER
@@ -29,8 +30,11 @@ async def serve(x: Exchange) -> None:
         authenticate(x)
         await accept(x)
         await admit(x)
-        route(x)
-        await forward(x, METER if x.media is None else MEDIA_METER)
+        if x.endpoint.counts:
+            tell_count(x)
+        else:
+            route(x)
+            await forward(x, METER if x.media is None else MEDIA_METER)
     except GatewayError as error:
         refuse(x, error)
     except asyncio.CancelledError:  # at the deadline of a stop, while no attempt runs

@@ -19,7 +19,7 @@ EXPECTED_TOKENS = 512  # of output, where a request does not say, for telling th
 
 def route(x: Exchange) -> None:
     """Set `x.candidates`: those that can serve this endpoint. Raises DialectNotServed."""
-    model, router, endpoint = x.model, x.plane.router, x.endpoint.name
+    model, router, endpoint = x.model, x.plane.router, x.endpoint
     assert model is not None
     candidates = router.plan(model).serving(endpoint)
     if len(candidates) > 1 and model.policy != "ordered":

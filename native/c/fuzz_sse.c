@@ -138,7 +138,10 @@ static void run(outcome *o, const uint8_t *data, size_t n, int option, size_t mo
     js_scan j;
     sse_scan s;
     memset(o, 0, sizeof *o);
-    js_init(&j, js_table_of(streamed ? option & 3 : bodies[(option & 3) % 3]), 5, hear, o);
+    int dialect = streamed ? option & 3 : bodies[(option & 3) % 3];
+    if (option & 16)
+        dialect = streamed ? JS_GEMINI : JS_GEMINI_BODY;
+    js_init(&j, js_table_of(dialect), 5, hear, o);
     sse_init(&s, &j, option & 4);
     for (size_t at = 0; at < n;) {
         seed = seed * 1664525 + 1013904223;
@@ -204,7 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     static outcome whole, split;
     if (n < 2 || n > LONGEST)
         return 0;
-    int option = data[0] & 15;
+    int option = data[0] & 31;
     uint32_t seed = data[1];
     data += 2;
     n -= 2;
@@ -228,7 +231,11 @@ static const char *const SEEDS[] = {
     "{\"usage\":{\"input_tokens\":1}}}\r\rdata: x\n\n",
     "\x03\x03" "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"\\u00e9\"}}\n\n"
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
-    "\x08\x04{\"model\":\"gpt\",\"messages\":[{\"content\":\"\\n[1.5e+3]\"}],\"n\":1,\"usage\":{}}"};
+    "\x08\x04{\"model\":\"gpt\",\"messages\":[{\"content\":\"\\n[1.5e+3]\"}],\"n\":1,\"usage\":{}}",
+    "\x10\x05" "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\\ud83d\",\"thought\":true},"
+    "{\"text\":\"b\"},{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}}}]},\"index\":0}]}\r\n\r\n",
+    "\x18\x06{\"candidates\":[{\"content\":{\"parts\":[{\"thought\":true,\"text\":\"a\"},{\"text\":\"b\"}"
+    "]},\"finishReason\":\"STOP\"}],\"contents\":[{\"type\":\"x\"}],\"metadata\":{\"user_id\":\"u\"}}"};
 
 int main(int argc, char **argv)
 {
@@ -237,7 +244,7 @@ int main(int argc, char **argv)
     static const char spice[] = "{}[]\",:\\\r\n \tdu0e-.";
     for (long i = 0; i < runs; i++) {
         uint8_t input[512];
-        const char *seed = SEEDS[i % 4];
+        const char *seed = SEEDS[i % 6];
         size_t n = strlen(seed + 2) + 2;
         memcpy(input, seed, n);
         for (int edits = (int)(i % 9); edits > 0; edits--) {

@@ -63,6 +63,9 @@ static inline void begin_action(js_scan *j, const js_node *node, const uint8_t *
             j->position = UINT32_MAX;
         }
         break;
+    case JS_THOUGHT:
+        j->thought |= (uint8_t)(*p == 't');
+        break;
     case JS_CAPTURE:
     case JS_RAW:
         if (in_object(j))
@@ -86,6 +89,11 @@ static inline void begin_member(js_scan *j, uint8_t container)
         j->index = ++j->position;
         j->have &= (uint8_t)~JS_HAVE_INDEX;
         j->element_depth = j->depth;
+    } else if (node->action == JS_PARTS && !in_object(j)) {
+        j->part_depth = j->depth;
+        j->part_from = j->pending_len;
+        j->thought = 0;
+        j->have &= (uint8_t)~JS_HAVE_PART;
     }
 }
 

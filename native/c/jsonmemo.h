@@ -27,6 +27,8 @@ static inline void memo_save(js_scan *j, const uint8_t *p)
     m->index = j->index;
     m->position = j->position;
     m->element_depth = j->element_depth;
+    m->part_depth = j->part_depth;
+    m->thought = j->thought;
     m->is_object = j->is_object[0];
     m->type = j->type;
     memcpy(m->node, j->node, sizeof m->node);
@@ -56,6 +58,9 @@ static inline const uint8_t *memo_begin(js_scan *j, const uint8_t *p, size_t n)
     j->index = m->index;
     j->position = m->position;
     j->element_depth = m->element_depth;
+    j->part_depth = m->part_depth;
+    j->part_from = 0;
+    j->thought = m->thought;
     j->is_object[0] = m->is_object;
     j->type = m->type;
     memcpy(j->node, m->node, sizeof m->node);

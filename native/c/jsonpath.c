@@ -103,6 +103,26 @@ static const spec ANTHROPIC_BODY[] = {
     {"content.input", JS_RAW, JS_TOOL_INPUT},
     {0, 0, 0}};
 
+static const spec GEMINI[] = {
+    {"candidates", JS_CHOICES, 0},
+    {"candidates.index", JS_INDEX, 0},
+    {"candidates.finishReason", JS_FLAG, JS_FINISH},
+    {"promptFeedback.blockReason", JS_FLAG, JS_FINISH},
+    {"usageMetadata", JS_CAPTURE, JS_USAGE},
+    {"modelVersion", JS_SMALL, JS_MODEL},
+    {"error", JS_CAPTURE, JS_ERROR},
+    {"candidates.content.parts", JS_PARTS, 0},
+    UNDER("candidates.content.parts"),
+    {"text", JS_TEXT, JS_KIND_BY_PART},
+    {"thought", JS_THOUGHT, 0},
+    {"functionCall", JS_FLAG, JS_OUTPUT},
+    {"functionCall.name", JS_TEXT, JS_TOOL_NAME},
+    {"functionCall.args", JS_RAW, JS_TOOL_INPUT},
+    {"inlineData", JS_FLAG, JS_OUTPUT},
+    {"executableCode.code", JS_TEXT, JS_TOOL_INPUT},
+    {"codeExecutionResult.output", JS_TEXT, JS_CONTENT},
+    {0, 0, 0}};
+
 #define TYPE(name, kind, flags, added) {name, sizeof(name) - 1, kind, flags, added}
 
 /* The deltas of encoded audio and images are no text and so are not named here. */
@@ -201,6 +221,9 @@ const js_table *js_table_of(int dialect)
         build(&tables[JS_CHAT_BODY], CHAT_BODY, 0, JS_HAVE_INDEX);
         build(&tables[JS_RESPONSES_BODY], RESPONSES_BODY, 0, 0);
         build(&tables[JS_ANTHROPIC_BODY], ANTHROPIC_BODY, 0, 0);
+        build(&tables[JS_GEMINI], GEMINI, 0, JS_HAVE_INDEX | JS_HAVE_PART);
+        build(&tables[JS_GEMINI_BODY], GEMINI, 0, JS_HAVE_INDEX | JS_HAVE_PART);
+        tables[JS_GEMINI].endless = 1;
         tables[JS_CHAT].done_marker = tables[JS_COMPLETIONS].done_marker = 1;
         for (int i = JS_CHAT_BODY; i < JS_DIALECTS; i++)
             tables[i].split = 1;

@@ -3,7 +3,8 @@
  * A table is a trie of object keys; arrays are transparent (`choices.delta.content` means
  * choices[*].delta.content). Tables are built once, before the first scan, and never change.
  * This file must know nothing of bytes, events or Python. The fields are those of the providers'
- * public API references: OpenAI chat completions, completions and Responses, Anthropic Messages. */
+ * public API references: OpenAI chat completions, completions and Responses, Anthropic Messages,
+ * Gemini generateContent (whose stream is of whole answers' form, and has no end marker). */
 #ifndef TALLYGATE_JSONPATH_H
 #define TALLYGATE_JSONPATH_H
 
@@ -17,7 +18,9 @@ enum js_action {
     JS_SMALL,   /* arg: js_small; keep the decoded short string */
     JS_INDEX,   /* the value is the number of the choice */
     JS_FLAG,    /* arg: event flag, set when the value is present, not null and not empty */
-    JS_CHOICES  /* the array whose elements are the choices */
+    JS_CHOICES, /* the array whose elements are the choices */
+    JS_PARTS,   /* the array whose elements are the parts of a message */
+    JS_THOUGHT  /* true: the part is reasoning, wherever in it this stands */
 };
 
 /* What a text is. A change of kind within a choice is a boundary for the counter. */
@@ -30,6 +33,7 @@ enum js_kind {
     JS_TOOL_INPUT,
     JS_TRANSCRIPT,
     JS_KIND_BY_TYPE,     /* the event's `type` tells (Responses deltas) */
+    JS_KIND_BY_PART,     /* content, or reasoning where the part is a thought (Gemini) */
     JS_NAME_WHEN_ADDED   /* a tool's name, in the event that announces the item only */
 };
 
@@ -49,16 +53,18 @@ enum js_flag {
     JS_TYPE_ERROR = 128   /* type is "error" */
 };
 
-enum js_need { JS_HAVE_INDEX = 1, JS_HAVE_TYPE = 2, JS_HAVE_ALL = 3 };
+enum js_need { JS_HAVE_INDEX = 1, JS_HAVE_TYPE = 2, JS_HAVE_PART = 4, JS_HAVE_ALL = 7 };
 
 enum js_dialect {
     JS_CHAT,
     JS_COMPLETIONS,
     JS_RESPONSES,
     JS_ANTHROPIC,
+    JS_GEMINI,
     JS_CHAT_BODY, /* also completions and embeddings: their fields do not collide */
     JS_RESPONSES_BODY,
     JS_ANTHROPIC_BODY,
+    JS_GEMINI_BODY,
     JS_DIALECTS
 };
 
@@ -87,6 +93,7 @@ typedef struct js_table {
     uint8_t need;         /* js_need bits a text waits for */
     uint8_t split;        /* each string is a text of its own (a body, not a stream of deltas) */
     uint8_t done_marker;  /* the stream ends with data starting [DONE] */
+    uint8_t endless;      /* no event ends the stream: it is over when its bytes are */
     const js_type *types; /* ends with a null name; null: `type` means nothing here */
 } js_table;
 

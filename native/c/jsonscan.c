@@ -34,6 +34,8 @@ static const uint8_t *close_container(js_scan *j, const uint8_t *p, const uint8_
     if (in_object(j) != (*p == '}'))
         return bad(j, p, end);
     j->depth--;
+    if (LEX_UNLIKELY(j->part_depth) && j->depth == j->part_depth)
+        js_end_part(j);
     if (j->depth == j->element_depth && j->pending_len)
         js_settle(j, JS_HAVE_INDEX);
     end_value(j, p + 1);
@@ -253,7 +255,8 @@ static void reset(js_scan *j)
         for (int i = 0; i < JS_SLOTS; i++)
             j->event[i].present = 0;
     }
-    j->captured = j->tier_told = 0;
+    j->captured = j->tier_told = j->thought = 0;
+    j->part_depth = 0;
     j->at_start = 1;
 }
 

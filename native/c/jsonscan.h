@@ -50,7 +50,8 @@ typedef struct js_buf {
 typedef struct js_memo {
     uint16_t len, flags;
     uint8_t have, kind, depth, tier_told, tier_len;
-    uint32_t index, position, element_depth;
+    uint8_t thought;
+    uint32_t index, position, element_depth, part_depth;
     uint64_t is_object;
     const js_type *type;
     uint8_t node[JS_MEMO_DEPTH], tier[32];
@@ -100,6 +101,11 @@ typedef struct js_scan {
     uint8_t *pending;
     uint32_t pending_len, pending_text, pending_last;
 
+    /* the part of a message that is being read (Gemini) */
+    uint8_t thought;     /* it is a thought */
+    uint32_t part_depth; /* depth of the array of parts, or 0 outside one */
+    uint32_t part_from;  /* where in `pending` its texts begin */
+
     /* totals */
     uint16_t seen;     /* flags of all well-formed events */
     uint8_t output;    /* some text was delivered */
@@ -135,6 +141,7 @@ void js_finish(js_scan *j);
 void js_speak_run(js_scan *j, int kind, const uint8_t *p, size_t n);
 void js_speak_unit(js_scan *j, int kind, uint32_t unit);
 void js_speak_cut(js_scan *j, int kind);
+void js_end_part(js_scan *j); /* what its texts are is known now */
 void js_settle(js_scan *j, uint8_t have); /* more is known; deliver what waited for it */
 void js_commit(js_scan *j, int *usage);
 int js_buf_add(js_buf *b, const uint8_t *p, size_t n);

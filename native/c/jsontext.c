@@ -38,6 +38,8 @@ static int kind_of(const js_scan *j, int kind)
 {
     if (kind == JS_KIND_BY_TYPE)
         return j->type ? j->type->kind : j->flags & JS_PLAIN_TYPE ? JS_UNCOUNTED : JS_CONTENT;
+    if (kind == JS_KIND_BY_PART)
+        return j->thought ? JS_REASONING : JS_CONTENT;
     if (kind == JS_NAME_WHEN_ADDED)
         return j->type && j->type->added ? JS_TOOL_NAME : JS_UNCOUNTED;
     return kind;
@@ -117,6 +119,19 @@ void js_settle(js_scan *j, uint8_t have)
     j->have |= have;
     if (j->pending_len && (j->have & j->table->need) == j->table->need)
         say_pending(j);
+}
+
+void js_end_part(js_scan *j)
+{
+    uint32_t at = j->part_from;
+    while (at < j->pending_len) {
+        uint8_t *record = j->pending + at;
+        record[1] = (uint8_t)kind_of(j, record[1]);
+        at += HEADER + (record[0] == RUN ? record[2] | (uint32_t)record[3] << 8 : 0);
+    }
+    j->part_depth = 0;
+    j->thought = 0;
+    js_settle(j, JS_HAVE_PART);
 }
 
 /* Makes room for n more waiting bytes and a header. False: settled as things stand, say it. */

@@ -2,19 +2,7 @@
 #include "request.h"
 
 #include "jsonlex.h"
-
-static const char *const NAMES[RQ_NAMES] = {
-    "model", "stream", "stream_options", "max_tokens",
-    "max_completion_tokens", "max_output_tokens", "n", "user", "background"};
-
-/* Members whose strings are the prompt. Elements of the first two are messages, of the next two
- * tools. */
-enum { MESSAGES, INPUT, TOOLS, FUNCTIONS, PROMPT, INSTRUCTIONS, SYSTEM, ROOTS };
-static const char *const PROMPT_ROOTS[ROOTS] = {
-    "messages", "input", "tools", "functions", "prompt", "instructions", "system"};
-
-/* Members whose strings are files, encoded or by address: their bytes are no text to a model. */
-static const char *const MEDIA_KEYS[] = {"url", "data", "image_url", "file_data", "b64_json"};
+#include "requestkeys.h"
 
 enum mode { SKIPPED, COUNTED, IS_KEY };
 
@@ -25,15 +13,18 @@ typedef struct cursor {
     uint64_t is_object[RQ_MAX_DEPTH / 64 + 1];
     uint32_t depth;
     int name;     /* of the top-level member whose value is read, or -1 */
+    int has_parts; /* that member is one of PARENTS */
+    int inner;    /* of the member inside it whose value is read, or -1 */
     int root;     /* of the prompt member whose value is read, or ROOTS */
     int is_media; /* the value is a member with one of MEDIA_KEYS */
+    int is_label; /* ... or with one of LABEL_KEYS, outside tools */
     uint32_t key_len;
     uint8_t key[RQ_KEY_MAX];
 } cursor;
 
-int rq_name(const char *name)
+int rq_name(const char *name, int inside)
 {
-    for (int i = 0; i < RQ_NAMES; i++)
+    for (int i = inside ? TOP_NAMES : 0; i < (inside ? RQ_NAMES : TOP_NAMES); i++)
         if (strcmp(NAMES[i], name) == 0)
             return i;
     return -1;
@@ -42,15 +33,6 @@ int rq_name(const char *name)
 const char *rq_name_at(int index)
 {
     return index >= 0 && index < RQ_NAMES ? NAMES[index] : NULL;
-}
-
-static int find(const char *const *names, int count, const uint8_t *key, uint32_t len)
-{
-    for (int i = 0; i < count; i++)
-        if (names[i][0] == (char)key[0] && strlen(names[i]) == len
-            && memcmp(names[i], key, len) == 0)
-            return i;
-    return -1;
 }
 
 static int fail(cursor *c, const char *why)
@@ -237,6 +219,14 @@ static int open_container(cursor *c)
     return 1;
 }
 
+/* Whether the string that begins at c->p ends soon, and without an escape. */
+static int is_short(const cursor *c)
+{
+    size_t n = (size_t)(c->end - c->p) < LABEL_MAX ? (size_t)(c->end - c->p) : LABEL_MAX;
+    const uint8_t *quote = memchr(c->p, '"', n);
+    return quote && !memchr(c->p, '\\', (size_t)(quote - c->p));
+}
+
 /* A string value: text of the prompt, a file in it, or nothing of interest. */
 static int string_value(cursor *c)
 {
@@ -250,7 +240,7 @@ static int string_value(cursor *c)
         r->media_bytes += valid ? (uint64_t)(c->p - from) - 1 : 0;
         return valid;
     }
-    if (!string(c, COUNTED))
+    if (!string(c, c->is_label && is_short(c) ? SKIPPED : COUNTED))
         return 0;
     if (r->cut)
         r->cut(r->context, NULL, 0);
@@ -262,7 +252,7 @@ static int value(cursor *c, int *opened)
 {
     *opened = 0;
     if (c->depth == 2 && c->root <= FUNCTIONS && !in_object(c))
-        (*(c->root <= INPUT ? &c->r->messages : &c->r->tools))++;
+        (*(c->root <= CONTENTS ? &c->r->messages : &c->r->tools))++;
     switch (*c->p) {
     case '{': case '[': *opened = 1; return open_container(c);
     case '"': return string_value(c);
@@ -274,21 +264,32 @@ static int value(cursor *c, int *opened)
     }
 }
 
+static void note_duplicate(rq_scan *r, int name)
+{
+    if (name >= 0 && r->span[name].end && r->duplicate < 0)
+        r->duplicate = name;
+}
+
 /* What a key says about the value after it. */
 static void know_key(cursor *c)
 {
-    rq_scan *r = c->r;
-    c->is_media = 0;
+    int known = c->key_len && c->key_len <= RQ_KEY_MAX;
+    c->is_media = c->is_label = 0;
+    c->inner = -1;
     if (c->depth == 1) {
-        c->name = c->key_len && c->key_len <= RQ_KEY_MAX
-            ? find(NAMES, RQ_NAMES, c->key, c->key_len) : -1;
-        int root = c->key_len && c->key_len <= RQ_KEY_MAX
-            ? find(PROMPT_ROOTS, ROOTS, c->key, c->key_len) : -1;
+        c->name = known ? find(NAMES, TOP_NAMES, c->key, c->key_len) : -1;
+        c->has_parts = known && find(PARENTS, PARENT_COUNT, c->key, c->key_len) >= 0;
+        int root = known ? find(PROMPT_ROOTS, ROOTS, c->key, c->key_len) : -1;
         c->root = root < 0 ? ROOTS : root;
-        if (c->name >= 0 && r->span[c->name].end && r->duplicate < 0)
-            r->duplicate = c->name;
-    } else if (c->root != ROOTS && c->key_len && c->key_len <= RQ_KEY_MAX) {
-        c->is_media = find(MEDIA_KEYS, 5, c->key, c->key_len) >= 0;
+        note_duplicate(c->r, c->name);
+    } else if (c->root != ROOTS && known) {
+        c->is_media = find(MEDIA_KEYS, MEDIA_COUNT, c->key, c->key_len) >= 0;
+        c->is_label = c->root != TOOLS && c->root != FUNCTIONS
+            && find(LABEL_KEYS, LABEL_COUNT, c->key, c->key_len) >= 0;
+    } else if (c->has_parts && c->depth == 2 && known) {
+        int inner = find(NAMES + TOP_NAMES, RQ_NAMES - TOP_NAMES, c->key, c->key_len);
+        c->inner = inner < 0 ? -1 : inner + TOP_NAMES;
+        note_duplicate(c->r, c->inner);
     }
 }
 
@@ -299,7 +300,8 @@ static int member(cursor *c)
         return fail(c, "a key was expected");
     c->p++;
     c->key_len = 0;
-    if (!string(c, c->depth == 1 || c->root != ROOTS ? IS_KEY : SKIPPED))
+    int wanted = c->depth == 1 || c->root != ROOTS || (c->has_parts && c->depth == 2);
+    if (!string(c, wanted ? IS_KEY : SKIPPED))
         return 0;
     know_key(c);
     if (!skip_space(c))
@@ -317,6 +319,9 @@ static int after_value(cursor *c)
         if (c->depth == 1 && c->name >= 0) {
             c->r->span[c->name].end = (size_t)(c->p - c->body);
             c->name = -1;
+        } else if (c->depth == 2 && c->inner >= 0) {
+            c->r->span[c->inner].end = (size_t)(c->p - c->body);
+            c->inner = -1;
         }
         if (!skip_space(c))
             return 0;
@@ -328,7 +333,7 @@ static int after_value(cursor *c)
             return fail(c, "a comma or a closing bracket was expected");
         c->p++;
         c->depth--;
-        c->is_media = 0;
+        c->is_media = c->is_label = 0;
     }
     return 1;
 }
@@ -350,10 +355,12 @@ static int members(cursor *c)
                 return 0;
             if (c->depth == 1 && c->name >= 0)
                 c->r->span[c->name].start = (size_t)(c->p - c->body);
+            else if (c->depth == 2 && c->inner >= 0)
+                c->r->span[c->inner].start = (size_t)(c->p - c->body);
             if (!value(c, &opened))
                 return 0;
             /* Only a direct member can be a file: an array's elements are read as text. */
-            c->is_media = 0;
+            c->is_media = c->is_label = 0;
             if (opened)
                 continue;
         }
@@ -366,7 +373,7 @@ static int members(cursor *c)
 void rq_run(rq_scan *r, const uint8_t *body, size_t n)
 {
     cursor c = {.r = r, .body = body, .p = body, .end = body + n, .rest_at = body, .name = -1,
-                .root = ROOTS};
+                .inner = -1, .root = ROOTS};
     rq_text_fn text = r->text, cut = r->cut, rested = r->rest;
     void *context = r->context;
     memset(r, 0, sizeof *r);

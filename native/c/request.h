@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RQ_NAMES = 9, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
+enum { RQ_NAMES = 18, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
 enum { RQ_REST_BYTES = 32 * 1024 };
 
 typedef struct rq_span {
@@ -39,8 +39,8 @@ typedef struct rq_scan {
 /* Scans the body. The four callback fields are the caller's to set; all others are results. */
 void rq_run(rq_scan *r, const uint8_t *body, size_t n);
 
-/* The index of a name in span, or -1. */
-int rq_name(const char *name);
+/* The index in span of a name, of the top level or inside one of its members; or -1. */
+int rq_name(const char *name, int inside);
 
 const char *rq_name_at(int index);
 

@@ -35,6 +35,8 @@ void sse_init(sse_scan *s, js_scan *json, int remove_usage)
  * from false to true within an event, at a byte that does not depend on the split. */
 static int may_pass(const sse_scan *s)
 {
+    if (s->json->table->endless)
+        return 1;
     if (!s->has_data)
         return 0;
     if (s->json->table->done_marker) {

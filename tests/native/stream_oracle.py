@@ -154,7 +154,22 @@ def anthropic_texts(obj: dict[str, Any]) -> list[Text]:
     return out
 
 
+def gemini_texts(obj: dict[str, Any]) -> list[Text]:
+    out: list[Text] = []
+    for position, candidate in enumerate(obj.get("candidates") or []):
+        index = candidate.get("index", position)
+        for part in (candidate.get("content") or {}).get("parts", []):
+            for key, value in part.items():
+                if key == "text":
+                    out.append((index, "reasoning" if part.get("thought") else "content", value))
+                elif key == "functionCall":
+                    out += [(index, "name", value[k]) for k in value if k == "name"]
+    return out
+
+
 def texts_of(dialect: str, obj: dict[str, Any]) -> list[Text]:
+    if dialect == "gemini":
+        return gemini_texts(obj)
     if dialect == "responses":
         return responses_texts(obj)
     if dialect == "anthropic":
@@ -163,6 +178,8 @@ def texts_of(dialect: str, obj: dict[str, Any]) -> list[Text]:
 
 
 def is_terminal(dialect: str, event: Event, obj: Any) -> bool:
+    if dialect == "gemini":
+        return False
     if dialect in ("chat", "completions"):
         return event.data is not None and event.data.startswith("[DONE]")
     types = TERMINAL_TYPES[dialect]
@@ -173,12 +190,16 @@ def note_object(dialect: str, obj: dict[str, Any], expected: Expected) -> bool:
     """Books one event's object; tells whether it carries usage and no choice."""
     inner = obj.get({"responses": "response", "anthropic": "message"}.get(dialect, ""), {})
     usage = inner.get("usage") if dialect == "responses" else obj.get("usage")
+    if dialect == "gemini":
+        usage = obj.get("usageMetadata")
     if isinstance(usage, dict):
         expected.usage = usage
         expected.usage_events += 1
     if dialect == "anthropic" and isinstance(inner.get("usage"), dict):
         expected.usage_start = inner["usage"]
     model = (inner if dialect in ("responses", "anthropic") else obj).get("model")
+    if dialect == "gemini":
+        model = obj.get("modelVersion")
     if isinstance(model, str):
         expected.model = expected.model or join_surrogates(model) or None
     expected.error = obj.get("error") or inner.get("error") or expected.error

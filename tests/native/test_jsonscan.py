@@ -89,6 +89,27 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[list[bytes]]]] = {
         },
         [[b"t", b"a", b"f", b'{"text": [1, {"k": null}]}']],
     ),
+    "gemini": (
+        {
+            "modelVersion": "m",
+            "candidates": [
+                {
+                    "content": {
+                        "parts": [
+                            {"text": "why", "thought": True},
+                            {"text": "a"},
+                            {"text": "b"},
+                            {"functionCall": {"args": {"k": [1]}, "name": "f"}},
+                        ]
+                    },
+                    "finishReason": "STOP",
+                },
+                {"index": 1, "content": {"parts": [{"text": "two"}]}},
+            ],
+            "usageMetadata": {"promptTokenCount": 1},
+        },
+        [[b"why", b"a", b"b", b'{"k": [1]}', b"f"], [b"two"]],
+    ),
     "embeddings": (
         {"model": "m", "service_tier": "flex", "data": [{"embedding": [0.5, -1e-9]}],
          "usage": {"prompt_tokens": 1}},
@@ -103,8 +124,9 @@ def test_an_answer_is_metered(dialect: str, size: int) -> None:
     answer, pieces = ANSWERS[dialect]
     meter, made = play(dialect, json.dumps(answer).encode(), size)
     assert [r.pieces for r in made] == pieces
-    assert meter.usage is not None and json.loads(meter.usage) == answer["usage"]
-    assert (meter.model, meter.service_tier) == ("m", "flex")
+    usage = answer["usageMetadata" if dialect == "gemini" else "usage"]
+    assert meter.usage is not None and json.loads(meter.usage) == usage
+    assert (meter.model, meter.service_tier) == ("m", None if dialect == "gemini" else "flex")
     assert meter.output_seen == bool(pieces) or dialect == "embeddings"
     assert not meter.malformed and meter.error is None
     assert meter.tokens == meter.finish() == sum(r.count for r in made)

@@ -13,13 +13,23 @@ from tests.native.stream_oracle import join_surrogates
 
 NAMES = [
     "model", "stream", "stream_options", "max_tokens",
-    "max_completion_tokens", "max_output_tokens", "n", "user",
+    "max_completion_tokens", "max_output_tokens", "n", "user", "safety_identifier",
 ]  # fmt: skip
-ROOTS = ["messages", "input", "tools", "functions", "prompt", "instructions", "system"]
-MEDIA = {"url", "data", "image_url", "file_data", "b64_json"}
+ROOTS = [
+    "messages", "input", "contents", "tools", "functions", "prompt", "instructions", "system",
+    "systemInstruction", "system_instruction",
+]  # fmt: skip
+MEDIA = {
+    "url", "data", "image_url", "file_data", "b64_json", "fileUri", "file_uri", "signature",
+    "thoughtSignature", "thought_signature", "encrypted_content",
+}  # fmt: skip
+LABELS = {
+    "type", "id", "tool_use_id", "tool_call_id", "call_id", "media_type", "mimeType", "mime_type",
+    "ttl",
+}  # fmt: skip
 
 texts = st.text(max_size=12) | st.sampled_from(["\ud83d", "\ud83d\ude00", '"\\/\n', "é" * 40])
-keys = st.sampled_from(["content", "text", "role", "model", *sorted(MEDIA)]) | texts
+keys = st.sampled_from(["content", "text", "role", "model", *sorted(MEDIA | LABELS)]) | texts
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts
     | st.floats(allow_nan=False, allow_infinity=False),
@@ -29,14 +39,23 @@ values = st.recursive(
 bodies = st.dictionaries(st.sampled_from([*NAMES, *ROOTS]) | texts, values, max_size=8)
 
 
-def prompt_texts(value: Any, key: str | None = None) -> list[str]:
+def prompt_texts(
+    value: Any, key: str | None = None, *, ascii_only: bool = True, labels: bool = True
+) -> list[str]:
     if isinstance(value, str):
-        return [] if key in MEDIA else [value]
+        written = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        short = len(written.encode("utf-8", "surrogatepass")) < 64 and "\\" not in written
+        return [] if key in MEDIA or (labels and key in LABELS and short) else [value]
+    inner: list[tuple[str | None, Any]] = []
     if isinstance(value, list):
-        return [text for item in value for text in prompt_texts(item)]
+        inner = [(None, item) for item in value]
     if isinstance(value, dict):
-        return [text for k, item in value.items() for text in prompt_texts(item, k)]
-    return []
+        inner = list(value.items())
+    return [
+        text
+        for name, item in inner
+        for text in prompt_texts(item, name, ascii_only=ascii_only, labels=labels)
+    ]
 
 
 @settings(max_examples=400, deadline=None)
@@ -46,6 +65,7 @@ def test_spans_and_text_are_those_of_json_loads(
 ) -> None:
     text = json.dumps(body, ensure_ascii=ascii_only, indent=indent)
     if any("\ud800" <= c <= "\udfff" for c in text):
+        ascii_only = True
         text = json.dumps(body, indent=indent)
     raw = b" " + text.encode() + b"\n"
     recorder = Recorder("o200k_base")
@@ -57,10 +77,19 @@ def test_spans_and_text_are_those_of_json_loads(
         if span is not None:
             assert json.dumps(json.loads(raw[slice(*span)])) == json.dumps(body[name])
             assert raw[span[0] : span[1]].strip() == raw[span[0] : span[1]]
-    expected = [t for root in body if root in ROOTS for t in prompt_texts(body[root])]
+    expected = [
+        text
+        for root in body
+        if root in ROOTS
+        for text in prompt_texts(
+            body[root], ascii_only=ascii_only, labels=root not in ("tools", "functions")
+        )
+    ]
     assert recorder.pieces == [join_surrogates(t).encode() for t in expected if t]
     assert found.text_bytes == len(recorder.text)
-    counted = [len(body[k]) for k in ("messages", "input") if isinstance(body.get(k), list)]
+    counted = [
+        len(body[k]) for k in ("messages", "input", "contents") if isinstance(body.get(k), list)
+    ]
     assert found.message_count == sum(counted)
 
 
@@ -149,3 +178,29 @@ def test_files_are_not_text() -> None:
     assert (found.media_parts, found.message_count, found.tool_count) == (2, 1, 2)
     assert found.media_bytes == 22 + 1000 + 500
     assert b"AAA" not in recorder.text and b"look" in recorder.text
+
+
+@pytest.mark.parametrize("size", [10, 63, 64, 5000])
+def test_only_a_short_label_goes_uncounted(size: int) -> None:
+    recorder = Recorder("o200k_base")
+    body = {"messages": [{"content": [{"type": "x" * size}]}], "tools": [{"type": "function"}]}
+    scan_request(json.dumps(body).encode(), recorder)
+    assert recorder.pieces == [b"x" * size][: size >= 64] + [b"function"]
+
+
+def test_members_inside_members_are_found() -> None:
+    body = (
+        b'{"contents":[{"generationConfig":{"maxOutputTokens":1}}],"metadata":{"user_id":"u"},'
+        b'"generationConfig":{"x":{"maxOutputTokens":2},"maxOutputTokens":30,"candidateCount":4}}'
+    )
+    found = scan_request(body)
+    assert found.error is None and found.duplicate is None
+    for name, text in (("user_id", b'"u"'), ("maxOutputTokens", b"30"), ("candidateCount", b"4")):
+        span = found.inside(name)
+        assert span is not None and body[slice(*span)] == text
+    assert found.inside("max_output_tokens") is None and found.inside("nothing") is None
+    assert found.max_output_tokens is None and found.user is None
+    config = found.generation_config
+    assert config is not None and body[slice(*config)].startswith(b'{"x"')
+    twice = b'{"generationConfig":{"maxOutputTokens":1,"maxOutputTokens":2}}'
+    assert scan_request(twice).duplicate == "maxOutputTokens"

@@ -165,6 +165,41 @@ def test_anthropic_usage_comes_in_two_parts() -> None:
     assert (meter.model, meter.service_tier, meter.finish_seen) == ("m", "priority", True)
 
 
+def gemini(*parts: dict[str, object], **candidate: object) -> bytes:
+    one = {"content": {"parts": list(parts), "role": "model"}, **candidate}
+    answer = {"candidates": [one], "usageMetadata": {"promptTokenCount": 3}}
+    return b"data: " + json.dumps(answer).encode() + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_gemini_stream_has_no_end_and_tells_thoughts_after_their_text(size: int) -> None:
+    made: list[Recorder] = []
+
+    def factory() -> Recorder:
+        made.append(Recorder("o200k_base"))
+        return made[-1]
+
+    stream = gemini({"text": "one", "thought": True}, {"text": "two"}, index=0)
+    stream += gemini({"thought": True, "text": "three"})
+    stream += gemini({"functionCall": {"name": "f", "args": {"a": [1, "x"]}}}, finishReason="STOP")
+    meter = StreamMeter("gemini", factory, remove_usage=True)
+    pieces = [meter.feed(stream[at : at + size]) or b"" for at in range(0, len(stream), size)]
+    assert b"".join(pieces) == stream and meter.held == b""
+    assert meter.finish_seen and not meter.done
+    meter.finish()
+    assert not meter.truncated and meter.usage == b'{"promptTokenCount": 3}'
+    assert [one.pieces for one in made] == [[b"one", b"two", b"three", b"f", b'{"a": [1, "x"]}']]
+    assert 0 < meter.reasoning_tokens < meter.tokens
+
+
+def test_a_thought_too_long_to_wait_is_counted_all_the_same() -> None:
+    meter = stream_meter("gemini")
+    meter.feed(gemini({"text": "word " * 4000, "thought": True}))
+    alone = counter()
+    alone.feed("word " * 4000)
+    assert meter.finish() == alone.finish()
+
+
 def test_reasoning_and_output_are_told_apart() -> None:
     meter = stream_meter()
     chunk = 'data: {"choices":[{"index":0,"delta":{%s}}]}\n\n'
@@ -203,7 +238,7 @@ def test_a_failing_factory_is_raised_from_feed() -> None:
     with pytest.raises(LookupError):
         meter.feed(HELLO)
     with pytest.raises(ValueError, match="dialect"):
-        stream_meter("gemini")
+        stream_meter("gopher")
 
 
 def test_an_event_that_grows_too_large_is_cut_at_the_limit() -> None:

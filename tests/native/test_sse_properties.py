@@ -114,13 +114,48 @@ anthropic = shuffled(
         },
     )
 )
+parts = shuffled(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "text": texts,
+            "thought": st.booleans(),
+            "thoughtSignature": clean,
+            "functionCall": st.fixed_dictionaries({}, optional={"name": texts, "id": clean}),
+        },
+    )
+)
+candidates = shuffled(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "content": st.fixed_dictionaries({"parts": st.lists(parts, max_size=3)}),
+            "index": st.integers(0, 3),
+            "finishReason": st.just("STOP"),
+            "safetyRatings": scraps,
+        },
+    )
+)
+gemini = shuffled(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "candidates": st.lists(candidates, max_size=3),
+            "usageMetadata": usages,
+            "modelVersion": clean,
+            "error": st.dictionaries(clean, scraps, max_size=2),
+        },
+    )
+)
 OBJECTS = {
+    "gemini": gemini,
     "chat": chunks | usual,
     "completions": chunks | usual,
     "responses": responses,
     "anthropic": anthropic,
 }
 ENDINGS = {
+    "gemini": [(None, '{"candidates":[{"finishReason":"STOP"}]}')],
     "chat": [(None, "[DONE]"), (None, "[DONE] and more")],
     "completions": [(None, "[DONE]")],
     "responses": [

@@ -23,7 +23,7 @@ TOKENS_PER_TOOL = 18  # the short way's part for a tool of two properties, see t
 TOKENS_PER_TOOLS = 12  # once, cookbook (`func_end`)
 UNKNOWN_IMAGE_PX = 1024  # an image named by an address is taken for a square of this side
 
-_FRAMED = frozenset(("chat", "responses"))
+_FRAMED = frozenset(("chat", "responses", "messages", "count_tokens", "gemini", "gemini_count"))
 
 
 class ToolFormat(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.base.errors import GatewayError
 from gateway.platform.catalog import Provider, Target
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.upstream.attempt import Wire
+from gateway.proxy.upstream.wire import Wire
 
 
 class Upstream(Protocol):

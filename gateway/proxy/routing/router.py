@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.platform.catalog import Catalog, Model, Snapshot, Target
+from gateway.proxy.dialects.endpoints import Endpoint
+from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.routing.health import STATES, BreakerLimits, TargetHealth
 from gateway.proxy.routing.keys import KeyPool
 
@@ -89,18 +91,18 @@ class Plan:
         self._all = candidates
         self._by_endpoint: dict[str, tuple[Candidate, ...]] = {}
 
-    def serving(self, endpoint: str) -> tuple[Candidate, ...]:
+    def serving(self, endpoint: Endpoint) -> tuple[Candidate, ...]:
         """Those that can serve an endpoint, in the catalog's order."""
-        found = self._by_endpoint.get(endpoint)
+        found = self._by_endpoint.get(endpoint.name)
         if found is None:
             found = tuple(each for each in self._all if serves(each.targets[0], endpoint))
-            self._by_endpoint[endpoint] = found
+            self._by_endpoint[endpoint.name] = found
         return found
 
 
-def serves(target: Target, endpoint: str) -> bool:
-    """Whether a target can answer requests of an endpoint."""
-    return endpoint in target.provider.endpoints
+def serves(target: Target, endpoint: Endpoint) -> bool:
+    """Whether a target can answer requests of an endpoint, translated or as they are."""
+    return wire_of(endpoint, target.provider) is not None
 
 
 class Router:

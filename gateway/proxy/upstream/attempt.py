@@ -7,8 +7,7 @@ client has seen anything. Deadlines are checked from outside by `check`, so a ch
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
 from gateway._native.http1 import Relay
 from gateway._native.jsonscan import BodyMeter
@@ -21,11 +20,13 @@ from gateway.base.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
+from gateway.proxy.dialects.translation import StreamTranslation
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.routing.router import Step
-from gateway.proxy.upstream.connection import Receiver
-from gateway.proxy.upstream.decode import Inflater
+from gateway.proxy.upstream.decode import AMAZON_STREAM, EventStream, Inflater, decoder_of
 from gateway.proxy.upstream.lines import stream_headers
+from gateway.proxy.upstream.passage import stream_translation
+from gateway.proxy.upstream.wire import Wire
 
 MAX_ERROR_BYTES = 1 << 20  # of a provider's error body; only its message is used
 LINGER_S = 5  # a connection may take this long to end after the answer's own end marker
@@ -34,34 +35,17 @@ COMMENT = b": keep-alive\n\n"  # a comment line, which readers of events skip
 MAX_DRAIN_BYTES = 8 << 20  # read on for nobody at most this much, to reach the usage
 
 
-class Wire(Protocol):
-    """What an attempt asks of a connection, pooled or built in."""
-
-    reused: bool
-    started: bool
-    closed: bool
-
-    def request(self, data: bytes, receiver: Receiver) -> None: ...  # noqa: D102
-    def abandon(self) -> None: ...  # noqa: D102
-    def pause(self) -> None: ...  # noqa: D102
-    def resume(self) -> None: ...  # noqa: D102
-    def stop_relay(self) -> None: ...  # noqa: D102
-    def relay(  # noqa: D102
-        self, meter: StreamMeter, write: Callable[[bytes], None], grow_at: int, last: bytes
-    ) -> Relay | None: ...
-
-
 class Attempt:
     """The receiver of one answer. `collected` holds a body that was not streamed."""
 
     __slots__ = (
         "_checked_reads",
         "_collected_bytes",
+        "_decoder",
         "_drained_bytes",
         "_grow_at",
         "_held",
         "_held_bytes",
-        "_inflater",
         "_last",
         "_last_checked",
         "_limit_bytes",
@@ -86,6 +70,7 @@ class Attempt:
         "status",
         "step",
         "streaming",
+        "translation",
         "wire",
     )
 
@@ -101,6 +86,7 @@ class Attempt:
         self.headers: dict[bytes, bytes] = {}
         self.collected: list[bytes] = []
         self.streaming = False
+        self.translation: StreamTranslation | None = None  # where the client speaks otherwise
         self.inside: bytes | None = None  # an error reported before any output
         self.step: Step = cast(Step, exchange.step)
         self.gone = False
@@ -113,7 +99,7 @@ class Attempt:
         self._held: list[bytes] | None = []  # a stream's start; None once it is shown
         self._held_bytes = 0
         self._last = self._last_checked = b""
-        self._inflater: Inflater | None = None
+        self._decoder: Inflater | EventStream | None = None
         self._relay: Relay | None = None
         self._limit_bytes = MAX_ERROR_BYTES
         self._collected_bytes = 0
@@ -129,30 +115,31 @@ class Attempt:
         exchange = self.exchange
         self.status = status
         self.headers = headers
-        encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-        if encoding not in (b"identity", b""):
-            try:
-                self._inflater = Inflater(encoding)
-            except GatewayError as error:
-                self._stop(error)
-                return
-        content_type = headers.get(b"content-type", b"").lower()
+        try:
+            self._decoder = decoder_of(headers)
+        except GatewayError as error:
+            self._stop(error)
+            return
         if status != 200:
             return
         self._limit_bytes = exchange.plane.limits.max_response_bytes
+        content_type = headers.get(b"content-type", b"").lower()
         media = exchange.media
         if media is not None:
             media.answer_type = content_type
         if media is not None and media.relays_bytes:
-            self.meter = self._metering.stream(exchange)
-            self.streaming = True
-        elif not content_type.startswith(b"text/event-stream"):
+            self._begin_stream()
+        elif not content_type.startswith((b"text/event-stream", AMAZON_STREAM)):
             self.body_meter = self._metering.body(exchange)
         elif exchange.stream:
-            self.meter = self._metering.stream(exchange)
-            self.streaming = True
+            self._begin_stream()
         else:
             self._stop(UpstreamBadResponse("The provider streamed an answer not asked for."))
+
+    def _begin_stream(self) -> None:
+        self.meter = self._metering.stream(self.exchange)
+        self.translation = stream_translation(self.exchange)
+        self.streaming = True
 
     def begin(self) -> None:
         """Send the head of the stream to the client, unless comments went before."""
@@ -181,8 +168,8 @@ class Attempt:
     def data(self, data: bytes) -> None:
         """Relay or collect this read's bytes."""
         self._reads += 1
-        if self._inflater is not None:
-            self._inflate(data)
+        if self._decoder is not None:
+            self._decode(data)
         elif self.streaming:
             self._pass(data)
         else:
@@ -192,6 +179,9 @@ class Attempt:
         meter = self.meter
         assert meter is not None
         out = meter.feed(data)
+        translation = self.translation
+        if translation is not None and out:
+            out = translation.feed(out)
         if self._held is not None:
             self._hold(meter, out)
             if self._held is not None:
@@ -205,7 +195,8 @@ class Attempt:
                 self._stop(None)
                 return
         self._weigh(meter)
-        if self._relay is None and self._inflater is None and not (self.over or self.gone):
+        plain = translation is None and self._decoder is None
+        if plain and self._relay is None and not (self.over or self.gone):
             write = self.exchange.client.chunks()
             if write is not None:
                 self._relay = self.wire.relay(meter, write, self._grow_at, self._last)
@@ -222,6 +213,8 @@ class Attempt:
             self._grow(meter)
         if meter.too_large:
             self._stop(ResponseTooLarge())
+        elif self.translation is not None and self.translation.failed:
+            self._stop(UpstreamFailed())
         elif meter.done and not self.done.done():
             self.done.set_result(None)
 
@@ -239,6 +232,8 @@ class Attempt:
             self.show()
         elif meter.error is not None:
             self.inside = meter.error
+            self._stop(UpstreamFailed())
+        elif self.translation is not None and self.translation.failed:
             self._stop(UpstreamFailed())
         elif meter.too_large:
             self._stop(ResponseTooLarge())
@@ -263,11 +258,11 @@ class Attempt:
         if self.body_meter is not None:
             self.body_meter.feed(data)  # as it comes, so that a long answer never stalls the loop
 
-    def _inflate(self, data: bytes) -> None:
-        assert self._inflater is not None
+    def _decode(self, data: bytes) -> None:
+        assert self._decoder is not None
         handle = self._pass if self.streaming else self._collect
         try:
-            for piece in self._inflater.feed(data):
+            for piece in self._decoder.feed(data):
                 handle(piece)
                 if self.error is not None:
                     return
@@ -290,8 +285,12 @@ class Attempt:
         self.done.set_result(None)
 
     def _complete(self, meter: StreamMeter) -> bool:
-        """Some providers end a stream without `[DONE]`; a finish reason or usage is an end too."""
-        return (meter.finish_seen or meter.usage is not None) and not meter.truncated
+        """Some providers end a stream without `[DONE]`; a finish reason or usage is an end too.
+
+        Gemini has no end marker, and reports usage in every event.
+        """
+        reported = meter.usage is not None and self.exchange.wire.name != "gemini"
+        return (meter.finish_seen or reported) and not meter.truncated
 
     def failed(self, error: GatewayError) -> None:
         """The connection's word that no proper end will come."""

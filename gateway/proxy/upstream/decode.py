@@ -1,15 +1,33 @@
-"""Bodies a provider compressed although it was asked not to: incremental, bounded inflation.
+"""Bodies that are not what is metered: compressed unasked, or in Amazon's binary event stream.
 
-A body that grows more than MAX_RATIO times past FREE_BYTES of output is a bomb and is refused.
+Both decoders are incremental and bounded. A body that grows more than MAX_RATIO times past
+FREE_BYTES of output is a bomb and is refused.
 """
 
 import zlib
+from typing import Any
+
+import msgspec
 
 from gateway.base.errors import ResponseTooLarge, UpstreamBadResponse
 
 MAX_RATIO = 100
 FREE_BYTES = 8 * 2**20
+AMAZON_STREAM = b"application/vnd.amazon.eventstream"
 STEP_BYTES = 256 * 1024  # inflated at most at a time, so memory stays small
+
+
+def decoder_of(headers: dict[bytes, bytes]) -> "Inflater | EventStream | None":
+    """What makes plain bytes of an answer with these headers; None where they are plain.
+
+    Raises UpstreamBadResponse for an encoding that is not known.
+    """
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"identity", b""):
+        return Inflater(encoding)
+    if headers.get(b"content-type", b"").lower().startswith(AMAZON_STREAM):
+        return EventStream()
+    return None
 
 
 class Inflater:
@@ -48,3 +66,64 @@ class Inflater:
             if not piece and not data:
                 break
         return pieces
+
+
+class EventStream:
+    """Turns Bedrock's binary event stream into the server-sent events of the Messages API.
+
+    Source: "Event stream encoding" in the AWS documentation: a prelude with two lengths, headers,
+    a payload and two checksums, all of which botocore verifies. The payload of a `chunk` holds one
+    event in base64. An exception becomes an `error` event, without the provider's words.
+    """
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        """Raises UpstreamBadResponse where botocore is not installed."""
+        try:
+            from botocore.eventstream import EventStreamBuffer
+        except ImportError:
+            raise UpstreamBadResponse("Bedrock needs botocore.") from None
+        make: Any = EventStreamBuffer
+        self._buffer: Any = make()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events these bytes complete. Raises UpstreamBadResponse on a damaged message."""
+        from botocore.eventstream import ParserError
+
+        self._buffer.add_data(data)
+        try:
+            return [_server_sent(message) for message in self._buffer]
+        except (ParserError, msgspec.DecodeError, ValueError, TypeError):
+            raise UpstreamBadResponse("The provider's event stream is damaged.") from None
+
+
+def _server_sent(message: Any) -> bytes:
+    if message.headers.get(":message-type") != "event":
+        kind = str(message.headers.get(":exception-type", ""))
+        name = "overloaded_error" if "throttling" in kind.lower() else "api_error"
+        return _ERROR % name.encode()
+    if message.headers.get(":event-type") != "chunk":
+        return b""
+    event = _chunk(message.payload).bytes.replace(b"\n", b" ")  # none stands inside a string
+    return b"event: %b\ndata: %b\n\n" % (_typed(event).type.encode(), event)
+
+
+class _Chunk(msgspec.Struct):
+    """The payload of a message; msgspec reads base64 into bytes."""
+
+    bytes: bytes
+
+
+class _Typed(msgspec.Struct):
+    """All that is read of an event: its name."""
+
+    type: str
+
+
+_chunk = msgspec.json.Decoder(_Chunk).decode
+_typed = msgspec.json.Decoder(_Typed).decode
+_ERROR = (
+    b'event: error\ndata: {"type":"error","error":{"type":"%b",'
+    b'"message":"The provider failed."}}\n\n'
+)

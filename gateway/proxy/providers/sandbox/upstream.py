@@ -12,7 +12,8 @@ import msgspec
 from gateway.base.errors import GatewayError
 from gateway.platform.catalog import Provider, Target
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.providers.openai import rewritten, translated
+from gateway.proxy.providers.body import request_body
+from gateway.proxy.providers.failure import translated
 from gateway.proxy.providers.sandbox.options import split_model
 from gateway.proxy.providers.sandbox.wire import Envelope, SandboxWire
 
@@ -42,7 +43,7 @@ class SandboxUpstream:
         asked = split_model(x.model_name)[1] if x.model_name.startswith("sandbox/") else ""
         envelope = Envelope(
             id=x.id,
-            endpoint=x.endpoint.name,
+            endpoint=x.wire.name,
             base=base,
             model=x.model_name,
             options=(options, asked),
@@ -52,7 +53,7 @@ class SandboxUpstream:
             max_output_tokens=x.model.max_output_tokens,
             created_s=x.started_us // 1_000_000,
         )
-        return _encode(envelope) + b"\n" + rewritten(x, target)
+        return _encode(envelope) + b"\n" + request_body(x, target)
 
     def error(self, status: int, headers: dict[bytes, bytes], body: bytes) -> GatewayError:
         """The sandbox's errors have the shape of the OpenAI API."""

@@ -1,0 +1,108 @@
+"""Which dialect an upstream is spoken to in, and the passage between two dialects.
+
+Where a provider speaks the client's own dialect nothing here is used but `wire_of`. Otherwise a
+request, an answer or a stream is read into the neutral form by the one dialect and written by the
+other, event by event. Invariant: the end of a stream is written by `finish` alone, so that it can
+wait for the charge; an error of the provider's never passes, it only sets `failed`. Nothing here
+knows HTTP, money or providers' addresses.
+"""
+
+from msgspec.structs import replace
+
+from gateway.platform.catalog import Model, Provider
+from gateway.proxy.dialects.chat import CHAT
+from gateway.proxy.dialects.endpoints import BY_NAME, Endpoint
+from gateway.proxy.dialects.gemini import GEMINI
+from gateway.proxy.dialects.messages import MESSAGES
+from gateway.proxy.dialects.neutral import Conversation, Dialect, End, Event, Facts, Failure
+from gateway.proxy.dialects.responses import RESPONSES
+
+# By endpoint name, in the order in which a provider that speaks several is asked.
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (CHAT, MESSAGES, GEMINI, RESPONSES)
+}
+
+
+def wire_of(endpoint: Endpoint, provider: Provider) -> Endpoint | None:
+    """What to speak to a provider for a client of this endpoint; None when there is no way.
+
+    The client's own dialect where the provider speaks it, else the first it can be translated to.
+    """
+    spoken = provider.endpoints
+    if endpoint.name in spoken:
+        return endpoint
+    if endpoint.name not in DIALECTS:
+        return None
+    for name in DIALECTS:
+        if name in spoken:
+            return BY_NAME[name]
+    return None
+
+
+def read_request(endpoint: Endpoint, body: bytes) -> Conversation:
+    """A client's request in the neutral form. Raises Untranslatable or InvalidRequest."""
+    return DIALECTS[endpoint.name].read_request(body)
+
+
+def write_request(
+    conversation: Conversation,
+    wire: Endpoint,
+    model: Model,
+    *,
+    name: str,
+    stream: bool,
+    max_tokens: int | None,
+) -> bytes:
+    """The request for a provider that knows the model as `name`. Raises Untranslatable.
+
+    `max_tokens` is a smaller maximum that credit asks for. Messages must name a maximum, so there
+    the model's own stands in for one that was not said.
+    """
+    limit = conversation.max_tokens if max_tokens is None else max_tokens
+    if wire.name == "messages":
+        limit = min(limit or model.max_output_tokens, model.max_output_tokens)
+    asked = replace(conversation, model=name, stream=stream, max_tokens=limit, include_usage=stream)
+    return DIALECTS[wire.name].write_request(asked)
+
+
+def translate_answer(wire: Endpoint, endpoint: Endpoint, body: bytes, facts: Facts) -> bytes:
+    """A whole answer in the client's dialect. Raises UpstreamBadResponse."""
+    return DIALECTS[endpoint.name].write_answer(DIALECTS[wire.name].read_answer(body), facts)
+
+
+class StreamTranslation:
+    """One stream on its way from the wire's dialect to the client's."""
+
+    __slots__ = ("_ended", "_read", "_write", "failed")
+
+    def __init__(self, wire: Endpoint, endpoint: Endpoint, facts: Facts) -> None:
+        self._read = DIALECTS[wire.name].stream_reader().feed
+        self._write = DIALECTS[endpoint.name].stream_writer(facts).write
+        self._ended = False
+        self.failed = False  # the provider reported an error, or what it sent made no sense
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes to send now for some of the provider's bytes; may be empty."""
+        events = self._read(data)
+        if not events:
+            return b""
+        if self.failed or self._ended:
+            return b""
+        for position, event in enumerate(events):
+            if isinstance(event, Failure | End):
+                self.failed = isinstance(event, Failure)
+                self._ended = not self.failed
+                events = events[:position]
+                break
+        return self._write(events) if events else b""
+
+    def finish(self, tail: bytes) -> bytes:
+        """The end of a stream that is complete; `tail` are the bytes withheld until now.
+
+        Also for providers whose streams have no end marker. Empty when the end is an error.
+        """
+        out = self.feed(tail + b"\n\n")  # the blank line ends a last event that lacks its own
+        if self.failed:
+            return out
+        ends: list[Event] = [End()]
+        return out + self._write(ends)
