@@ -21,12 +21,14 @@ from gateway.base.ids import IdFactory
 from gateway.base.money import MoneyError, parse_usd
 from gateway.platform.accounts import Account, Accounts
 from gateway.platform.accounts.sign_in import SignInLinks
+from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
 from gateway.platform.keys import Keys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
+from gateway.platform.organisations import Organisations
 from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
 from gateway.platform.settlement import Settlements
@@ -75,6 +77,8 @@ class Platform:
     bank: Bank
     ledger: Ledger
     settlements: Settlements
+    adjustments: Adjustments
+    organisations: Organisations
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -169,6 +173,8 @@ async def _open_rooms(
     bank = Bank()
     ledger = Ledger(database, bank)
     await database.read(ledger.load)
+    people = open_people(settings, database, secrets, clock, ids, accounts)
+    alone_microusd = _amount(settings, "accounts.four_eyes_usd")
     return Platform(
         settings=settings,
         clock=clock,
@@ -177,7 +183,7 @@ async def _open_rooms(
         database=database,
         secrets=secrets,
         accounts=accounts,
-        people=open_people(settings, database, secrets, clock, ids, accounts),
+        people=people,
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
         tiers=tiers,
@@ -190,7 +196,19 @@ async def _open_rooms(
             settings.ledger_max_pending,
             commit_delay_us=settings.ledger_commit_delay_us,
         ),
+        adjustments=Adjustments(
+            database, accounts, ledger, people.audit, clock, ids, alone_microusd
+        ),
+        organisations=Organisations(database, accounts, keys, people.audit, clock, ids),
     )
+
+
+def _amount(settings: Settings, name: str) -> int:
+    """A setting of dollars in microusd. Raises Refusal."""
+    try:
+        return parse_usd(settings.get(name))
+    except MoneyError as error:
+        raise Refusal(f"setting {name}: {error}") from None
 
 
 def _claim(connection: Connection, secrets: Secrets, now_us: int) -> None:
@@ -237,10 +255,7 @@ async def _complete_first_start(opened: Platform, environ: Mapping[str, str]) ->
 
 async def _welcome(opened: Platform, account: Account) -> int:
     """Grant the welcome credit once, whatever the setting says the second time."""
-    try:
-        amount_microusd = parse_usd(opened.settings.sandbox_welcome_credit_usd)
-    except MoneyError as error:
-        raise Refusal(f"setting sandbox.welcome_credit_usd: {error}") from None
+    amount_microusd = _amount(opened.settings, "sandbox.welcome_credit_usd")
     if opened.ledger.balance(account.no) == 0 and amount_microusd > 0:
         await opened.ledger.grant(
             account.no,

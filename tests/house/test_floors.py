@@ -42,7 +42,7 @@ PLATFORM_ROOMS = [
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
-    *("people", "assembly"),
+    *("people", "adjustments", "organisations", "assembly"),
 ]
 
 PHASES = {

@@ -6,6 +6,7 @@ succeed. Charges do not pass here: `settlement` writes them in batches.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from sqlalchemy import Connection
 
@@ -58,8 +59,11 @@ class Ledger:
         reason: str,
         transaction_id: str,
         corrects: str | None = None,
+        within: Callable[[Connection], None] | None = None,
     ) -> LotRow:
         """Give an account a new credit lot; returns the lot as stored.
+
+        `within` is run in the same transaction before it: what it raises, prevents the grant.
 
         `source` is `promotion`, `adjustment` or `cash:NAME` (a payment) and fixes the kind of lot
         (`kind`, if given, must agree). `corrects` names the transaction that this one makes good.
@@ -77,7 +81,7 @@ class Ledger:
         if transaction_id.startswith(CHARGE_PREFIX):
             raise MoneyError(f"ids that start with {CHARGE_PREFIX!r} belong to requests")
         wanted = (account_no, amount_microusd, source, reason, transaction_id, corrects)
-        task = asyncio.ensure_future(self._grant(*wanted))
+        task = asyncio.ensure_future(self._grant(*wanted, within))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         # A caller that goes away must not part the durable grant from its credit in memory.
@@ -91,10 +95,13 @@ class Ledger:
         reason: str,
         transaction_id: str,
         corrects: str | None,
+        within: Callable[[Connection], None] | None,
     ) -> LotRow:
         at_us = self._database.clock.now_us()
 
         def write(connection: Connection) -> LotRow:
+            if within is not None:
+                within(connection)
             return grant_in(
                 connection, account_no, amount, source, reason, transaction_id, at_us, corrects
             )

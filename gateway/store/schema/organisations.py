@@ -34,6 +34,19 @@ organisation_members = Table(
     sqlite_strict=True,
 )
 
+organisation_keys = Table(
+    "organisation_keys",
+    metadata,
+    integer("key_no", primary_key=True, autoincrement=False),
+    integer("organisation_no"),
+    integer("account_no"),  # the member it was issued to
+    ForeignKeyConstraint(["key_no"], ["api_keys.no"]),
+    ForeignKeyConstraint(["organisation_no"], ["organisations.account_no"]),
+    ForeignKeyConstraint(["account_no"], ["accounts.no"]),
+    Index("ix_organisation_keys_organisation_no_account_no", "organisation_no", "account_no"),
+    sqlite_strict=True,
+)
+
 adjustments = Table(
     "adjustments",
     metadata,

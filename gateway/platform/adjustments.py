@@ -1,0 +1,198 @@
+"""Credit given by hand: who asked, who agreed, and why, before it is in the ledger.
+
+What one person gives one account within a day stays theirs to give up to a limit; above it a
+second person must agree, and nobody agrees with themselves. The decision, the audit row and the
+ledger's entry are one transaction.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from gateway.base.clock import Clock
+from gateway.base.ids import IdFactory
+from gateway.base.money import checked
+from gateway.platform.accounts import Account, Accounts
+from gateway.platform.accounts.roles import may
+from gateway.platform.audit import Audit
+from gateway.platform.ledger.chart import kind_of_source
+from gateway.platform.ledger.ledger import Ledger
+from gateway.platform.refusals import Refusal
+from gateway.store.database import Database
+from gateway.store.schema.organisations import adjustments
+
+DAY_US = 86_400 * 1_000_000
+REQUEST, DECIDE = "credits.request", "credits.decide"
+MAX_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A wish and its fate. `state`: waiting, approved or refused. Times in epoch microseconds."""
+
+    id: str
+    account: Account
+    amount_microusd: int
+    source: str
+    reason: str
+    state: str
+    requested_by: str
+    requested_us: int
+    decided_by: str | None
+    decided_us: int | None
+
+
+class _NeedsTwo(Exception):
+    """It is more than one person may give alone."""
+
+
+class Adjustments:
+    """Takes wishes and decisions. `limit_microusd` is what one person may give alone."""
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        ledger: Ledger,
+        audit: Audit,
+        clock: Clock,
+        ids: IdFactory,
+        limit_microusd: int,
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._ledger = ledger
+        self._audit = audit
+        self._clock = clock
+        self._ids = ids
+        self._limit_microusd = limit_microusd
+
+    async def request(
+        self, by: Account, account: Account, amount_microusd: int, source: str, reason: str
+    ) -> Adjustment:
+        """Give credit, or ask for it to be given. Raises Refusal, MoneyError."""
+        _entitled(by, REQUEST)
+        kind_of_source(source)
+        if checked(amount_microusd) <= 0:
+            raise Refusal("the amount of an adjustment must be above zero")
+        words = reason.strip()
+        if not words or len(words) > MAX_REASON:
+            raise Refusal(f"an adjustment needs a reason of at most {MAX_REASON} characters")
+        id = self._ids.make("adj")
+        row = {
+            "id": id,
+            "account_no": account.no,
+            "amount_microusd": amount_microusd,
+            "source": source,
+            "reason": words,
+            "requested_by": by.id,
+            "requested_us": self._clock.now_us(),
+        }
+
+        def give(connection: Connection) -> None:
+            if self._given_today(connection, by, account) + amount_microusd > self._limit_microusd:
+                raise _NeedsTwo
+            add(connection, "approved")
+
+        def add(connection: Connection, state: str) -> None:
+            self._record(connection, by, REQUEST, id)
+            connection.execute(insert(adjustments).values(state=state, **row))
+
+        try:
+            await self._grant(account, amount_microusd, source, words, id, give)
+        except _NeedsTwo:
+            await self._database.write(lambda c: add(c, "waiting"))
+        return await self.named(id)
+
+    async def decide(self, by: Account, id: str, *, approve: bool) -> Adjustment:
+        """Agree or refuse, once. Raises Refusal: unknown, decided before, or one's own."""
+        _entitled(by, DECIDE)
+        wish = await self.named(id)
+
+        def settle(connection: Connection) -> None:
+            columns = adjustments.c
+            decided = connection.execute(
+                update(adjustments)
+                .where(columns.id == id, columns.state == "waiting", columns.requested_by != by.id)
+                .values(
+                    state="approved" if approve else "refused",
+                    decided_by=by.id,
+                    decided_us=self._clock.now_us(),
+                )
+            )
+            if decided.rowcount != 1:
+                raise Refusal("it was decided already, or you asked for it yourself")
+            self._record(connection, by, DECIDE, id, "approved" if approve else "refused")
+
+        if approve:
+            amount_microusd = wish.amount_microusd
+            await self._grant(wish.account, amount_microusd, wish.source, wish.reason, id, settle)
+        else:
+            await self._database.write(settle)
+        return await self.named(id)
+
+    async def named(self, id: str) -> Adjustment:
+        """One adjustment. Raises Refusal."""
+        query = select(adjustments).where(adjustments.c.id == id)
+        row = await self._database.read(lambda c: c.execute(query).first())
+        if row is None:
+            raise Refusal(f"there is no adjustment {id[:64]!r}")
+        return self._adjustment(row)
+
+    async def waiting(self, limit: int = 200) -> list[Adjustment]:
+        """What waits for a second person, the oldest first."""
+        columns = adjustments.c
+        query = (
+            select(adjustments)
+            .where(columns.state == "waiting")
+            .order_by(columns.requested_us)
+            .limit(limit)
+        )
+        rows = await self._database.read(lambda c: c.execute(query).all())
+        return [self._adjustment(row) for row in rows]
+
+    async def _grant(
+        self,
+        account: Account,
+        amount_microusd: int,
+        source: str,
+        reason: str,
+        id: str,
+        within: Callable[[Connection], None],
+    ) -> None:
+        await self._ledger.grant(
+            account.no,
+            amount_microusd,
+            source=source,
+            reason=reason,
+            transaction_id=f"adjust:{id}",
+            within=within,
+        )
+
+    def _given_today(self, connection: Connection, by: Account, account: Account) -> int:
+        """What one person gave alone, so that many small ones are no way around the limit."""
+        columns = adjustments.c
+        query = select(func.sum(columns.amount_microusd)).where(
+            columns.requested_by == by.id,
+            columns.account_no == account.no,
+            columns.state == "approved",
+            columns.decided_by.is_(None),
+            columns.requested_us > self._clock.now_us() - DAY_US,
+        )
+        return int(connection.scalar(query) or 0)
+
+    def _record(
+        self, connection: Connection, by: Account, action: str, id: str, detail: str = ""
+    ) -> None:
+        self._audit.append(connection, by.id, by.role, action, id, detail)
+
+    def _adjustment(self, row: Any) -> Adjustment:
+        values = dict(row._mapping)
+        return Adjustment(account=self._accounts.by_no(values.pop("account_no")), **values)
+
+
+def _entitled(by: Account, action: str) -> None:
+    if by.state != "active" or not may(by.role, action):
+        raise Refusal("your role does not allow this")
