@@ -47,6 +47,23 @@ async def serve(x: Exchange) -> None:
         close(x)
 
 
+async def enter_turn(x: Exchange) -> None:
+    """A turn of a realtime session: as far as `serve` goes before an answer. Raises GatewayError.
+
+    Whatever it raises, `leave_turn` must follow.
+    """
+    x.plane.active.add(x)
+    authenticate(x)
+    await admit(x)
+    route(x)
+
+
+def leave_turn(x: Exchange) -> None:
+    """The turn has ended: settle and record it."""
+    x.plane.active.discard(x)
+    close(x)
+
+
 def close(x: Exchange) -> None:
     """Settle and record. Should money be refused, the end is never shown and the hold stays."""
     try:

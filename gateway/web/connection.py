@@ -31,7 +31,8 @@ SLOWEST_BODY_BYTES_PER_S = 1024  # a slower body runs into its deadline
 COPY_LIMIT_BYTES = 16 * 1024  # up to here one joined write is cheaper than three buffers
 
 IDLE, READING, BUSY, CONSOLE = range(4)
-_CONSOLE_REQUEST = re.compile(rb"[A-Z]{1,16} /(?!v1(?:alpha|beta)?[/? ])")
+_REALTIME = b"GET /v1/realtime"  # a WebSocket, which aiohttp serves
+_CONSOLE_REQUEST = re.compile(rb"[A-Z]{1,16} /(?!v1(?:alpha|beta)?[/? ])|GET /v1/realtime[? ]")
 _UNDECIDED = re.compile(rb"[A-Z]{0,16}|[A-Z]{1,16} (/(v(1(a(l(ph?a?)?)?|b(et?a?)?)?)?)?)?")
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
@@ -201,7 +202,8 @@ class Connection(asyncio.Protocol):
     def _begin(self, data: bytes) -> bool:
         """First bytes of a request: whose is it? False when they have been dealt with."""
         server = self._server
-        if not self._backlog and data.startswith((b"POST /v1/", b"GET /v1/")):
+        known = not self._backlog and data.startswith((b"POST /v1/", b"GET /v1/"))
+        if known and not _REALTIME.startswith(data[: len(_REALTIME)]):
             self._start_reading()
             return True
         start = (self._backlog + data).lstrip(b"\r\n")  # RFC 9112 2.2: empty lines are ignored
@@ -209,7 +211,7 @@ class Connection(asyncio.Protocol):
             return False
         if not self._backlog:
             self._deadline_s = server.now_s() + server.limits.header_timeout_s
-        if _UNDECIDED.fullmatch(start):
+        if _UNDECIDED.fullmatch(start) or _REALTIME.startswith(start):
             self._backlog = start
             return False
         if _CONSOLE_REQUEST.match(start):

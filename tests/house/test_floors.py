@@ -55,7 +55,7 @@ NATIVE_USERS = ("gateway.platform.metering", "gateway.proxy", "gateway.web.parse
 # Doors that touch the data plane; every other web file knows the platform only.
 PROXY_USERS = {
     *("gateway.web.inference", "gateway.web.connection", "gateway.web.server"),
-    *("gateway.web.health", "gateway.web.console.application"),
+    *("gateway.web.health", "gateway.web.console.application", "gateway.web.realtime"),
 }
 BASE_THIRD_PARTY = {"msgspec"}
 BANNED_NAMES = {"utils", "helpers", "common", "manager", "util", "helper", "misc"}

@@ -70,6 +70,8 @@ MEDIA = tuple(
         ("rerank", "rerank", False, "rerank"),
     )
 )
+# A WebSocket, which has its own door.
+REALTIME = Endpoint("realtime", "/v1/realtime", "", True, False, "", media="realtime")
 
 ENDPOINTS: dict[bytes, Endpoint] = {
     endpoint.path.encode(): endpoint

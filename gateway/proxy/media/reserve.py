@@ -31,6 +31,7 @@ def expected(request: MediaRequest, model: Model, price: Price, text_tokens: int
         "transcription": _transcription,
         "moderations": _moderations,
         "rerank": _rerank,
+        "realtime": _realtime,
     }[request.kind](request, model, price, text_tokens)
 
 
@@ -80,6 +81,15 @@ def _moderations(request: MediaRequest, model: Model, price: Price, text_tokens:
     if not price.tokens:
         raise ModelNotPriced()
     return Usage(input=text_tokens)
+
+
+def _realtime(request: MediaRequest, model: Model, price: Price, text_tokens: int) -> Usage:
+    """A turn of a session: the longest answer, spoken, to as much input as it has tokens."""
+    units = dict(price.units)
+    if not price.tokens or "audio_input" not in units or "audio_output" not in units:
+        raise ModelNotPriced("This model has no price for tokens of audio.")
+    longest = model.max_output_tokens
+    return Usage(units=(("audio_input", longest), ("audio_output", longest)))
 
 
 def _rerank(request: MediaRequest, model: Model, price: Price, text_tokens: int) -> Usage:

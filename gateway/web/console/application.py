@@ -18,6 +18,7 @@ from gateway.web.console.security import SecurityPages
 from gateway.web.guard import Guard, check_declared, public
 from gateway.web.health import Health
 from gateway.web.hosts import parse_allowed
+from gateway.web.realtime import Realtime
 from gateway.web.security import security
 
 MAX_FORM_BYTES = 16 * 1024
@@ -38,6 +39,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     people = platform.people
     guard = Guard(people)
     app.add_routes([public(route) for route in Health(plane).routes()])
+    app.add_routes([public(route) for route in Realtime(plane).routes()])  # it asks for an API key
     app.add_routes(Console(platform, pages).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(ProfilePages(people, pages).routes(guard))
