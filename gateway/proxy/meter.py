@@ -9,7 +9,9 @@ from functools import partial
 from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
 from gateway._native.tokens import Counter
-from gateway.platform.metering.usage import Usage, parse_report
+from gateway.platform.metering.reports import CACHE_WRITE_1H, read_report
+from gateway.platform.metering.usage import Usage
+from gateway.platform.pricing.prices import Price
 from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.exchange import Exchange, Metering
 
@@ -54,6 +56,15 @@ def grow(x: Exchange, meter: StreamMeter) -> int:
     return covered
 
 
+def priced(usage: Usage, price: Price) -> Usage:
+    """The usage in units this price has: cache writes of an hour without their own are like any."""
+    units = dict(usage.units)
+    if CACHE_WRITE_1H not in units or any(name == CACHE_WRITE_1H for name, _ in price.units):
+        return usage
+    written = usage.cache_write + units.pop(CACHE_WRITE_1H)
+    return usage._replace(cache_write=written, units=tuple(units.items()))
+
+
 def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
     """Set usage, basis and both counts from what the meter saw."""
     if meter is None:
@@ -62,7 +73,7 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
     model = x.model
     assert model is not None
     limit = (model.context_tokens + model.max_output_tokens) * x.choices
-    report = parse_report(meter.usage, limit)
+    report = read_report(x.wire.dialect, meter.usage, meter.usage_start, limit)
     embeddings = x.endpoint.name == "embeddings"
     if report is not None:
         x.reported_input, x.reported_output = report.input_total, report.output_total
@@ -70,7 +81,13 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
             empty = not meter.output_seen and not report.usage.output
             if empty and not embeddings:
                 return
-            x.usage, x.basis = report.usage, "reported"
+            x.usage, x.basis = priced(report.usage, x.price), "reported"
+            if report.output_total is None and meter.output_seen:
+                # A stream cut before its last report, or one that tells of the input alone.
+                output = x.measured_output
+                thought = min(meter.reasoning_tokens, output)
+                x.usage = x.usage._replace(output=output, reasoning=thought)
+                x.basis = "measured"
             return
     if meter.output_seen:
         x.usage = Usage(

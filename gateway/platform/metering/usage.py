@@ -55,7 +55,7 @@ class Report(NamedTuple):
     sane: bool
 
 
-_MAX_RECORDED = 2**53 - 1
+MAX_RECORDED = 2**53 - 1
 
 _decode = msgspec.json.Decoder().decode
 
@@ -126,25 +126,25 @@ def parse_report(raw: bytes | None, max_tokens: int = MAX_TOKENS) -> Report | No
     total_out = _total(data, "completion_tokens", "output_tokens")
     try:
         usage, flagged = _usage(data, max_tokens)
-    except _Insane:
+    except Insane:
         return Report(Usage(), total_in, total_out, False, False)
     if total_in is None and total_out is None:
         return None
     return Report(usage, total_in, total_out, flagged, True)
 
 
-class _Insane(ValueError):
+class Insane(ValueError):
     """A field of a report that cannot be believed."""
 
 
-def _tokens(data: dict[str, Any], limit: int, *names: str) -> int | None:
-    """The first present field of these names; None when absent or null. Raises _Insane."""
+def tokens(data: dict[str, Any], limit: int, *names: str) -> int | None:
+    """The first present field of these names; None when absent or null. Raises Insane."""
     for name in names:
         value = data.get(name)
         if value is None:
             continue
         if type(value) is not int or not 0 <= value <= limit:
-            raise _Insane(name)
+            raise Insane(name)
         return value
     return None
 
@@ -153,7 +153,7 @@ def _total(data: dict[str, Any], *names: str) -> int | None:
     """A total as reported, believed or not, as long as a database can hold it."""
     for name in names:
         value = data.get(name)
-        if type(value) is int and 0 <= value <= _MAX_RECORDED:
+        if type(value) is int and 0 <= value <= MAX_RECORDED:
             return value
     return None
 
@@ -167,16 +167,16 @@ def _details(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _usage(data: dict[str, Any], limit: int) -> tuple[Usage, bool]:
-    """The billable usage and whether anything was clamped. Raises _Insane."""
-    total_in = _tokens(data, limit, "prompt_tokens", "input_tokens") or 0
-    output = _tokens(data, limit, "completion_tokens", "output_tokens") or 0
+    """The billable usage and whether anything was clamped. Raises Insane."""
+    total_in = tokens(data, limit, "prompt_tokens", "input_tokens") or 0
+    output = tokens(data, limit, "completion_tokens", "output_tokens") or 0
     inner = _details(data, "prompt_tokens_details", "input_tokens_details")
     outer = _details(data, "completion_tokens_details", "output_tokens_details")
-    cached = _tokens(inner, limit, "cached_tokens")
+    cached = tokens(inner, limit, "cached_tokens")
     if cached is None:  # DeepSeek's own name, beside the same prompt_tokens total
-        cached = _tokens(data, limit, "prompt_cache_hit_tokens") or 0
-    written = _tokens(inner, limit, "cache_write_tokens") or 0
-    reasoning = _tokens(outer, limit, "reasoning_tokens") or 0
+        cached = tokens(data, limit, "prompt_cache_hit_tokens") or 0
+    written = tokens(inner, limit, "cache_write_tokens") or 0
+    reasoning = tokens(outer, limit, "reasoning_tokens") or 0
     uncached = total_in - cached - written
     flagged = uncached < 0 or reasoning > output
     return Usage(max(uncached, 0), cached, written, output, min(reasoning, output)), flagged

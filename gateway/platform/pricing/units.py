@@ -22,6 +22,7 @@ from gateway.platform.metering.usage import Units
 
 # In a catalog these are USD per million, like the prices of text tokens.
 PER_MILLION = (
+    "cache_write_1h",
     "audio_input",
     "audio_cache_read",
     "audio_output",
