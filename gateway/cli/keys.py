@@ -63,3 +63,20 @@ def revoke(key: str, email: str | None, data: Path, as_json: bool) -> None:
         print_json(revoked)
     else:
         click.echo(f"revoked {revoked['id']}")
+
+
+@keys.command()
+@click.argument("key")
+@click.option("--ttl", "ttl_s", type=click.IntRange(1), help="Seconds an answer is kept.")
+@click.option("--off", is_flag=True, help="Keep none any more.")
+@standard_options
+def cache(key: str, ttl_s: int | None, off: bool, data: Path, as_json: bool) -> None:
+    """Answer a key's equal requests from memory, within --ttl seconds, for nothing."""
+    if off == (ttl_s is not None):
+        raise click.UsageError("say either --ttl SECONDS or --off")
+    changed = call(data, "keys.cache", key=key, ttl_s=ttl_s)
+    if as_json:
+        print_json(changed)
+    else:
+        kept = f"for {ttl_s} seconds" if ttl_s is not None else "no more"
+        click.echo(f"answers of {changed['id']} are cached {kept}")

@@ -108,7 +108,7 @@ def check_limits(x: Exchange, terms: Terms) -> None:
     try:
         x.plane.limiter.check(account_no, key_no, terms)
     except GatewayError:
-        x.lines = rate_lines(x, terms)
+        x.lines += rate_lines(x, terms)
         raise
 
 
@@ -131,14 +131,14 @@ def take_grant(x: Exchange, terms: Terms) -> None:
             x.grant.cancel()
             raise
     finally:
-        x.lines = rate_lines(x, terms)
+        x.lines += rate_lines(x, terms)
 
 
 def rate_lines(x: Exchange, terms: Terms) -> bytes:
     """Header lines that say how the rates of account and key stand."""
     assert x.key is not None
     requests, tokens = x.plane.limiter.standing(x.key.account.no, x.key.no, terms)
-    return limit_headers(requests, tokens, x.plane.clock.now_us(), x.endpoint.dialect)
+    return limit_headers(requests, tokens, x.plane.clock.now_us(), x.endpoint.family)
 
 
 def reserved_output(x: Exchange) -> int:

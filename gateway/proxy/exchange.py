@@ -23,6 +23,7 @@ from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
 from gateway.platform.settlement import Settlements
+from gateway.proxy.cache_store import ResponseCache
 from gateway.proxy.dialects.endpoints import Endpoint
 from gateway.proxy.dialects.neutral import Conversation
 from gateway.proxy.routing.retry import RetryLimits
@@ -110,6 +111,7 @@ class Plane:
         "active",
         "attempts",
         "bank",
+        "cache",
         "catalog",
         "clock",
         "draining",
@@ -156,6 +158,9 @@ class Plane:
         self.catalog = catalog
         self.bank = bank
         self.limiter = limiter
+        self.cache = ResponseCache(
+            settings.cache_max_bytes, settings.cache_max_entries, settings.cache_max_ttl_s
+        )
         self.settlements = settlements
         self.metrics = metrics
         self.pool = pool

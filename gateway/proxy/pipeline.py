@@ -10,6 +10,7 @@ from gateway.base.errors import GatewayError, InternalError, ShuttingDown
 from gateway.proxy.accept import accept
 from gateway.proxy.admit import admit
 from gateway.proxy.authenticate import authenticate
+from gateway.proxy.cache import answered_before
 from gateway.proxy.count import tell_count
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.forward import forward
@@ -29,6 +30,8 @@ async def serve(x: Exchange) -> None:
     try:
         authenticate(x)
         await accept(x)
+        if answered_before(x):
+            return
         await admit(x)
         if x.endpoint.counts:
             tell_count(x)

@@ -45,6 +45,7 @@ _KEPT = frozenset(
         b"x-api-key",
         b"x-goog-api-key",
         b"x-session-id",
+        b"x-tallygate-cache",
         b"x-tallygate-fallbacks",
     )
 )

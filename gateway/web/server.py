@@ -139,6 +139,7 @@ class Server:
             if attempt.done.done() and attempt.over:
                 self._plane.attempts.discard(attempt)
         self._plane.pool.sweep()
+        self._plane.cache.sweep(self._plane.clock.monotonic_s())
         self._refresh_date()
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 

@@ -47,7 +47,7 @@ PLATFORM_ROOMS = [
 
 PHASES = {
     *("accept", "authenticate", "admit", "route", "forward", "meter", "settle", "record"),
-    "refuse",
+    *("refuse", "cache"),
 }
 
 # The front door reads requests with the same native reader of HTTP that reads providers' answers.

@@ -35,7 +35,7 @@ def test_durations_look_like_those_of_openai() -> None:
 
 
 def test_anthropics_headers_stand_beside_openais() -> None:
-    lines = limit_headers(Standing(50, 49, 1_200_000_000), None, 1_700_000_000_000_000, "messages")
+    lines = limit_headers(Standing(50, 49, 1_200_000_000), None, 1_700_000_000_000_000, "anthropic")
     assert lines.decode().split("\r\n") == [
         "x-ratelimit-limit-requests: 50",
         "x-ratelimit-remaining-requests: 49",
@@ -45,7 +45,7 @@ def test_anthropics_headers_stand_beside_openais() -> None:
         "anthropic-ratelimit-requests-reset: 2023-11-14T22:13:22Z",
         "",
     ]
-    assert b"anthropic" not in limit_headers(Standing(5, 4, 0), None, 0, "chat")
+    assert b"anthropic" not in limit_headers(Standing(5, 4, 0), None, 0, "openai")
 
 
 async def limited(gateway: RunningGateway, **limits: Any) -> None:

@@ -30,6 +30,7 @@ from gateway.store.secrets import Secrets
 
 MAX_NAME = 100
 QUERY_NUMBERS = 500
+MAX_TTL_S = 31 * 86_400
 
 
 class Keys:
@@ -63,6 +64,7 @@ class Keys:
                 columns.name,
                 columns.digest,
                 columns.expires_us,
+                columns.cache_ttl_s,
             ).where(columns.revoked_us.is_(None))
             rows = connection.execution_options(yield_per=5_000).execute(query)
             # Nothing of a ring becomes garbage while it is filled: looking for some, again and
@@ -80,8 +82,8 @@ class Keys:
 
     def _fill(self, rows: Iterable[Any]) -> None:
         by_no, add = self._accounts.by_no, self.ring.add
-        for no, id, account_no, prefix, name, digest, expires_us in rows:
-            add(Key(no, id, by_no(account_no), prefix, name, digest, expires_us))
+        for no, id, account_no, prefix, name, digest, expires_us, ttl_s in rows:
+            add(Key(no, id, by_no(account_no), prefix, name, digest, expires_us, ttl_s))
 
     async def issue(
         self,
@@ -164,6 +166,27 @@ class Keys:
             raise Refusal(f"no key {id_or_prefix[:80]!r}; see: tallygate keys list")
         return KeyRow(row, self._accounts)
 
+    async def set_cache(self, id_or_prefix: str, ttl_s: int | None) -> "KeyRow":
+        """Let a key's answers be cached for so long; None: not. Raises Refusal."""
+        if ttl_s is not None and not 1 <= ttl_s <= MAX_TTL_S:
+            raise Refusal(f"answers are cached for 1 to {MAX_TTL_S} seconds")
+        row = await self.named(id_or_prefix)
+
+        def change(connection: Connection) -> bytes:
+            columns = api_keys.c
+            connection.execute(
+                update(api_keys).where(columns.no == row.no).values(cache_ttl_s=ttl_s)
+            )
+            return bytes(
+                connection.execute(select(columns.digest).where(columns.no == row.no)).scalar_one()
+            )
+
+        key = self.ring.by_digest(await self._database.write(change))
+        if key is not None:
+            key.cache_ttl_s = ttl_s
+        row.cache_ttl_s = ttl_s
+        return row
+
     async def ids(self, numbers: Collection[int]) -> dict[int, str]:
         """The public ids of keys by number, as many as there are."""
         columns = api_keys.c
@@ -196,6 +219,7 @@ class KeyRow:
 
     __slots__ = (
         "account",
+        "cache_ttl_s",
         "created_us",
         "expires_us",
         "id",
@@ -214,3 +238,4 @@ class KeyRow:
         self.created_us: int = row.created_us
         self.expires_us: int | None = row.expires_us
         self.revoked_us: int | None = row.revoked_us
+        self.cache_ttl_s: int | None = row.cache_ttl_s

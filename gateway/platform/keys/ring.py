@@ -22,7 +22,7 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 class Key:
     """A key in memory. Its three texts share one string: a million keys must fit in 400 MiB."""
 
-    __slots__ = ("_texts", "account", "digest", "expires_us", "no", "revoked")
+    __slots__ = ("_texts", "account", "cache_ttl_s", "digest", "expires_us", "no", "revoked")
 
     def __init__(
         self,
@@ -33,11 +33,13 @@ class Key:
         name: str,
         digest: bytes,
         expires_us: int | None,
+        cache_ttl_s: int | None = None,
     ) -> None:
         self.no = no
         self.account = account
         self.digest = digest
         self.expires_us = expires_us
+        self.cache_ttl_s = cache_ttl_s
         self.revoked = False
         self._texts = f"{id}\n{prefix}\n{name}"
 
@@ -96,6 +98,10 @@ class KeyRing:
     def add(self, key: Key) -> None:
         """Make a key usable."""
         self._by_digest[key.digest] = key
+
+    def by_digest(self, digest: bytes) -> Key | None:
+        """The usable key of a digest that the database holds."""
+        return self._by_digest.get(digest)
 
     def remove(self, digest: bytes) -> None:
         """Take a key out and mark the record that running requests may hold."""

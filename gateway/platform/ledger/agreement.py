@@ -137,7 +137,7 @@ def remainders(connection: Connection) -> Iterator[str]:
 def hours(connection: Connection) -> Iterator[str]:
     """The hourly usage is the sum of the log's rows."""
     log = request_log
-    served = log.c.outcome.in_(("completed", "client_gone"))
+    served = log.c.outcome.in_(("completed", "client_gone", "cache_hit"))
     sums = (
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),

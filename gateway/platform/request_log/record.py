@@ -19,7 +19,7 @@ class RequestRow(NamedTuple):
     """One finished request.
 
     Outcomes: completed, client_gone, upstream_failed, credit_exhausted, budget_exhausted, refused,
-    shutdown. Bases: reported, measured, none. `units` is what `written_units` makes.
+    shutdown, cache_hit. Bases: reported, measured, none. `units` is what `written_units` makes.
     `first_token_ms` is -1 where no token came, and NULL in the table.
     """
 

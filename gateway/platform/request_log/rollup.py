@@ -24,7 +24,7 @@ DAY_US = 24 * HOUR_US
 PPM = 1_000_000
 # A ratio counts as at most ten, so that sums of its square stay within 64 bits for 10^10 requests.
 MAX_RATIO_PPM = 10 * PPM
-SERVED = frozenset({"completed", "client_gone"})  # every other outcome is a failure
+SERVED = frozenset({"completed", "client_gone", "cache_hit"})  # every other outcome is a failure
 
 _at = RequestRow._fields.index
 _STARTED, _PROVIDER, _UPSTREAM = _at("started_us"), _at("provider"), _at("upstream_model")

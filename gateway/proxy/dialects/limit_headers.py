@@ -8,15 +8,15 @@ reset is a moment, RFC 3339). Built only for accounts and keys that have limits.
 from datetime import UTC, datetime
 
 from gateway.platform.limits.limiter import Standing
+from gateway.proxy.dialects.endpoints import Family
 
-MESSAGES = "messages"
 NS_PER_MS = 10**6
 
 
 def limit_headers(
-    requests: Standing | None, tokens: Standing | None, now_us: int, dialect: str
+    requests: Standing | None, tokens: Standing | None, now_us: int, family: Family
 ) -> bytes:
-    """The lines for whichever rates are limited; Anthropic's besides where that is spoken."""
+    """The lines for whichever rates are limited; Anthropic's besides to its clients."""
     lines = ""
     for noun, standing in (("requests", requests), ("tokens", tokens)):
         if standing is None:
@@ -27,7 +27,7 @@ def limit_headers(
             f"x-ratelimit-remaining-{noun}: {remaining}\r\n"
             f"x-ratelimit-reset-{noun}: {duration(reset_ns)}\r\n"
         )
-        if dialect == MESSAGES:
+        if family == "anthropic":
             name = f"anthropic-ratelimit-{noun}"
             lines += (
                 f"{name}-limit: {limit}\r\n{name}-remaining: {remaining}\r\n"

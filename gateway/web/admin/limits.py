@@ -75,6 +75,13 @@ class KeyLimits(Values):
     key: str
 
 
+class KeyCache(msgspec.Struct, forbid_unknown_fields=True):
+    """A key by id or shown prefix, and for how many seconds its answers are cached."""
+
+    key: str
+    ttl_s: int | None = None
+
+
 class LimitsOf(msgspec.Struct, forbid_unknown_fields=True):
     """Whose limits to show: an account's, or a key's."""
 
@@ -168,6 +175,12 @@ async def limits_show(platform: Platform, p: LimitsOf) -> Any:
     }
 
 
+async def keys_cache(platform: Platform, p: KeyCache) -> Any:
+    """Let a key's answers be cached, or not any more."""
+    row = await platform.keys.set_cache(p.key, p.ttl_s)
+    return {"id": row.id, "email": row.account.email, "cache_ttl_s": row.cache_ttl_s}
+
+
 # Rows of the table of commands: parameters, function.
 LIMIT_COMMANDS: dict[
     str, tuple[type[msgspec.Struct], Callable[[Platform, Any], Awaitable[Any]]]
@@ -178,4 +191,5 @@ LIMIT_COMMANDS: dict[
     "tiers.list": (NoValues, tiers_list),
     "tiers.set": (TierLimits, tiers_set),
     "tiers.remove": (TierName, tiers_remove),
+    "keys.cache": (KeyCache, keys_cache),
 }
