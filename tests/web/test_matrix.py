@@ -1,0 +1,305 @@
+"""Every route by every kind of visitor: nobody gets where the table of roles does not let them.
+
+The routes are the application's own; DECLARED says once more who each is for, so a new route fails
+here until somebody has thought about it.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.platform.accounts.guesses import Visit
+from gateway.platform.accounts.roles import ACTIONS, OWN, ROLES, TABLE, is_administrative
+from gateway.web.guard import Guard, check_declared
+from gateway.web.oauth import Errand
+from tests.fakes.gateway import RunningGateway, running
+from tests.fakes.sites import CLIENT
+from tests.web.test_console import OWN as OWN_SITE
+from tests.web.test_security_settings import Browser
+
+OWNERS = ("own.read", "own.write")
+DECLARED = {
+    ("GET", "/healthz"): "public",
+    ("GET", "/readyz"): "public",
+    ("GET", "/metrics"): "public",
+    ("GET", "/"): "public",
+    ("GET", "/static/{digest}/{name}"): "public",
+    ("GET", "/sign-up"): "public",
+    ("POST", "/sign-up"): "public",
+    ("GET", "/confirm/{token}"): "public",
+    ("POST", "/confirm/{token}"): "public",
+    ("GET", "/sign-in"): "public",
+    ("POST", "/sign-in"): "public",
+    ("POST", "/sign-in/link"): "public",
+    ("GET", "/sign-in/{token}"): "public",
+    ("POST", "/sign-in/{token}"): "public",
+    ("GET", "/reset"): "public",
+    ("POST", "/reset"): "public",
+    ("GET", "/reset/{token}"): "public",
+    ("POST", "/reset/{token}"): "public",
+    ("POST", "/sign-out"): "public",
+    ("POST", "/sign-in/with/{provider}"): "public",
+    ("GET", "/settings/address/{token}"): "public",
+    ("POST", "/settings/address/{token}"): "public",
+    ("GET", "/sign-in/with/{provider}/callback"): "step.elsewhere",
+    ("GET", "/sign-in/welcome"): "step.welcome",
+    ("POST", "/sign-in/welcome"): "step.welcome",
+    ("GET", "/sign-in/code"): "step.second",
+    ("POST", "/sign-in/code"): "step.second",
+    ("POST", "/sign-in/passkey"): "step.second",
+    ("GET", "/console"): "own.read",
+    ("GET", "/settings/profile"): "own.read",
+    ("POST", "/settings/profile"): "own.write",
+    ("POST", "/settings/address"): "own.write",
+    ("GET", "/settings/security"): "own.read",
+    ("POST", "/settings/password"): "own.write",
+    ("POST", "/settings/sessions/{id}/revoke"): "own.write",
+    ("POST", "/settings/sessions/revoke"): "own.write",
+    ("POST", "/settings/totp"): "own.write",
+    ("POST", "/settings/totp/confirm"): "own.write",
+    ("POST", "/settings/passkeys"): "own.write",
+    ("POST", "/settings/factors/{id}/remove"): "own.write",
+    ("POST", "/settings/recovery-codes"): "own.write",
+    ("POST", "/settings/identities/{provider}/remove"): "own.write",
+}
+PRIVATE = {route: action for route, action in DECLARED.items() if action != "public"}
+
+
+def routes_of(app: web.Application) -> dict[tuple[str, str], str]:
+    found = {}
+    for route in app.router.routes():
+        assert route.resource is not None
+        if route.method != "HEAD":  # made beside every GET, with the same handler
+            found[route.method, route.resource.canonical] = route.handler.action
+    return found
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
+    async with running(tmp_path / "data", **CLIENT) as one:
+        one.gateway.platform.people.passwords.cost = 4
+        yield one
+
+
+async def test_every_route_is_declared(gateway: RunningGateway) -> None:
+    app = gateway.gateway._runner.app
+    assert isinstance(app, web.Application)
+    assert routes_of(app) == DECLARED
+
+
+class Victim:
+    """An account with one of everything that a path can name."""
+
+    def __init__(self, gateway: RunningGateway) -> None:
+        self.people = gateway.gateway.platform.people
+
+    async def make(self) -> "Victim":
+        people = self.people
+        self.account = await people.accounts.create("victim@example.com")
+        self.token = await people.sessions.open(self.account)
+        session = await people.sessions.find(self.token)
+        assert session is not None
+        self.session_id = session.id
+        await people.factors._add(self.account, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
+        [factor] = await people.factors.listing(self.account)
+        self.factor_id = factor.id
+        return self
+
+    def path(self, canonical: str) -> str:
+        ids = {"token": "x" * 43, "provider": "google"}
+        ids["id"] = self.factor_id if "factors" in canonical else self.session_id
+        return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], canonical)
+
+    async def unharmed(self) -> bool:
+        factors = await self.people.factors.listing(self.account)
+        return len(factors) == 1 and await self.people.sessions.account(self.token) is self.account
+
+
+async def visitors(gateway: RunningGateway, victim: Victim) -> dict[str, str]:
+    """The token of each kind of visitor who must not reach the victim's things."""
+    people = gateway.gateway.platform.people
+    found = {"anonymous": "", "forged": "x" * 43}
+    for role in ROLES:
+        account = await people.accounts.create(f"{role}@example.org", role)
+        found[role] = await people.sessions.open(account)
+    gone = await people.accounts.create("gone@example.org", "administrator")
+    for name in ("revoked", "signed out", "suspended"):
+        found[name] = await people.sessions.open(gone)
+    await people.sessions.revoke_all(gone)
+    found["suspended"] = await people.sessions.open(gone)
+    await people.accounts.set_state(gone, "suspended")
+    found["half-way in"] = await people.sessions.open(victim.account, stage="second")
+    found["elsewhere"] = await people.sessions.open(
+        victim.account,
+        stage="elsewhere",
+        context=Errand("google", "state", "nonce", "verifier", gateway.url)._asdict(),
+    )
+    return found
+
+
+OUTSIDE = {"anonymous", "forged", "revoked", "signed out", "suspended", "half-way in", "elsewhere"}
+LINK_NAMES = {"/sign-in/link", "/sign-in/passkey"}
+STEPS = {"step.second": "half-way in", "step.elsewhere": "elsewhere"}
+
+
+async def request(gateway: RunningGateway, method: str, path: str, token: str) -> Any:
+    cookie = {"Cookie": f"token={token}"} if token else {}
+    async with gateway.session.request(
+        method,
+        gateway.url + path,
+        headers=cookie | OWN_SITE,
+        data={"email": "x@example.com"} if method == "POST" else None,
+        allow_redirects=False,
+    ) as response:
+        return response
+
+
+async def test_nobody_outside_gets_in_and_no_tenant_reaches_another(
+    gateway: RunningGateway,
+) -> None:
+    victim = await Victim(gateway).make()
+    for name, token in (await visitors(gateway, victim)).items():
+        renewed = token
+        for (method, canonical), action in PRIVATE.items():
+            if name in ROLES:  # some routes end the visitor's own session
+                account = gateway.gateway.platform.accounts.named(f"{name}@example.org")
+                renewed = await victim.people.sessions.open(account)
+            response = await request(gateway, method, victim.path(canonical), renewed)
+            case = (name, method, canonical, response.status)
+            assert response.status < 500, case
+            if STEPS.get(action) == name:
+                continue
+            if name in OUTSIDE or action not in OWN:
+                assert response.status == 303, case
+                assert response.headers["Location"] == "/sign-in", case
+            elif "{id}" in canonical:
+                assert response.status in (403, 404, 422), case
+            assert await victim.unharmed(), case
+
+
+async def test_no_foreign_form_is_taken_by_any_route(gateway: RunningGateway) -> None:
+    """RFC 6454 and Fetch Metadata: nothing from elsewhere, of any content type, changes a thing."""
+    victim = await Victim(gateway).make()
+    forms: list[dict[str, str]] = [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"},
+        {"Origin": "https://evil.example", "Content-Type": "text/plain"},
+    ]
+    posts = [canonical for method, canonical in DECLARED if method == "POST"]
+    for canonical in posts:
+        for headers in forms:
+            async with gateway.session.post(
+                gateway.url + victim.path(canonical),
+                headers={"Cookie": f"token={victim.token}"} | headers,
+                data=b"email=x",
+                allow_redirects=False,
+            ) as response:
+                assert response.status == 403, (canonical, headers)
+        if ("GET", canonical) not in DECLARED:
+            got = await request(gateway, "GET", victim.path(canonical), victim.token)
+            # Below `/sign-in/` that is the page of a link of that name, which changes nothing.
+            assert got.status == 405 or canonical in LINK_NAMES, canonical
+    assert await victim.unharmed()
+
+
+async def test_every_action_by_every_role_is_as_the_table_says(gateway: RunningGateway) -> None:
+    """A page for each action: who may, may; who may not is refused; and all of it is on record."""
+    people = gateway.gateway.platform.people
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="done")
+
+    guard = Guard(people)
+    app = web.Application()
+    for number, action in enumerate(sorted(ACTIONS)):
+        app.router.add_routes([guard.post(f"/{number}/{{id}}", action, page)])
+    check_declared(app)
+    async with TestClient(TestServer(app)) as client:
+        for role in ROLES:
+            account = await people.accounts.create(f"{role}@example.org", role)
+            token = await people.sessions.open(account)
+            for number, action in enumerate(sorted(ACTIONS)):
+                before = await people.audit.head()
+                response = await client.post(
+                    f"/{number}/acc_1", headers={"Cookie": f"token={token}"}
+                )
+                allowed = action in TABLE[role]
+                assert response.status == (200 if allowed else 403), (role, action)
+                [row] = await people.audit.newest(1) or [None]
+                if not is_administrative(action):
+                    assert await people.audit.head() == before
+                    continue
+                assert row is not None
+                assert (row.actor, row.role, row.action) == (account.id, role, action)
+                assert row.target == "acc_1"
+                assert row.detail == f"POST /{number}/{{id}}{'' if allowed else ' refused'}"
+    assert (await people.audit.verify()).findings == []
+
+
+async def test_what_cannot_be_recorded_is_not_done(gateway: RunningGateway) -> None:
+    people = gateway.gateway.platform.people
+    done = []
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        done.append(request.path)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_routes([Guard(people).get("/", "accounts.read", page)])
+    account = await people.accounts.create("a@example.org", "support")
+    token = await people.sessions.open(account)
+    database = gateway.gateway.platform.database
+    await database.write(lambda c: c.exec_driver_sql("ALTER TABLE audit_log RENAME TO gone"))
+    async with TestClient(TestServer(app)) as client:
+        response = await client.get("/", headers={"Cookie": f"token={token}"})
+        assert response.status == 500 and done == []
+    await database.write(lambda c: c.exec_driver_sql("ALTER TABLE gone RENAME TO audit_log"))
+
+
+def test_a_route_without_an_action_stops_the_start() -> None:
+    async def page(request: web.Request) -> web.StreamResponse:
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/forgotten", page)
+    with pytest.raises(RuntimeError, match="forgotten"):
+        check_declared(app)
+
+
+async def test_an_ended_session_is_dead_at_once(gateway: RunningGateway) -> None:
+    """Sign-out, password change, suspension, role change: the very next request is a stranger's."""
+    platform = gateway.gateway.platform
+    people = platform.people
+    account = await people.accounts.create("ann@example.org")
+
+    async def fresh() -> Browser:
+        return Browser(gateway, await people.sessions.open(account))
+
+    one = await fresh()
+    assert (await one.get("/console"))[0] == 200
+    await one.post("/sign-out")
+    for end in (
+        lambda: gateway.command("accounts.role", email=account.email, role="support"),
+        lambda: gateway.command("accounts.suspend", email=account.email),
+    ):
+        one = await fresh()
+        assert (await one.get("/console"))[0] == 200
+        await end()
+        assert (await one.get("/console"))[0] == 303
+    await gateway.command("accounts.activate", email=account.email)
+    assert (await one.get("/console"))[0] == 303  # it does not come back to life
+    one = await fresh()
+    session = await people.sessions.find(one.token)
+    assert session is not None
+    other = await fresh()
+    await people.entrance.change_password(session, "correct horse", Visit(token=one.token))
+    assert (await one.get("/console"))[0] == 303 and (await other.get("/console"))[0] == 303
