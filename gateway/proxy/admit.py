@@ -93,9 +93,10 @@ async def admit(x: Exchange) -> None:
         await asyncio.to_thread(count_prompt, x)
     else:
         count_prompt(x)
-    if x.endpoint.counts:
-        return  # free: nothing is held, and the answer is the count
-    if terms is None:
+    if x.endpoint.counts:  # free: nothing is held, and the answer is the count
+        if terms is not None:
+            take_request(x, terms)
+    elif terms is None:
         take_hold(x)
     else:
         take_grant(x, terms)
@@ -110,6 +111,23 @@ def check_limits(x: Exchange, terms: Terms) -> None:
     except GatewayError:
         x.lines += rate_lines(x, terms)
         raise
+
+
+def take_request(x: Exchange, terms: Terms) -> None:
+    """Take a request and a place of the limits, without tokens. Raises the limiter's refusals."""
+    key = x.key
+    assert key is not None
+    try:
+        x.grant = x.plane.limiter.admit(
+            key.account.no,
+            key.no,
+            terms,
+            prompt_tokens=0,
+            output_tokens=0,
+            started_us=x.started_us,
+        )
+    finally:
+        x.lines += rate_lines(x, terms)
 
 
 def take_grant(x: Exchange, terms: Terms) -> None:

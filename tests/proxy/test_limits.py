@@ -188,3 +188,22 @@ async def test_limits_of_a_provider_are_not_the_callers(tmp_path: Path) -> None:
         answer = await gateway.post(chat())
         assert answer.headers.getall("x-ratelimit-limit-requests") == ["7"]
     await upstream.stop()
+
+
+async def test_messages_and_counts_carry_anthropics_headers(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        await limited(gateway, requests_per_minute=2, tokens_per_minute=90_000)
+        body = {"model": "sandbox/lorem:tokens=5,tps=0", "messages": HI, "max_tokens": 5}
+        message = await gateway.post(body, "/v1/messages")
+        del body["max_tokens"]
+        count = await gateway.post(body, "/v1/messages/count_tokens")
+        refused = await gateway.post(body, "/v1/messages/count_tokens")
+        assert (message.status, count.status, refused.status) == (200, 200, 429)
+        for answer, left in ((message, "1"), (count, "0"), (refused, "0")):
+            assert answer.headers["anthropic-ratelimit-requests-remaining"] == left
+            assert answer.headers["anthropic-ratelimit-tokens-limit"] == "90000"
+            reset = answer.headers["anthropic-ratelimit-requests-reset"]
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", reset)
+        assert refused.json["type"] == "error"
+        assert refused.json["error"]["type"] == "rate_limit_error"
+        assert (await used(gateway))["tokens_reserved"] == 0
