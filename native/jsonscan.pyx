@@ -44,7 +44,7 @@ cdef extern from "request.h":
         rq_text_fn cut
         rq_text_fn rest
         void *context
-        rq_span span[18]
+        rq_span span[19]
         int duplicate
         size_t brace
         size_t error_at
@@ -340,6 +340,10 @@ cdef class RequestScan:
     @property
     def background(self):
         return self.at("background")
+
+    @property
+    def models(self):
+        return self.at("models")
 
     @property
     def safety_identifier(self):

@@ -11,6 +11,7 @@ from gateway.base.errors import InvalidRequest, UnsupportedMedia
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.fields import field, limit_spans
 from gateway.proxy.media.request import read_request
+from gateway.proxy.routing.asked import HEADER, from_body, from_header
 
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
@@ -39,6 +40,8 @@ async def accept(x: Exchange) -> None:
         raise InvalidRequest(f"The body is not valid: {scan.error}.")
     if scan.duplicate is not None:
         raise InvalidRequest(f"The field {scan.duplicate!r} is given twice.", param=scan.duplicate)
+    if scan.models is not None or HEADER in x.headers:
+        scan = await _take_fallbacks(x, scan)
     x.scan = scan
     model = x.model_name if gemini else field(x.body, scan.model)
     if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARS:
@@ -62,6 +65,18 @@ async def accept(x: Exchange) -> None:
         if options is not None and not x.stream:
             raise InvalidRequest("`stream_options` goes with `stream`.", param="stream_options")
         x.usage_asked = options is not None and options.get("include_usage") is True
+
+
+async def _take_fallbacks(x: Exchange, scan: RequestScan) -> RequestScan:
+    """Read the fallback models a client lists, and take them out of the body."""
+    x.fallback_names = from_header(x.headers.get(HEADER, b""))
+    if scan.models is not None:
+        names, x.body = from_body(x.body, scan)
+        x.fallback_names += names
+        if len(x.body) > THREAD_SCAN_BYTES:
+            return await asyncio.to_thread(scan_request, x.body)
+        return scan_request(x.body)
+    return scan
 
 
 async def _accept_media(x: Exchange) -> None:

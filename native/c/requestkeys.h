@@ -10,11 +10,11 @@
 #include "request.h"
 
 /* Top-level members, then members of the top-level members that PARENTS names. */
-enum { TOP_NAMES = 13 };
+enum { TOP_NAMES = 14 };
 static const char *const NAMES[RQ_NAMES] = {
     "model", "stream", "stream_options", "max_tokens",
     "max_completion_tokens", "max_output_tokens", "n", "user", "background", "safety_identifier",
-    "generationConfig", "generation_config", "generateContentRequest",
+    "generationConfig", "generation_config", "generateContentRequest", "models",
     "maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count", "user_id"};
 enum { PARENT_COUNT = 3 };
 static const char *const PARENTS[PARENT_COUNT] = {

@@ -14,6 +14,7 @@ from tests.native.stream_oracle import join_surrogates
 NAMES = [
     "model", "stream", "stream_options", "max_tokens",
     "max_completion_tokens", "max_output_tokens", "n", "user", "safety_identifier",
+    "models",
 ]  # fmt: skip
 ROOTS = [
     "messages", "input", "contents", "tools", "functions", "prompt", "instructions", "system",

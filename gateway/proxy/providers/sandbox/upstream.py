@@ -40,7 +40,9 @@ class SandboxUpstream:
         """Envelope line and body. Options of the caller's name win over those of the target's."""
         assert x.model is not None
         base, options = split_model(target.model)
-        asked = split_model(x.model_name)[1] if x.model_name.startswith("sandbox/") else ""
+        asked = (
+            split_model(x.model_name)[1] if x.model_name.partition(":")[0] == x.model.name else ""
+        )
         envelope = Envelope(
             id=x.id,
             endpoint=x.wire.name,
