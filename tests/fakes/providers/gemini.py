@@ -1,12 +1,24 @@
 """Google's generateContent. Source: Gemini API reference, "Generating content" and "Thinking"."""
 
 import json
+import re
 from typing import Any
 
 from tests.fakes.providers.plan import CACHED, INPUT, OUTPUT, SIGNATURE, Plan, Seen, pieces
 
 
+def camel(value: Any) -> Any:
+    """Google takes names in snake_case too, and its own SDK sends a few of them so."""
+    if isinstance(value, list):
+        return [camel(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    names = {name: re.sub("_([a-z])", lambda m: m[1].upper(), name) for name in value}
+    return {names[name]: camel(item) for name, item in value.items()}
+
+
 def understand(body: dict[str, Any]) -> Seen:
+    body = camel(body)
     assert "model" not in body
     config = body.get("generationConfig", {})
     seen = Seen(max_tokens=config.get("maxOutputTokens"))
