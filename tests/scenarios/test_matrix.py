@@ -1,0 +1,100 @@
+"""Every official SDK in front of every kind of provider, through a whole gateway.
+
+Each cell asks all questions of tests/fakes/clients/matrix.py: text, a picture, parallel tools with
+their results, a schema, thinking, thinking with tools; whole and streamed. The client must be told
+everything, the provider asked everything and given its own signatures back, and the row that is
+charged must hold the provider's numbers. The README's table is these cells.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.clients.matrix import ASKS, CLIENTS, check_seen, check_told
+from tests.fakes.gateway import running
+from tests.fakes.providers.plan import CACHED, INPUT, OUTPUT
+from tests.fakes.providers.server import providers
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+# The kind of provider, as the README names it -> its entry in the catalog.
+PROVIDERS = {
+    "openai (chat)": 'kind = "openai"\nendpoints = ["chat"]\nbase_url = "{address}/v1"',
+    "openai (responses)": 'kind = "openai"\nendpoints = ["responses"]\nbase_url = "{address}/v1"',
+    "anthropic": 'kind = "anthropic"\nbase_url = "{address}/v1"',
+    "gemini": 'kind = "gemini"\nbase_url = "{address}/v1beta"',
+    "bedrock": 'kind = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
+}
+SDKS = {
+    "chat": "openai, chat completions",
+    "responses": "openai, Responses",
+    "messages": "anthropic",
+    "gemini": "google-genai",
+}
+ENTRY = """
+[[providers]]
+name = "up"
+{provider}
+api_key = "AKIDEXAMPLE:upstream-secret"
+allow_private_address = true
+[[models]]
+name = "m"
+context_tokens = 100000
+max_output_tokens = 10000
+encoding = "o200k_base"
+[[models.targets]]
+provider = "up"
+model = "anthropic.claude-opus-5"
+[models.price]
+input = "1"
+cache_read = "0.5"
+cache_write = "2"
+output = "2"
+"""
+# What check_seen calls the provider's dialect.
+SPOKEN = {
+    "openai (chat)": "chat",
+    "openai (responses)": "responses",
+    "anthropic": "messages",
+    "gemini": "gemini",
+    "bedrock": "bedrock",
+}
+
+
+def table() -> str:
+    """The README's table: a cell stands there when its test is here."""
+    lines = [
+        "| SDK | " + " | ".join(PROVIDERS) + " |",
+        "|---" * (len(PROVIDERS) + 1) + "|",
+    ]
+    lines += [f"| {SDKS[client]} |" + " yes |" * len(PROVIDERS) for client in CLIENTS]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_everything_is_asked_told_and_charged(
+    tmp_path: Path, client: str, provider: str
+) -> None:
+    async with providers() as upstream:
+        entry = PROVIDERS[provider].format(address=f"http://127.0.0.1:{upstream.port}")
+        catalog = ENTRY.format(provider=entry)
+        async with running(tmp_path / "data", catalog=catalog) as gateway:
+            for name, ask in ASKS.items():
+                for stream in (False, True):
+                    upstream.seen.clear()
+                    asked = dataclasses.replace(ask, stream=stream)
+                    told = await CLIENTS[client](gateway.url, gateway.key, "m", asked)
+                    check_told(name, told)
+                    check_seen(name, SPOKEN[provider], upstream.seen)
+            rows = await gateway.rows(limit=100)
+            assert len(rows) == 16
+            for row in rows:
+                assert row["basis"] == "reported"
+                counts = (row["input_tokens"], row["cache_read_tokens"], row["output_tokens"])
+                assert counts == (INPUT - CACHED, CACHED, OUTPUT)
+            await gateway.assert_nothing_leaked()
+
+
+def test_the_readme_has_the_table() -> None:
+    assert table() in README
