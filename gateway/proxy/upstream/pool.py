@@ -6,6 +6,7 @@ newer and always verified. The address that is dialled is the one that was check
 """
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from functools import partial
@@ -165,7 +166,12 @@ def _forget(connection: UpstreamConnection) -> None:
 
 
 def _may_be_public(host: str) -> bool:
-    """A literal address must be public; a name is left to the proxy that resolves it."""
-    if host.replace(".", "").isdigit() or ":" in host:
-        return is_public(host)
-    return host.lower() != "localhost" and not host.lower().endswith(".localhost")
+    """An address must be public however it is written; a name is left to the proxy's resolver."""
+    name = host.lower().rstrip(".")
+    if ":" in name:
+        return is_public(name)
+    try:
+        # It takes what resolvers take: decimal, octal, hexadecimal and short forms.
+        return is_public(socket.inet_ntoa(socket.inet_aton(name)))
+    except OSError:
+        return name != "localhost" and not name.endswith(".localhost")
