@@ -83,6 +83,9 @@ fuzz: $(VENV)/.dev ## fuzz scanner and counter for long: libFuzzer, then a milli
 	@mkdir -p build/fuzz/scanner
 	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined native/c/fuzz_sse.c $(SCANNER_SOURCES) -o build/fuzz/fuzz_sse
 	@build/fuzz/fuzz_sse -max_len=320 -dict=native/c/fuzz_sse.dict -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/scanner
+	@mkdir -p build/fuzz/http1
+	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined native/c/fuzz_http1.c native/c/http1.c -o build/fuzz/fuzz_http1
+	@build/fuzz/fuzz_http1 -max_len=320 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/http1
 	@$(BIN)/python native/vocab/unpack.py
 	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/fuzz_tokens
 	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/fuzz_tokens -max_len=90 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/tokens
@@ -92,6 +95,8 @@ sanitize: $(VENV)/.dev ## run scanner and counter under the address and undefine
 	@mkdir -p build/fuzz
 	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DSTANDALONE native/c/fuzz_sse.c $(SCANNER_SOURCES) -o build/fuzz/sanitized_sse
 	@build/fuzz/sanitized_sse $(SCANNER_RUNS)
+	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DSTANDALONE native/c/fuzz_http1.c native/c/http1.c -o build/fuzz/sanitized_http1
+	@build/fuzz/sanitized_http1 $(SCANNER_RUNS)
 	@$(BIN)/python native/vocab/unpack.py
 	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DTG_STANDALONE native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/sanitized
 	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/sanitized build/fuzz/tokens/* && echo "sanitize: $$(ls build/fuzz/tokens | wc -l) inputs, nothing found"
