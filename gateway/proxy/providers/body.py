@@ -67,6 +67,15 @@ def rewritten(x: Exchange, target: Target) -> bytes:
     return adapted(body, quirks, chat=endpoint.name == "chat") if quirks else body
 
 
+def form_values(x: Exchange, target: Target) -> dict[str, str]:
+    """The values of a multipart form that are replaced, by the same rules."""
+    values = {"model": target.model}
+    user = x.media.form.text("user")
+    if user is not None and x.key is not None:
+        values["user"] = x.plane.pseudonym(x.key.account.id, user)
+    return values
+
+
 def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) -> None:
     """Ask for no more output than credit affords, in the field the request already uses."""
     tokens = b"%d" % (x.clamped_tokens or 1)

@@ -8,7 +8,7 @@ gateway's key is shown, and which further lines a request needs.
 from gateway.base.errors import GatewayError, UpstreamCredentials
 from gateway.platform.catalog import Provider, Target
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.providers.body import request_body
+from gateway.proxy.providers.body import form_values, request_body
 from gateway.proxy.providers.failure import translated
 from gateway.proxy.upstream.pool import Origin, Pool
 from gateway.proxy.upstream.wire import Wire
@@ -59,8 +59,8 @@ class HttpUpstream:
         """Head and body for the wire. Raises UpstreamCredentials without a key to use."""
         path = self.path(x, target)
         if x.media is not None and x.media.form is not None:
-            boundary = "form" + x.plane.ids.make("form")
-            body = x.media.form.render(boundary, {"model": target.model})
+            boundary = x.plane.ids.make("form")
+            body = x.media.form.render(boundary, form_values(x, target))
             own = self.head(path, f"multipart/form-data; boundary={boundary}")
             return b"".join((own, b"Content-Length: %d\r\n\r\n" % len(body), body))
         body = request_body(x, target)
