@@ -92,6 +92,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("cache.max_ttl_s", int, 86_400, "No answer is cached for longer."),
     Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),
     Setting("sandbox.welcome_credit_usd", str, "10", "The first account's credit."),
+    Setting("server.trusted_proxies", str, "", "Proxies whose X-Forwarded-For counts: networks."),
     Setting("server.public_url", str, "", "Address in links of mail; empty: http://HOST:PORT."),
     Setting("accounts.sign_up", str, "open", "Who may sign up: `open` or `closed`.", _OPEN),
     Setting("accounts.minimum_age", str, "18", "Age to attest at sign-up, in years.", ("13", "18")),

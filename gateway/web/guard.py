@@ -6,7 +6,7 @@ none, so a forgotten declaration fails at start. The guard finds the session, en
 and lets the page read `request[SESSION]` and `request[ACCOUNT]`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -16,8 +16,10 @@ from gateway.platform.accounts.guesses import Visit
 from gateway.platform.accounts.roles import ACTIONS, is_administrative, may
 from gateway.platform.accounts.sessions import Session
 from gateway.platform.people import People
+from gateway.web.client_address import Network, client_address
 from gateway.web.security import is_https
 
+TRUSTED: web.AppKey[Sequence[Network]] = web.AppKey("trusted", Sequence)
 COOKIE = "token"
 SIGN_IN = "/sign-in"
 PUBLIC = "public"
@@ -108,8 +110,9 @@ def check_declared(app: web.Application) -> None:
 
 def visit_of(request: web.Request) -> Visit:
     """Where a request came from, as far as signing in looks at it."""
+    forwarded = request.headers.getall("X-Forwarded-For", [])
     return Visit(
-        request.remote or "",
+        client_address(request.remote, forwarded, request.app.get(TRUSTED, ())),
         request.headers.get("User-Agent", ""),
         request.cookies.get(COOKIE, ""),
     )

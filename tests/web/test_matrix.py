@@ -27,6 +27,7 @@ DECLARED = {
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): "public",
+    ("GET", "/v1/realtime"): "public",  # asks for an API key itself
     ("GET", "/"): "public",
     ("GET", "/static/{digest}/{name}"): "public",
     ("GET", "/sign-up"): "public",

@@ -64,7 +64,7 @@ class Guesses:
             device = self._known(connection, places, no)
             own = everywhere if device is None else self._subject(f"{kind} here", device.hex())
             limits = [(own, LETTER_LIMIT if kind in LETTERS else ACCOUNT_LIMIT)]
-            if visit.address:
+            if visit.address and device is None:  # nobody next door locks the owner out either
                 limits.append((address, ADDRESS_LIMIT))
             for subject, limit in limits:
                 wait_us = self._wait_us(connection, subject, limit, now_us)

@@ -8,14 +8,16 @@ from http import HTTPStatus
 from aiohttp import web
 
 from gateway.platform.assembly import Platform
+from gateway.platform.refusals import Refusal
 from gateway.proxy.exchange import Plane
+from gateway.web.client_address import parse_networks
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
 from gateway.web.console.profile import ProfilePages
 from gateway.web.console.render import Pages
 from gateway.web.console.security import SecurityPages
-from gateway.web.guard import Guard, check_declared, public
+from gateway.web.guard import TRUSTED, Guard, check_declared, public
 from gateway.web.health import Health
 from gateway.web.hosts import parse_allowed
 from gateway.web.realtime import Realtime
@@ -36,6 +38,10 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app = web.Application(
         client_max_size=MAX_FORM_BYTES, middlewares=[security(allowed, error_page)]
     )
+    try:
+        app[TRUSTED] = parse_networks(platform.settings.server_trusted_proxies)
+    except ValueError as error:
+        raise Refusal(f"setting server.trusted_proxies: {error}") from None
     people = platform.people
     guard = Guard(people)
     app.add_routes([public(route) for route in Health(plane).routes()])

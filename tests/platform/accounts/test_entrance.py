@@ -77,6 +77,14 @@ async def test_one_place_cannot_try_many_accounts(owner, ann):
     visit = stranger(1)
     results = [await guess(owner, visit, email=f"u{n}@example.com") for n in range(101)]
     assert results == ["wrong"] * ADDRESS_LIMIT + ["refused"]
+    assert await guess(owner, visit, PASSWORD) == "refused"
+    neighbour = replace(HOME, address=visit.address)
+    assert await guess(owner, neighbour, PASSWORD) == "refused"
+    owner.rooms.clock.advance(15 * 60)
+    assert await guess(owner, neighbour, PASSWORD) == "in"
+    for number in range(101):
+        await guess(owner, visit, email=f"u{number}@example.com")
+    assert await guess(owner, neighbour, PASSWORD) == "in"  # known there by now
 
 
 async def test_right_passwords_are_not_counted(owner, ann):

@@ -1,0 +1,57 @@
+"""Where a request really came from: the connection's peer, or what a trusted proxy says of it.
+
+`X-Forwarded-For` is believed only from the operator's own proxies (`server.trusted_proxies`) and
+read from the right: the last address that is not such a proxy's is the client's; what stands left
+of it is the client's own word. An IPv6 client is its /64, because that is what one customer is
+given (RFC 6177). An address that names nobody in particular (a proxy that is not named, a Unix
+socket) is empty, and nothing is counted by it.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+MAX_HOPS = 32
+
+
+def parse_networks(setting: str) -> tuple[Network, ...]:
+    """Comma-separated addresses or networks. Raises ValueError for what is neither."""
+    return tuple(
+        ipaddress.ip_network(part.strip(), strict=False)
+        for part in setting.split(",")
+        if part.strip()
+    )
+
+
+def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The client's address as it is counted; `forwarded` are the header's lines, as they came."""
+    address = _parse(peer or "")
+    if address is None:
+        return ""
+    if _is_in(address, trusted):
+        hops = [hop for line in forwarded for hop in line.split(",")][-MAX_HOPS:]
+        for hop in reversed(hops):
+            address = _parse(hop.strip())
+            if address is None:
+                return ""
+            if not _is_in(address, trusted):
+                break
+    if address.is_loopback or _is_in(address, trusted):
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address
+
+
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
