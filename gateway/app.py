@@ -26,6 +26,7 @@ from gateway.proxy.exchange import Plane
 from gateway.proxy.providers.kinds import HTTP_KINDS
 from gateway.proxy.providers.registry import Upstreams
 from gateway.proxy.providers.sandbox import SandboxUpstream
+from gateway.proxy.routing.checks import HealthChecks
 from gateway.proxy.routing.health import BreakerLimits
 from gateway.proxy.routing.router import Router
 from gateway.proxy.upstream.pool import Pool, PoolLimits
@@ -40,6 +41,8 @@ from gateway.workers import JOBS, Job, Workers
 GC_THRESHOLD = 20_000
 
 MAIL_INTERVAL_S = 1
+
+HEALTH_INTERVAL_S = 1.0  # the finest a provider's own interval can be
 
 Started = Callable[[str, int, FirstStart | None], None]
 
@@ -115,7 +118,9 @@ class Gateway:
         await self._admin.start()
         public_url = self.platform.settings.server_public_url or base_url(host, self.port)
         self._workers = Workers(
-            self.platform, self.plane.metrics, (*JOBS, mail_job(self.platform, public_url))
+            self.platform,
+            self.plane.metrics,
+            (*JOBS, mail_job(self.platform, public_url), health_job(self.plane)),
         )
         self._workers.start()
 
@@ -140,6 +145,16 @@ def mail_job(platform: Platform, public_url: str) -> Job:
             pass
 
     return Job("mail", MAIL_INTERVAL_S, deliver)
+
+
+def health_job(plane: Plane) -> Job:
+    """What asks providers that are to be asked without a request."""
+    checks = HealthChecks(plane.router, plane.pool)
+
+    async def check(_: Platform, __: Metrics) -> None:
+        await checks.tick()
+
+    return Job("health", HEALTH_INTERVAL_S, check)
 
 
 def encodings_of(platform: Platform) -> frozenset[str]:

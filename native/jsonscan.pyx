@@ -297,9 +297,7 @@ cdef class RequestScan:
 
     @property
     def duplicate(self):
-        if self.scan.duplicate < 0:
-            return None
-        return rq_name_at(self.scan.duplicate).decode()
+        return None if self.scan.duplicate < 0 else rq_name_at(self.scan.duplicate).decode()
 
     @property
     def brace(self):

@@ -148,6 +148,11 @@ class TargetHealth:
             until_s = now_s + min(retry_after_s, LONGEST_REQUESTED_S)
             self.open_until_s = max(self.open_until_s, until_s)
 
+    def probe_soon(self, now_s: float) -> None:
+        """The target seems to be back: let the next request probe it."""
+        if self.state == OPEN:
+            self.open_until_s = min(self.open_until_s, now_s)
+
     def abandoned(self, now_s: float) -> None:
         """An attempt ended without a verdict: if it was the probe, the next one is."""
         if self.state == HALF_OPEN:
