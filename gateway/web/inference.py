@@ -19,7 +19,7 @@ from gateway.base.errors import (
 from gateway.proxy.authenticate import key_of
 from gateway.proxy.dialects.endpoints import Family, Place, family_of, find, is_unserved
 from gateway.proxy.dialects.errors import error_body, error_headers, request_id_line
-from gateway.proxy.exchange import Exchange, Plane
+from gateway.proxy.exchange import Plane, new_exchange
 from gateway.proxy.pipeline import serve
 from gateway.web.connection import Connection
 from gateway.web.models import ModelList
@@ -45,7 +45,7 @@ class Inference:
             self._answer(connection, request, path, place)
             return
         authorization = credential(request.headers, query)
-        x = Exchange(
+        x = new_exchange(
             self._plane, connection, place.endpoint, request.body, authorization, request.headers
         )
         if place.model is not None:

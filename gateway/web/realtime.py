@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.base.errors import GatewayError, InternalError, InvalidRequest
 from gateway.proxy.dialects.endpoints import REALTIME
 from gateway.proxy.dialects.errors import error_body, error_headers
-from gateway.proxy.exchange import Client, Exchange, Plane
+from gateway.proxy.exchange import Client, Exchange, Plane, new_exchange
 from gateway.proxy.media.request import MediaRequest
 from gateway.proxy.pipeline import enter_turn, leave_turn
 from gateway.proxy.realtime.dial import HEARTBEAT_S, dial
@@ -63,7 +63,7 @@ class Realtime:
         name = request.query.get("model", "")
 
         def turn() -> Exchange:
-            x = Exchange(
+            x = new_exchange(
                 plane, cast(Client, _Nobody()), REALTIME, b"", _bearer(request, offered), {}
             )
             x.model_name, x.stream = name, True
