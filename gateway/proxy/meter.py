@@ -9,6 +9,7 @@ from functools import partial
 from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
 from gateway._native.tokens import Counter
+from gateway.platform.metering.modal import apart
 from gateway.platform.metering.reports import CACHE_WRITE_1H, read_report
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.prices import Price
@@ -82,6 +83,8 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
             if empty and not embeddings:
                 return
             x.usage, x.basis = priced(report.usage, x.price), "reported"
+            if x.price.units and x.wire.family == "openai":
+                x.usage = apart(x.usage, meter.usage, dict(x.price.units), limit)
             if report.output_total is None and meter.output_seen:
                 # A stream cut before its last report, or one that tells of the input alone.
                 output = x.measured_output

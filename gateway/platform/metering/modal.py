@@ -9,10 +9,15 @@ bounds makes the whole report unusable. Absent is not zero, but here nothing is 
 from collections.abc import Collection
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from gateway.platform.metering.usage import MAX_TOKENS, Usage
 
 Modality = Literal["text", "audio", "image"]
 MODALITIES: tuple[Modality, ...] = ("text", "audio", "image")
+
+
+_decode = msgspec.json.Decoder().decode
 
 
 class ModalTokens(NamedTuple):
@@ -85,6 +90,28 @@ def usage_of(tokens: ModalTokens, units: Collection[str]) -> Usage:
         cache_read=plain["cache_read"],
         output=plain["output"],
         units=tuple(sorted(found.items())),
+    )
+
+
+def apart(usage: Usage, raw: bytes | None, units: Collection[str], limit: int) -> Usage:
+    """A usage read from a chat's report, its tokens of audio and images taken out as units.
+
+    The same usage where the report names none, or none that has a price.
+    """
+    try:
+        tokens = read_modal(_decode(raw or b""), limit=limit)
+    except (msgspec.DecodeError, ValueError):
+        return usage
+    found = Usage() if tokens is None else usage_of(tokens, units)
+    if not found.units:
+        return usage
+    written = usage.total_input - usage.input - usage.cache_read
+    return usage._replace(
+        input=max(found.input - written, 0),
+        cache_read=found.cache_read,
+        output=found.output,
+        reasoning=min(usage.reasoning, found.output),
+        units=found.units,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.gateway import RunningGateway, running
 from tests.fakes.media import form, media_catalog, wav
-from tests.fakes.upstream import FakeUpstream, Received, answering, framed, raw
+from tests.fakes.upstream import FakeUpstream, Received, answering, completion, framed, raw
 
 PNG = base64.b64encode(b"picture" * 500).decode()
 
@@ -351,3 +351,20 @@ async def test_a_vanished_client_is_noticed_while_a_picture_is_made(gateway, ups
             await paint(gateway)
     row = await last(gateway)
     assert (row["outcome"], row["cost_picousd"]) == ("client_gone", 0)
+
+
+async def test_audio_in_a_chat_is_charged_at_its_own_price(gateway, upstream):
+    usage = {
+        "prompt_tokens": 50,
+        "prompt_tokens_details": {"audio_tokens": 30, "text_tokens": 20, "cached_tokens": 0},
+        "completion_tokens": 9,
+        "completion_tokens_details": {"audio_tokens": 5, "text_tokens": 4},
+    }
+    upstream.handler = answering({**completion("hi"), "usage": usage})
+    chat = {"model": "realtime", "messages": [{"role": "user", "content": "x"}]}
+    assert (await gateway.post(chat)).status == 200
+    row = await last(gateway)
+    assert (row["input_tokens"], row["output_tokens"]) == (20, 4)
+    assert row["units"] == {"audio_input": 30, "audio_output": 5}
+    cost = 20 * 4_000_000 + 4 * 16_000_000 + 30 * 32_000_000 + 5 * 64_000_000
+    assert row["cost_picousd"] == cost
