@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
+from gateway.base.errors import Overloaded
 from gateway.platform.accounts.accounts import Account, Accounts, normal_email
 from gateway.platform.accounts.guesses import Guesses, Try, Visit
 from gateway.platform.accounts.passwords import Passwords, check_new
@@ -68,7 +69,11 @@ class Entrance:
         account = self._accounts.find(address) if "@" in address else None
         taken = await self._guesses.take("password", address, account, visit)
         stored = await self._stored(account)
-        right = await self._passwords.check(password, stored)
+        try:
+            right = await self._passwords.check(password, stored)
+        except Overloaded:  # it was never tried
+            await self._database.write(lambda c: self._guesses.give_back(c, taken))
+            raise
         if not right or account is None or account.state != "active":
             raise Problem("form", "wrong")
         if stored is not None and self._passwords.outdated(stored):

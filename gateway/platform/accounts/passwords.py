@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import bcrypt
 
@@ -73,10 +73,15 @@ class Passwords:
         if self._waiting >= MAX_WAITING:
             raise Overloaded(retry_after_s=RETRY_S)
         self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future.add_done_callback(self._done)
+        # Shielded: a caller that goes away does not make room while its work still waits.
+        return await asyncio.shield(future)
+
+    def _done(self, future: asyncio.Future[Any]) -> None:
+        self._waiting -= 1
+        if not future.cancelled():
+            future.exception()  # seen, also when nobody waits any more
 
 
 def check_new(password: str, email: str = "") -> None:

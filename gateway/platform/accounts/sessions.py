@@ -11,6 +11,7 @@ every time, so an ended session is dead at once. This file knows nothing of cook
 import hashlib
 import secrets as tokens
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from gateway.base.clock import Clock
+from gateway.base.errors import StorageUnavailable
 from gateway.base.ids import IdFactory
 from gateway.platform.accounts.accounts import Account, Accounts
 from gateway.store.database import Database
@@ -126,7 +128,7 @@ class Sessions:
         columns = sessions.c
         connection.execute(delete(sessions).where(columns.expires_us <= now_us))
         if account is not None:
-            self._make_room(connection, account.no)
+            self._make_room(connection, account.no, stage)
         id, digest = self._ids.make("ses"), token_digest(token)
         if previous:
             self._replace(connection, token_digest(previous), digest)
@@ -160,11 +162,12 @@ class Sessions:
         if account is not None and account.state != "active":
             return None
         if now_us - row.seen_us > SEEN_EVERY_US:
-            await self._database.write(
-                lambda c: c.execute(
-                    update(sessions).where(sessions.c.digest == digest).values(seen_us=now_us)
+            with suppress(StorageUnavailable):  # a full disk signs nobody out
+                await self._database.write(
+                    lambda c: c.execute(
+                        update(sessions).where(sessions.c.digest == digest).values(seen_us=now_us)
+                    )
                 )
-            )
         context = msgspec.json.decode(self._unseal(row.id, "context", row.context_sealed) or "{}")
         return Session(
             row.id,
@@ -236,11 +239,12 @@ class Sessions:
         """End every session of an account and forget its devices."""
         await self._database.write(lambda c: end_all(c, account.no, forget_devices=True))
 
-    def _make_room(self, connection: Connection, account_no: int) -> None:
+    def _make_room(self, connection: Connection, account_no: int, stage: Stage) -> None:
+        """End the oldest; half-way sign-ins, which need one factor only, end no open session."""
         columns = sessions.c
         older = (
             select(columns.digest)
-            .where(columns.account_no == account_no)
+            .where(columns.account_no == account_no, columns.stage == stage)
             .order_by(columns.created_us.desc(), columns.digest)
             .offset(MAX_SESSIONS - 1)
         )

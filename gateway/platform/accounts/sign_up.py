@@ -9,10 +9,11 @@ password that was chosen, so a stranger cannot have an account confirmed for the
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
+from gateway.base.errors import Overloaded
 from gateway.platform.accounts.accounts import Account, Accounts, normal_email
 from gateway.platform.accounts.guesses import Guesses, Visit
 from gateway.platform.accounts.passwords import Passwords, check_new
@@ -25,6 +26,7 @@ from gateway.store.secrets import Secrets
 
 LINK_LIFETIME_US = 48 * 3600 * 1_000_000
 MAX_WAITING = 100_000  # rows of sign-ups that nobody has confirmed yet
+RETRY_S = 3600
 TERMS = "terms"
 
 
@@ -64,6 +66,7 @@ class SignUp:
         new_token: Callable[[], str],
     ) -> None:
         self.policy = policy
+        self.max_waiting = MAX_WAITING
         self._database = database
         self._accounts = accounts
         self._secrets = secrets
@@ -87,6 +90,9 @@ class SignUp:
         def add(connection: Connection) -> None:
             now_us = self._clock.now_us()
             connection.execute(delete(sign_ups).where(sign_ups.c.expires_us <= now_us))
+            waiting = connection.scalar(select(func.count()).select_from(sign_ups)) or 0
+            if waiting >= self.max_waiting:
+                raise Overloaded(retry_after_s=RETRY_S)
             digest = token_digest(token)
             connection.execute(
                 insert(sign_ups).values(

@@ -100,6 +100,36 @@ async def test_a_flood_is_refused_before_it_hashes(owner, ann):
     assert len(refused) == 24 and refused[0].retry_after_s
 
 
+async def test_a_caller_who_leaves_makes_no_room_while_its_work_waits(owner, ann):
+    passwords = owner.people.passwords
+    passwords.cost = 10
+    tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(16)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with pytest.raises(Overloaded):
+        await passwords.hash("one more")
+    async with asyncio.timeout(30):
+        while passwords._waiting:
+            await asyncio.sleep(0.02)
+    passwords.cost = 4
+    await passwords.hash("one more")
+
+
+async def test_a_try_that_was_never_made_is_not_counted(owner, ann):
+    passwords = owner.people.passwords
+    passwords.cost = 10
+    tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(16)]
+    await asyncio.sleep(0)
+    for _ in range(12):
+        with pytest.raises(Overloaded):
+            await owner.entrance.by_password(EMAIL, PASSWORD, stranger(1))
+    await asyncio.gather(*tasks)
+    passwords.cost = 4
+    assert await guess(owner, stranger(1), PASSWORD) == "in"
+
+
 async def test_a_suspended_account_is_nobodys(owner, ann):
     await owner.rooms.accounts.set_state(ann, "suspended")
     assert await guess(owner, HOME, PASSWORD) == "wrong"

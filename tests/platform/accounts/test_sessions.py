@@ -111,3 +111,11 @@ async def test_a_session_says_when_it_was_seen(opened):
     await sessions.find(token)
     [row] = await sessions.listing(account)
     assert row.seen_us - row.created_us == 3600 * 1_000_000
+
+
+async def test_half_way_sign_ins_end_no_open_session(opened):
+    _, account, sessions = opened
+    token = await sessions.open(account)
+    for _ in range(MAX_SESSIONS + 5):
+        await sessions.open(account, stage="second")
+    assert await sessions.account(token) is account

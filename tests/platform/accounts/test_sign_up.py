@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from gateway.base.errors import TooManyAttempts
+from gateway.base.errors import Overloaded, TooManyAttempts
 from gateway.platform.accounts.passwords import Passwords, check_new
 from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.refusals import Problem, Refusal
@@ -151,3 +151,13 @@ async def test_passwords_beyond_bcrypts_limit_count_in_full(owner):
     assert await passwords.check("a\x00b", await passwords.hash("a\x00b"))
     assert not await passwords.check("a\x00c", await passwords.hash("a\x00b"))
     assert not await passwords.check("", None)
+
+
+async def test_sign_ups_that_nobody_confirms_are_bounded(owner):
+    owner.people.sign_up.max_waiting = 3
+    for number in range(3):
+        await owner.people.sign_up.ask(wish(email=f"u{number}@example.com"), HOME)
+    with pytest.raises(Overloaded):
+        await owner.people.sign_up.ask(wish(email="one-more@example.com"), HOME)
+    owner.rooms.clock.advance(48 * 3600)
+    await owner.people.sign_up.ask(wish(email="one-more@example.com"), HOME)
