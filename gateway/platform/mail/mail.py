@@ -107,9 +107,15 @@ class Mail:
         await self._database.write(self._outbox.purge)
 
     async def _deliver(self, item: Item, render: Render, send: Send | None) -> None:
-        letter = Letter(**item.body)
-        written = render(letter)
-        fields = {"id": item.id, "kind": letter.kind, "account": letter.account_id}
+        fields = {"id": item.id}
+        try:
+            letter = Letter(**item.body)
+            written = render(letter)
+        except Exception:  # a fault of ours must not stop the letters behind it
+            log.exception("a letter cannot be written", extra={"f": fields})
+            await self._failed(item, MailRefused("unwritable", False), fields)
+            return
+        fields |= {"kind": letter.kind, "account": letter.account_id}
         if send is None:
             # The operator of a gateway without mail is who can pass the link on.
             log.warning(

@@ -175,3 +175,16 @@ async def test_what_cannot_be_a_header_is_refused_for_good(rooms, mail, mailbox)
     await mail.deliver(write, server(mailbox.port).send)
     [shown] = await mail.undelivered()
     assert (shown.state, shown.error) == ("failed", "unwritable") and mailbox.received == []
+
+
+async def test_a_letter_that_cannot_be_written_stops_no_other(rooms, mail, mailbox):
+    await queue(rooms, mail, LETTER._replace(kind="confirm"))
+    await queue(rooms, mail)
+
+    def fail(letter):
+        return write(letter) if letter.kind == "reset" else {}["missing"]
+
+    assert await mail.deliver(fail, server(mailbox.port).send) == 2
+    assert [message["Subject"] for message in mailbox.received] == ["Subject for reset"]
+    [shown] = await mail.undelivered()
+    assert (shown.state, shown.error, shown.letter.kind) == ("due", "unwritable", "confirm")
