@@ -347,13 +347,8 @@ cdef class RequestScan:
     def safety_identifier(self):
         return self.at("safety_identifier")
 
-    @property
-    def generation_config(self):
-        return self.at("generationConfig") or self.at("generation_config")
-
-    @property
-    def generate_content_request(self):
-        return self.at("generateContentRequest")
+    def member(self, str name not None):
+        return self.at(name.encode())
 
     def inside(self, str name not None):
         return self.at(name.encode(), True)

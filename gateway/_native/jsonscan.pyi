@@ -103,12 +103,9 @@ class RequestScan:
     def models(self) -> tuple[int, int] | None: ...
     @property
     def safety_identifier(self) -> tuple[int, int] | None: ...
-    @property
-    def generation_config(self) -> tuple[int, int] | None:
-        """`generationConfig`, also in snake_case."""
-    @property
-    def generate_content_request(self) -> tuple[int, int] | None:
-        """Of a Gemini request to count tokens."""
+    def member(self, name: str) -> tuple[int, int] | None:
+        """The span of any member here by its name, or of generationConfig, generation_config or
+        generateContentRequest (of a Gemini request to count tokens)."""
     def inside(self, name: str) -> tuple[int, int] | None:
         """The span of `user_id` of `metadata`, or of a maxOutputTokens, max_output_tokens,
         candidateCount or candidate_count of `generationConfig`."""

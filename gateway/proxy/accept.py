@@ -32,9 +32,9 @@ async def accept(x: Exchange) -> None:
         raise UnsupportedMedia("Send the body uncompressed.")
     gemini = x.endpoint.family == "gemini"
     scan = await scanned(x.body)
-    if gemini and scan.generate_content_request is not None:  # what to count, one level down
-        start, end = scan.generate_content_request
-        x.body = x.body[start:end]
+    whole = scan.member("generateContentRequest") if gemini else None
+    if whole is not None:  # what to count stands one level down
+        x.body = x.body[whole[0] : whole[1]]
         scan = await scanned(x.body)
     if scan.error is not None:
         raise InvalidRequest(f"The body is not valid: {scan.error}.")

@@ -201,7 +201,7 @@ def test_members_inside_members_are_found() -> None:
         assert span is not None and body[slice(*span)] == text
     assert found.inside("max_output_tokens") is None and found.inside("nothing") is None
     assert found.max_output_tokens is None and found.user is None
-    config = found.generation_config
+    config = found.member("generationConfig")
     assert config is not None and body[slice(*config)].startswith(b'{"x"')
     twice = b'{"generationConfig":{"maxOutputTokens":1,"maxOutputTokens":2}}'
     assert scan_request(twice).duplicate == "maxOutputTokens"

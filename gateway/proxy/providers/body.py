@@ -95,7 +95,7 @@ def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) 
 def _clamp_gemini(x: Exchange, tokens: bytes, edits: list[Edit], inserts: list[bytes]) -> None:
     """The maximum stands inside `generationConfig`, which may be there, empty, or not."""
     member = b'"maxOutputTokens":' + tokens
-    span = x.scan.generation_config
+    span = x.scan.member("generationConfig") or x.scan.member("generation_config")
     if span is None:
         inserts.append(b'"generationConfig":{%b}' % member)
         return

@@ -287,10 +287,12 @@ class Attempt:
     def _complete(self, meter: StreamMeter) -> bool:
         """Some providers end a stream without `[DONE]`; a finish reason or usage is an end too.
 
-        Gemini has no end marker, and reports usage in every event.
+        Gemini has no end marker, and reports usage in every event. After an error that the client
+        was told of nothing more need come.
         """
         reported = meter.usage is not None and self.exchange.wire.name != "gemini"
-        return (meter.finish_seen or reported) and not meter.truncated
+        ended = meter.finish_seen or reported or meter.error is not None
+        return ended and not meter.truncated
 
     def failed(self, error: GatewayError) -> None:
         """The connection's word that no proper end will come."""

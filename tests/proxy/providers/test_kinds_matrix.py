@@ -1,4 +1,4 @@
-"""Every official SDK before every kind of provider, through the whole gateway, charged each time."""
+"""Every official SDK before every kind of provider, through the whole gateway, and the charges."""
 
 import dataclasses
 from pathlib import Path
