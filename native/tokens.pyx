@@ -7,6 +7,7 @@ a method is declared nogil. It must know nothing of JSON, SSE, models, prices or
 """
 
 import hashlib
+import unicodedata
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 
 cdef extern from "Python.h":
@@ -44,6 +46,21 @@ cdef extern from "tokens.h":
     void tg_counter_feed(tg_counter *counter, const uint8_t *data, size_t size) nogil
     void tg_counter_boundary(tg_counter *counter) nogil
     void tg_counter_clear(tg_counter *counter)
+
+
+cdef extern from "normal.h" nogil:
+    enum:
+        TG_HELD_MAX
+        TG_NORMAL_BYTES
+    ctypedef struct tg_normal:
+        uint32_t size
+        uint8_t held[TG_HELD_MAX]
+    ctypedef struct tg_normal_cut:
+        size_t cut
+        size_t read
+        int before
+        int behind
+    tg_normal_cut tg_normal_find(const uint8_t *marks, const uint8_t *text, size_t size)
 
 
 cdef extern from "utf16.h":
@@ -84,6 +101,13 @@ ESTIMATES = {
 
 # Names that share another's ranks (tiktoken_ext/openai_public.py): they differ in special tokens.
 ALIASES = {"o200k_harmony": "o200k_base", "gpt2": "r50k_base", "p50k_edit": "p50k_base"}
+
+# Families whose tokenizer brings the text to NFC first (dashscope/tokenizers/qwen_tokenizer.py, and
+# "normalizer" in Qwen's tokenizer.json). A character with over 256 bytes of marks is cut there.
+NORMALIZED = frozenset({"qwen"})
+
+# By code point: not a plain character, see normal.h. Filled when such a vocabulary is loaded.
+cdef uint8_t _marks[TG_NORMAL_BYTES]
 
 cdef dict _loaded = {}
 cdef dict _provided = {}
@@ -134,8 +158,36 @@ cpdef load(str encoding):
             data = _read(encoding + ".tgv")
         else:
             raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
+        if encoding in NORMALIZED:
+            _find_marks()
         _loaded[encoding] = _build(_read("unicode.tgu"), data)
     return _loaded[encoding]
+
+
+cdef _mark(Py_ssize_t point):
+    _marks[point >> 3] |= 1 << (point & 7)
+
+
+cdef _find_marks():
+    """The bit set of normal.h, by the Unicode tables of this Python."""
+    # What is left out here is plain: ideographs, Hangul syllables, surrogates and private use.
+    for low, high in ((0x300, 0x3400), (0xA000, 0xAC00), (0xF900, 0x20000), (0x2F800, 0x2FA20)):
+        for point in range(low, high):
+            character = chr(point)
+            if unicodedata.combining(character):
+                _mark(point)
+    for low, high in ((0xA0, 0x3400), (0xF900, 0x20000), (0x2F800, 0x2FA20)):
+        for point in range(low, high):
+            parts = unicodedata.decomposition(chr(point)).split()
+            if not parts or parts[0].startswith("<"):
+                continue
+            # One that is not its own form is no plain character; else its second part composes.
+            if unicodedata.normalize("NFC", chr(point)) != chr(point):
+                _mark(point)
+            elif len(parts) == 2:
+                _mark(int(parts[1], 16))
+    for point in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)):  # Hangul vowels and finals
+        _mark(point)
 
 
 cdef _Vocabulary _build(bytes classes, bytes data):
@@ -168,21 +220,27 @@ cdef class Counter:
         if self._state is NULL:
             raise MemoryError
         tg_counter_start(<tg_counter *>self._state, (<_Vocabulary>vocabulary).tables)
+        self._normal = NULL
+        if encoding in NORMALIZED:
+            self._begin_normal()
 
     def __dealloc__(self):
         if self._state is not NULL:
             tg_counter_clear(<tg_counter *>self._state)
             free(self._state)
+        free(self._normal)
 
     cdef void feed_utf8(self, const unsigned char *data, Py_ssize_t size) noexcept nogil:
         if size > 0:
             if self._high:
                 self._flush_high()
-            tg_counter_feed(<tg_counter *>self._state, data, <size_t>size)
+            self._take(data, size)
 
     cdef void boundary(self) noexcept nogil:
         if self._high:
             self._flush_high()
+        if self._normal is not NULL:
+            self._end_normal()
         tg_counter_boundary(<tg_counter *>self._state)
 
     cdef long long decided(self) noexcept nogil:
@@ -193,19 +251,80 @@ cdef class Counter:
 
     cdef void _flush_high(self) noexcept nogil:
         self._high = 0
-        tg_counter_feed(<tg_counter *>self._state, <const uint8_t *>"\xef\xbf\xbd", 3)
+        self._take(<const uint8_t *>"\xef\xbf\xbd", 3)
+
+    cdef void _take(self, const unsigned char *data, Py_ssize_t size) noexcept nogil:
+        if self._normal is NULL:
+            tg_counter_feed(<tg_counter *>self._state, data, <size_t>size)
+        else:
+            self._take_normal(data, size)
+
+    cdef int _begin_normal(self) except -1:
+        self._normal = malloc(sizeof(tg_normal))
+        if self._normal is NULL:
+            raise MemoryError
+        (<tg_normal *>self._normal).size = 0
+        return 0
+
+    # Counts up to the last place where the text may be cut; keeps a character and its marks.
+    cdef void _take_normal(self, const unsigned char *data, Py_ssize_t size) noexcept nogil:
+        cdef uint8_t text[TG_HELD_MAX + 4096]
+        cdef tg_normal *normal = <tg_normal *>self._normal
+        cdef tg_normal_cut found
+        cdef size_t part, total, most = 4096
+        while size:
+            part = min(<size_t>size, most)
+            memcpy(text, normal.held, normal.size)
+            memcpy(text + normal.size, data, part)
+            total = normal.size + part
+            found = tg_normal_find(_marks, text, total)
+            if part > 256 and (found.before or found.behind):
+                most = 256  # ordering marks takes time by the square of how many there are
+                continue
+            data += part
+            size -= part
+            if total - found.cut > TG_HELD_MAX:
+                found.cut = found.read
+                found.before = 1
+            if found.before:
+                self._feed_normalized(text, found.cut)
+            elif found.cut:
+                tg_counter_feed(<tg_counter *>self._state, text, found.cut)
+            normal.size = <uint32_t>(total - found.cut)
+            memcpy(normal.held, text + found.cut, normal.size)
+
+    cdef void _end_normal(self) noexcept nogil:
+        cdef tg_normal *normal = <tg_normal *>self._normal
+        cdef tg_normal_cut found
+        if normal.size:
+            found = tg_normal_find(_marks, normal.held, normal.size)
+            if found.behind:
+                self._feed_normalized(normal.held, normal.size)
+            else:
+                tg_counter_feed(<tg_counter *>self._state, normal.held, normal.size)
+            normal.size = 0
+
+    cdef void _feed_normalized(self, const unsigned char *data, Py_ssize_t size) noexcept with gil:
+        cdef bytes text = data[:size]
+        try:
+            text = unicodedata.normalize("NFC", text.decode("utf-8", "replace")).encode()
+        except MemoryError:
+            pass  # counted as it stands, for counting never fails
+        tg_counter_feed(
+            <tg_counter *>self._state, <const uint8_t *>PyBytes_AS_STRING(text), len(text)
+        )
 
     cdef void _feed_str(self, object text) noexcept:
         cdef uint8_t utf8[1024]
         cdef size_t at = 0, written, size = <size_t>PyUnicode_GET_LENGTH(text)
         if not self._high and PyUnicode_IS_ASCII(text):
-            tg_counter_feed(<tg_counter *>self._state, <uint8_t *>PyUnicode_DATA(text), size)
+            self._take(<uint8_t *>PyUnicode_DATA(text), size)
             return
         while at < size:
             written = tg_transcode(
                 PyUnicode_DATA(text), PyUnicode_KIND(text), size, &at, &self._high, utf8, 1024
             )
-            tg_counter_feed(<tg_counter *>self._state, utf8, written)
+            self._take(utf8, written)
 
     def feed(self, text not None):
         """Count on: str, or bytes of UTF-8 cut anywhere. Never raises on what the text holds."""

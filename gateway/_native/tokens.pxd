@@ -15,6 +15,7 @@ cdef class Counter:
     cdef uint32_t _high          # the first half of a surrogate pair cut by two feeds of str
     cdef long long _numerator    # an estimate is the base encoding's count times this
     cdef long long _denominator
+    cdef void *_normal           # a tg_normal where the text is brought to NFC first, or NULL
     # Any split of UTF-8 text; what is not valid UTF-8 counts as U+FFFD.
     cdef void feed_utf8(self, const unsigned char *data, Py_ssize_t size) noexcept nogil
     # Decides everything pending: text on both sides of a boundary never merges.
@@ -23,3 +24,8 @@ cdef class Counter:
     cdef long long decided(self) noexcept nogil
     cdef void _flush_high(self) noexcept nogil
     cdef void _feed_str(self, object text) noexcept
+    cdef void _take(self, const unsigned char *data, Py_ssize_t size) noexcept nogil
+    cdef int _begin_normal(self) except -1
+    cdef void _take_normal(self, const unsigned char *data, Py_ssize_t size) noexcept nogil
+    cdef void _end_normal(self) noexcept nogil
+    cdef void _feed_normalized(self, const unsigned char *data, Py_ssize_t size) noexcept with gil

@@ -117,6 +117,8 @@ def reference(name: str) -> Callable[[str], int]:
     if name == "deepseek_v3":
         return deepseek_count
     engine = encoding(name)
+    if name == "qwen":  # dashscope/tokenizers/qwen_tokenizer.py
+        return lambda text: len(engine.encode_ordinary(unicodedata.normalize("NFC", text)))
     return lambda text: len(engine.encode_ordinary(text))
 
 

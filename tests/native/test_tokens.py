@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,37 @@ def test_a_piece_and_the_same_with_zeros_behind_are_kept_apart(text: str, name: 
         )
 
 
+MARKED = st.text(
+    st.one_of(
+        st.sampled_from(
+            "aeoAcn \n中かが가각\u0301\u0308\u0323\u0345\u3099\u09be\u0b47\u0b3e\u212b\ufb1d"
+        ),
+        st.characters(categories=["Mn", "Mc", "Lo", "Ll"]),
+    ),
+    max_size=60,
+)
+
+
+@given(text=MARKED, cut=st.integers(1, 7))
+@settings(max_examples=600, deadline=None)
+def test_qwen_counts_the_normal_form_at_any_cutting(text: str, cut: int) -> None:
+    for form in (text, unicodedata.normalize("NFD", text)):
+        data, counter = form.encode(), tokens.Counter("qwen")
+        for at in range(0, len(data), cut):
+            counter.feed(data[at : at + cut])
+        expected = reference("qwen")(form)
+        assert counter.finish() == tokens.count(form, "qwen") == expected
+
+
+def test_endless_marks_are_counted_in_bounded_parts() -> None:
+    text = "e" + "\u0301" * 5000 + "x"
+    assert tokens.count(text, "qwen") >= tokens.count("e" + "\u0301" * 100, "qwen")
+    counter = tokens.Counter("qwen")
+    for character in text:
+        counter.feed(character)
+    assert abs(counter.finish() - tokens.count(text, "qwen")) <= 100
+
+
 def test_the_count_never_falls_and_ends_at_the_total() -> None:
     counter, seen = tokens.Counter("o200k_base"), 0
     for character in SENTENCES:
@@ -176,6 +208,7 @@ def test_vocabularies_are_small_and_their_sums_recorded(name: str) -> None:
 
 LOAD_FROM = """
 import sys
+import unicodedata
 from pathlib import Path
 from gateway._native import tokens
 tokens.DATA = Path(sys.argv[1])
