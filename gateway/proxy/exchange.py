@@ -28,6 +28,7 @@ from gateway.platform.settlement import Settlements
 from gateway.proxy.cache_store import ResponseCache
 from gateway.proxy.dialects.endpoints import Endpoint
 from gateway.proxy.dialects.neutral import Conversation
+from gateway.proxy.routing.hedge import Race
 from gateway.proxy.routing.retry import RetryLimits
 from gateway.proxy.routing.router import Candidate, Router, Step
 
@@ -230,6 +231,7 @@ class Exchange(msgspec.Struct, eq=False):
     candidates: tuple[Candidate, ...] = ()
     # forward, meter
     step: Step | None = None
+    race: Race | None = None  # where two attempts run side by side
     target: Target | None = None
     attempt: Any = None
     attempts: int = 0
@@ -254,7 +256,9 @@ class Exchange(msgspec.Struct, eq=False):
 
     def client_gone(self) -> None:
         """The door's word that the client has left; the running attempt follows its policy."""
-        if self.attempt is not None:
+        if self.race is not None:
+            self.race.client_gone()
+        elif self.attempt is not None:
             self.attempt.client_gone()
 
     def pause(self) -> None:

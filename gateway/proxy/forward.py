@@ -7,7 +7,7 @@ a fresh one; that is not another attempt.
 """
 
 import math
-from asyncio import sleep, to_thread
+from asyncio import create_task, gather, sleep, to_thread, wait
 from functools import partial
 
 from gateway.base.errors import (
@@ -29,6 +29,7 @@ from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.media.reserve import expected
 from gateway.proxy.prompt import count_prompt
 from gateway.proxy.providers.registry import Upstream
+from gateway.proxy.routing.hedge import Race, first_that_answers, rival_of
 from gateway.proxy.routing.retry import Course, retry_after_s
 from gateway.proxy.routing.router import Step
 from gateway.proxy.upstream.attempt import Attempt
@@ -38,6 +39,7 @@ from gateway.proxy.upstream.passage import THREAD_TRANSLATE_BYTES, translated_bo
 from gateway.proxy.upstream.wire import Wire
 
 THREAD_COPY_BYTES = 1 << 20  # larger bodies are copied or counted off the loop
+LEAST_LATE_S = 0.05  # sooner a first token is not late: it is the machine that was busy
 CLIENT_CLOSED_STATUS = 499  # nginx's number for "the client left"; only in the log
 MAX_RETRY_AFTER_S = 120  # told to a caller: the OpenAI SDKs do not retry beyond it
 
@@ -60,7 +62,7 @@ async def forward(x: Exchange, metering: Metering) -> None:
             return
         except GatewayError as error:
             course = course or Course(x.candidates, x.plane.limits.retry, router.random)
-            follow = course.after(step, error, router.now_s())
+            follow = course.after(x.step or step, error, router.now_s())
             if x.shown:
                 raise
             if follow is None or x.client.closed or x.plane.stopping:
@@ -73,6 +75,40 @@ async def forward(x: Exchange, metering: Metering) -> None:
 
 async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
     """One attempt: the answer is relayed or ready in `x.tail`. Raises GatewayError."""
+    if x.stream and step.candidate.model.hedge:
+        attempt, upstream = await hedged(x, step, metering)
+    else:
+        attempt, upstream = await send(x, step, metering)
+    await conclude(x, attempt, upstream, metering)
+
+
+async def hedged(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Upstream]:
+    """As `send`, with a second attempt beside it once the first token is late."""
+    router, health = x.plane.router, step.candidate.health
+    late_s = health.late_after_s()
+    if late_s is None or len(x.candidates) < 2:
+        return await send(x, step, metering)
+    x.race = race = Race(x)
+    tasks = [create_task(send(x, step, metering))]
+    try:
+        await wait(tasks, timeout=max(late_s, LEAST_LATE_S))
+        if not tasks[0].done() and race.winner is None and not x.client.closed:
+            rival = rival_of(x.candidates, step, router.now_s())
+            if rival is not None and health.spend_retry():
+                rival.candidate.health.retries += 1
+                tasks.append(create_task(send(x, rival, metering)))
+        attempt, upstream = await first_that_answers(race, tasks)
+        x.step = attempt.step
+        return attempt, upstream
+    finally:
+        for task in tasks:
+            task.cancel()
+        await gather(*tasks, return_exceptions=True)
+        x.race = None
+
+
+async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Upstream]:
+    """Send the request there and wait until there is nothing more to wait for."""
     candidate = step.candidate
     health, target = candidate.health, candidate.targets[step.key_no]
     x.step, x.target = step, target
@@ -98,7 +134,7 @@ async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
             attempt = await run(x, await upstream.dial(), request, metering)
     finally:
         health.in_flight -= 1
-    await conclude(x, attempt, upstream, metering)
+    return attempt, upstream
 
 
 async def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
@@ -159,13 +195,16 @@ async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> At
         wire.abandon()
         return attempt
     x.attempt = attempt
+    if x.race is not None:
+        x.race.attempts.append(attempt)
     attempts = x.plane.attempts
     attempts.add(attempt)
     try:
         wire.request(request, attempt)
         await attempt.done
     finally:
-        x.attempt = None
+        if x.attempt is attempt:
+            x.attempt = None
         if not attempt.done.done():  # cancelled
             attempt.stop(ShuttingDown())
         if attempt.paused:  # nobody will resume it, and its end is still to be read

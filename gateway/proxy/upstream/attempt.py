@@ -152,6 +152,8 @@ class Attempt:
     def show(self) -> None:
         """Send what was held back of the start: from here on no other attempt can follow."""
         held, self._held = self._held, None
+        if self.exchange.race is not None:
+            self.exchange.race.won(self)
         self.exchange.shown = True
         self.begin()
         self.answered()
