@@ -9,6 +9,7 @@ import random
 import re
 import sysconfig
 from pathlib import Path
+from pydoc_data.topics import topics
 
 _WORDS = """
 我们 你们 他们 今天 明天 昨天 现在 以后 时候 问题 工作 学习 生活 世界 中国 北京 上海 公司
@@ -115,6 +116,10 @@ def texts(most_bytes: int, chinese_file: Path | None = None) -> dict[str, str]:
     }
 
 
+# Every word of a long text, once, in random order.
+_ALL_WORDS = sorted(set(re.findall("[a-z]{3,}", " ".join(topics.values()).lower())))
+random.Random(8).shuffle(_ALL_WORDS)
+
 # One character or pattern without end: what an adversary, or a model in a loop, sends.
 HOSTILE = {
     "letter": "a",
@@ -122,6 +127,8 @@ HOSTILE = {
     "space": " ",
     "newline+spaces": "\n" + " " * 4000,
     "random letters": "".join(random.Random(5).choices("abcdefghijklmnopqrstuvwxyz", k=200_000)),
+    "words without spaces": "".join(_ALL_WORDS),
+    "capitals": "".join(random.Random(9).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=200_000)),
     "runs of 250": "=" * 250 + "a ",
     "random words of 250": " ".join(
         "".join(random.Random(i).choices("abcdefghijklmnopqrstuvwxyz", k=250)) for i in range(400)
