@@ -67,6 +67,14 @@ class InvalidKey(GatewayError):
     message = "The API key is missing, unknown, expired or revoked."
 
 
+class KeyNotAllowed(GatewayError):
+    """The key may not be used for this model or endpoint, or from here. Use another key."""
+
+    code, status, source = "key_not_allowed", 403, "caller"
+    type = "permission_error"
+    message = "This API key may not be used for this."
+
+
 class AccountSuspended(GatewayError):
     """The key's account is suspended. Write to the operator."""
 

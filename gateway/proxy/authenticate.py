@@ -1,15 +1,16 @@
 """Phase 1, authenticate: the key in the Authorization header names its account, from memory.
 
-No SQL, and the same answer for every way a key can be wrong. Nothing here knows the request.
+No SQL, and the same answer for every way a key can be wrong. A key that is bound to endpoints or
+addresses is held to them here; to models, by `permit`, as soon as the body has named them.
 """
 
-from gateway.base.errors import AccountSuspended, InvalidKey
+from gateway.base.errors import AccountSuspended, InvalidKey, KeyNotAllowed
 from gateway.platform.keys import Key
 from gateway.proxy.exchange import Exchange, Plane
 
 
 def authenticate(x: Exchange) -> None:
-    """Set `x.key`. Raises InvalidKey or AccountSuspended."""
+    """Set `x.key`. Raises InvalidKey, AccountSuspended or KeyNotAllowed."""
     key = key_of(x.plane, x.authorization)
     if key is None:
         if not x.authorization:
@@ -18,6 +19,31 @@ def authenticate(x: Exchange) -> None:
     if key.account.state != "active":
         raise AccountSuspended()
     x.key = key
+    scope = key.scope
+    if scope is None:
+        return
+    if not scope.admits_endpoint(x.endpoint.name):
+        raise KeyNotAllowed("This API key may not be used for this endpoint.")
+    if scope.networks and not scope.admits_address(x.plane.origin(x)):
+        raise KeyNotAllowed("This API key may not be used from this address.")
+
+
+def permit(x: Exchange) -> None:
+    """Hold a bound key to its models, by whatever name they are asked for. Raises KeyNotAllowed.
+
+    A name that is not offered is left to `admit`. The model's own fallbacks are its operator's
+    choice for that model; those that the request lists are asked for like the model.
+    """
+    scope = x.key.scope if x.key is not None else None
+    if scope is None:
+        return
+    snapshot = x.plane.catalog.snapshot
+    for name in (x.model_name, *x.fallback_names):
+        model = snapshot.named(name)
+        if model is None and name.startswith("sandbox/"):
+            model = snapshot.named(name.partition(":")[0])
+        if model is not None and not scope.admits_model(model.name):
+            raise KeyNotAllowed("This API key may not be used for this model.", param="model")
 
 
 def key_of(plane: Plane, authorization: str) -> Key | None:

@@ -125,6 +125,7 @@ class Plane:
         "log_requests",
         "loop",
         "metrics",
+        "origin",
         "pool",
         "pseudonym",
         "router",
@@ -171,6 +172,8 @@ class Plane:
         self.router = router
         self.pseudonym = pseudonym
         self.loop = loop
+        # Where a request came from, as the door knows; asked only for keys bound to addresses.
+        self.origin: Callable[[Exchange], str] = lambda _: ""
         self.active: set[Exchange] = set()
         self.attempts: set[Any] = set()
         self.draining = 0

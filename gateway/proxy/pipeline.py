@@ -9,7 +9,7 @@ import logging
 from gateway.base.errors import GatewayError, InternalError, ShuttingDown
 from gateway.proxy.accept import accept
 from gateway.proxy.admit import admit
-from gateway.proxy.authenticate import authenticate
+from gateway.proxy.authenticate import authenticate, permit
 from gateway.proxy.cache import answered_before
 from gateway.proxy.count import tell_count
 from gateway.proxy.exchange import Exchange
@@ -30,6 +30,7 @@ async def serve(x: Exchange) -> None:
     try:
         authenticate(x)
         await accept(x)
+        permit(x)
         if answered_before(x):
             return
         await admit(x)
@@ -57,6 +58,7 @@ async def enter_turn(x: Exchange) -> None:
     """
     x.plane.active.add(x)
     authenticate(x)
+    permit(x)
     await admit(x)
     route(x)
 

@@ -26,22 +26,31 @@ def parse_networks(setting: str) -> tuple[Network, ...]:
 
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
     """The client's address as it is counted; `forwarded` are the header's lines, as they came."""
-    address = _parse(peer or "")
-    if address is None:
-        return ""
-    if _is_in(address, trusted):
-        hops = [hop for line in forwarded for hop in line.split(",")][-MAX_HOPS:]
-        for hop in reversed(hops):
-            address = _parse(hop.strip())
-            if address is None:
-                return ""
-            if not _is_in(address, trusted):
-                break
-    if address.is_loopback or _is_in(address, trusted):
+    address = _origin(peer, forwarded, trusted)
+    if address is None or address.is_loopback or _is_in(address, trusted):
         return ""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def exact_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The client's whole address, loopback too, for keys that are bound to some; empty: unknown."""
+    address = _origin(peer, forwarded, trusted)
+    return "" if address is None else str(address)
+
+
+def _origin(
+    peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]
+) -> Address | None:
+    address = _parse(peer or "")
+    if address is not None and _is_in(address, trusted):
+        hops = [hop for line in forwarded for hop in line.split(",")][-MAX_HOPS:]
+        for hop in reversed(hops):
+            address = _parse(hop.strip())
+            if address is None or not _is_in(address, trusted):
+                break
+    return address
 
 
 def _parse(text: str) -> Address | None:

@@ -43,12 +43,15 @@ _KEPT = frozenset(
         b"host",
         b"transfer-encoding",
         b"x-api-key",
+        b"x-forwarded-for",
         b"x-goog-api-key",
         b"x-session-id",
         b"x-tallygate-cache",
         b"x-tallygate-fallbacks",
     )
 )
+
+_LISTS = frozenset((b"anthropic-beta", b"x-forwarded-for"))  # RFC 9110, 5.3: lines of one list
 
 
 class Request(NamedTuple):
@@ -207,7 +210,7 @@ class RequestParser:
             self._refuse(HeadersTooLarge())
         name = name.lower()
         if name in _KEPT:
-            if name == b"anthropic-beta" and name in self._headers:  # a list, RFC 9110, 5.3
+            if name in _LISTS and name in self._headers:
                 value = self._headers[name] + b"," + value
             elif name in self._headers:
                 self._refuse(InvalidRequest(f"The header {name.decode()} is repeated."))

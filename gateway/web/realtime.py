@@ -29,6 +29,9 @@ class _Nobody:
     closed = False
     task: asyncio.Task[None] | None = None
 
+    def __init__(self, transport: asyncio.Transport | None) -> None:
+        self.transport = transport  # the caller's, to tell where a turn comes from
+
     def respond(self, status: int, headers: bytes, body: bytes | list[bytes]) -> None:
         """Nothing is answered here."""
 
@@ -62,10 +65,12 @@ class Realtime:
         offered = [protocol.strip() for protocol in protocols]
         name = request.query.get("model", "")
 
+        hops = ",".join(request.headers.getall("X-Forwarded-For", []))
+        headers = {b"x-forwarded-for": hops.encode("latin-1", "replace")}
+
         def turn() -> Exchange:
-            x = new_exchange(
-                plane, cast(Client, _Nobody()), REALTIME, b"", _bearer(request, offered), {}
-            )
+            client = cast(Client, _Nobody(request.transport))
+            x = new_exchange(plane, client, REALTIME, b"", _bearer(request, offered), headers)
             x.model_name, x.stream = name, True
             x.media = MediaRequest("realtime", "realtime", name, True)
             return x

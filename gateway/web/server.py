@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from gateway.base.config import Settings
 from gateway.base.errors import GatewayError, ShuttingDown
 from gateway.base.telemetry import Metrics
-from gateway.proxy.exchange import Plane
+from gateway.proxy.exchange import Exchange, Plane
+from gateway.web.client_address import exact_address, parse_networks
 from gateway.web.connection import Connection
 from gateway.web.hosts import parse_allowed
 from gateway.web.inference import Inference
@@ -67,6 +68,8 @@ class Server:
         self._by_address: dict[str, int] = {}
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._trusted = parse_networks(plane.settings.server_trusted_proxies)
+        plane.origin = self._origin
         self._refresh_date()
 
     @property
@@ -127,6 +130,17 @@ class Server:
                 self._by_address[address] = left
             else:
                 self._by_address.pop(address, None)
+
+    def _origin(self, x: Exchange) -> str:
+        """The whole address of a request's client; empty when it is not known."""
+        transport = getattr(x.client, "transport", None)
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        forwarded = x.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return exact_address(
+            peer[0] if isinstance(peer, tuple) else None,
+            [forwarded] if forwarded else [],
+            self._trusted,
+        )
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from gateway.platform.keys.keys import MAX_NAME, KeyRow, Keys
 from gateway.platform.keys.ring import KEY_PREFIX, IssuedKey, Key, KeyRing, new_key_text
+from gateway.platform.keys.scope import Scope, parse_scope
 
 __all__ = [
     "KEY_PREFIX",
@@ -11,5 +12,7 @@ __all__ = [
     "KeyRing",
     "KeyRow",
     "Keys",
+    "Scope",
     "new_key_text",
+    "parse_scope",
 ]

@@ -8,7 +8,7 @@ and the record that running requests hold says so too. Nothing is written per re
 import gc
 import os
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -23,6 +23,7 @@ from gateway.platform.keys.ring import (
     KeyRing,
     new_key_text,
 )
+from gateway.platform.keys.scope import Scope, read_scope, write_scope
 from gateway.platform.refusals import Refusal
 from gateway.store.database import Database
 from gateway.store.schema.keys import api_keys
@@ -31,6 +32,9 @@ from gateway.store.secrets import Secrets
 MAX_NAME = 100
 QUERY_NUMBERS = 500
 MAX_TTL_S = 31 * 86_400
+DAY_US = 86_400 * 10**6
+MAX_GRACE_US = 30 * DAY_US
+Ending = Literal["revoked", "leaked", "rotated"]
 
 
 class Keys:
@@ -65,6 +69,7 @@ class Keys:
                 columns.digest,
                 columns.expires_us,
                 columns.cache_ttl_s,
+                columns.scope,
             ).where(columns.revoked_us.is_(None))
             rows = connection.execution_options(yield_per=5_000).execute(query)
             # Nothing of a ring becomes garbage while it is filled: looking for some, again and
@@ -82,8 +87,9 @@ class Keys:
 
     def _fill(self, rows: Iterable[Any]) -> None:
         by_no, add = self._accounts.by_no, self.ring.add
-        for no, id, account_no, prefix, name, digest, expires_us, ttl_s in rows:
-            add(Key(no, id, by_no(account_no), prefix, name, digest, expires_us, ttl_s))
+        for no, id, account_no, prefix, name, digest, expires_us, ttl_s, written in rows:
+            scope = None if written is None else read_scope(written)
+            add(Key(no, id, by_no(account_no), prefix, name, digest, expires_us, ttl_s, scope))
 
     async def issue(
         self,
@@ -91,32 +97,36 @@ class Keys:
         name: str,
         *,
         expires_us: int | None = None,
+        scope: Scope | None = None,
+        cache_ttl_s: int | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> IssuedKey:
         """A new key of an account. Raises Refusal for a name that is empty, long or unprintable."""
-        label = name.strip()
-        if not label or len(label) > MAX_NAME or not label.isprintable():
-            raise Refusal(f"a key's name is 1 to {MAX_NAME} printable characters")
+        label = _label(name)
         text = new_key_text(random)
         digest = self._secrets.key_digest(text.encode())
         prefix = text[: len(KEY_PREFIX) + SHOWN_CHARACTERS]
         row = {"id": self._ids.make("key"), "name": label, "prefix": prefix, "digest": digest}
         times = {"created_us": self._clock.now_us(), "expires_us": expires_us}
+        bounds = {"scope": write_scope(scope), "cache_ttl_s": cache_ttl_s}
 
         def add(connection: Connection) -> int:
             # Numbers are never reused: rows of the request log refer to them.
             no = (connection.execute(select(func.max(api_keys.c.no))).scalar() or 0) + 1
             connection.execute(
-                insert(api_keys).values(no=no, account_no=account.no, **row, **times)
+                insert(api_keys).values(no=no, account_no=account.no, **row, **times, **bounds)
             )
             return int(no)
 
         no = await self._database.write(add)
-        key = Key(no, str(row["id"]), account, prefix, label, digest, expires_us)
+        id = str(row["id"])
+        key = Key(no, id, account, prefix, label, digest, expires_us, cache_ttl_s, scope)
         self.ring.add(key)
         return IssuedKey(key, text)
 
-    async def revoke(self, name_or_id: str, account: Account | None = None) -> str:
+    async def revoke(
+        self, name_or_id: str, account: Account | None = None, *, ended_by: Ending = "revoked"
+    ) -> str:
         """Revoke by id, shown prefix, or (within an account) name; returns the key's id.
 
         Revoking twice is no error. Raises Refusal when nothing, or more than one key, matches.
@@ -141,13 +151,67 @@ class Keys:
             row = usable[0]
             if row.revoked_us is None:
                 connection.execute(
-                    update(api_keys).where(columns.no == row.no).values(revoked_us=now_us)
+                    update(api_keys)
+                    .where(columns.no == row.no)
+                    .values(revoked_us=now_us, ended_by=ended_by)
                 )
             return row.id, row.digest
 
         id, digest = await self._database.write(change)
         self.ring.remove(digest)
         return id
+
+    async def change(
+        self, row: "KeyRow", *, name: str, scope: Scope | None, expires_us: int | None
+    ) -> None:
+        """Rename, bound and date a key that is not revoked; from now on. Raises Refusal."""
+        if row.revoked_us is not None:
+            raise Refusal("a revoked key stays as it is")
+        label, columns = _label(name), api_keys.c
+        values = {"name": label, "scope": write_scope(scope), "expires_us": expires_us}
+
+        def write(connection: Connection) -> bytes:
+            connection.execute(update(api_keys).where(columns.no == row.no).values(**values))
+            return _digest_of(connection, row.no)
+
+        key = self.ring.by_digest(await self._database.write(write))
+        if key is not None:
+            self.ring.add(key.changed(label, expires_us, scope))
+
+    async def rotate(self, row: "KeyRow", grace_us: int) -> IssuedKey:
+        """A new key in the place of another, which works on for so long and then no more.
+
+        Name, bounds and expiry are the old key's; limits are the caller's to copy. Raises Refusal
+        for a key that has ended or was rotated before.
+        """
+        now_us = self._clock.now_us()
+        if row.revoked_us is not None or (row.expires_us or now_us + 1) <= now_us:
+            raise Refusal("the key has ended; make a new one")
+        if row.ended_by:
+            raise Refusal("the key has been replaced already")
+        if not 0 <= grace_us <= MAX_GRACE_US:
+            raise Refusal(f"a key works on for at most {MAX_GRACE_US // DAY_US} days")
+        issued = await self.issue(
+            row.account,
+            row.name,
+            expires_us=row.expires_us,
+            scope=row.scope,
+            cache_ttl_s=row.cache_ttl_s,
+        )
+        if not grace_us:
+            await self.revoke(row.id, row.account, ended_by="rotated")
+            return issued
+        end_us = min(row.expires_us or now_us + grace_us, now_us + grace_us)
+        values = {"expires_us": end_us, "ended_by": "rotated"}
+
+        def write(connection: Connection) -> bytes:
+            connection.execute(update(api_keys).where(api_keys.c.no == row.no).values(**values))
+            return _digest_of(connection, row.no)
+
+        key = self.ring.by_digest(await self._database.write(write))
+        if key is not None:
+            key.expires_us = end_us
+        return issued
 
     async def named(self, id_or_prefix: str, account: Account | None = None) -> "KeyRow":
         """One key, revoked or not, by its id or shown prefix. Raises Refusal."""
@@ -177,9 +241,7 @@ class Keys:
             connection.execute(
                 update(api_keys).where(columns.no == row.no).values(cache_ttl_s=ttl_s)
             )
-            return bytes(
-                connection.execute(select(columns.digest).where(columns.no == row.no)).scalar_one()
-            )
+            return _digest_of(connection, row.no)
 
         key = self.ring.by_digest(await self._database.write(change))
         if key is not None:
@@ -214,6 +276,19 @@ class Keys:
         return [KeyRow(row, self._accounts) for row in await self._database.read(read)]
 
 
+def _label(name: str) -> str:
+    label = name.strip()
+    if not label or len(label) > MAX_NAME or not label.isprintable():
+        raise Refusal(f"a key's name is 1 to {MAX_NAME} printable characters")
+    return label
+
+
+def _digest_of(connection: Connection, no: int) -> bytes:
+    return bytes(
+        connection.execute(select(api_keys.c.digest).where(api_keys.c.no == no)).scalar_one()
+    )
+
+
 class KeyRow:
     """One line of a key listing. `created_us`, `expires_us`, `revoked_us`: epoch microseconds."""
 
@@ -221,12 +296,14 @@ class KeyRow:
         "account",
         "cache_ttl_s",
         "created_us",
+        "ended_by",
         "expires_us",
         "id",
         "name",
         "no",
         "prefix",
         "revoked_us",
+        "scope",
     )
 
     def __init__(self, row: Any, accounts: Accounts) -> None:
@@ -239,3 +316,5 @@ class KeyRow:
         self.expires_us: int | None = row.expires_us
         self.revoked_us: int | None = row.revoked_us
         self.cache_ttl_s: int | None = row.cache_ttl_s
+        self.scope: Scope | None = read_scope(row.scope)
+        self.ended_by: str = row.ended_by or ""

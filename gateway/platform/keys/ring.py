@@ -11,6 +11,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from gateway.platform.accounts.accounts import Account
+from gateway.platform.keys.scope import Scope
 
 KEY_PREFIX = "sk-tg-"
 SHOWN_CHARACTERS = 6  # of the random part: too few to help a guess, enough to tell keys apart
@@ -22,7 +23,16 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 class Key:
     """A key in memory. Its three texts share one string: a million keys must fit in 400 MiB."""
 
-    __slots__ = ("_texts", "account", "cache_ttl_s", "digest", "expires_us", "no", "revoked")
+    __slots__ = (
+        "_texts",
+        "account",
+        "cache_ttl_s",
+        "digest",
+        "expires_us",
+        "no",
+        "revoked",
+        "scope",
+    )
 
     def __init__(
         self,
@@ -34,14 +44,22 @@ class Key:
         digest: bytes,
         expires_us: int | None,
         cache_ttl_s: int | None = None,
+        scope: Scope | None = None,
     ) -> None:
         self.no = no
         self.account = account
         self.digest = digest
         self.expires_us = expires_us
         self.cache_ttl_s = cache_ttl_s
+        self.scope = scope
         self.revoked = False
         self._texts = f"{id}\n{prefix}\n{name}"
+
+    def changed(self, name: str, expires_us: int | None, scope: Scope | None) -> "Key":
+        """This key with another name, end and bounds."""
+        id, prefix = self.id, self.prefix
+        rest = (self.digest, expires_us, self.cache_ttl_s, scope)
+        return Key(self.no, id, self.account, prefix, name, *rest)
 
     @property
     def id(self) -> str:

@@ -20,6 +20,8 @@ api_keys = Table(
     integer("expires_us", nullable=True),
     integer("revoked_us", nullable=True),
     integer("cache_ttl_s", nullable=True),  # NULL: answers are not cached unless a request asks
+    text("scope", nullable=True),  # NULL: any model, endpoint and address
+    text("ended_by", nullable=True),  # revoked, leaked or rotated; NULL while it lives
     ForeignKeyConstraint(["account_no"], ["accounts.no"]),
     CheckConstraint("length(digest) = 32", name="digest"),
     Index("ix_api_keys_account_no", "account_no"),
