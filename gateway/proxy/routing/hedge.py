@@ -1,7 +1,7 @@
 """Hedging: a second attempt beside one whose first token is late; the first with output wins.
 
 For streams of models with `hedge = true`, once the first token is later than the target's 95th
-percentile, and where another healthy target of the same model, kind and price is free. The loser
+percentile, and where another healthy target of the same model, kind, dialects and price is free. The loser
 is cancelled the moment the other shows output: the client pays for what it saw, never for both.
 """
 
@@ -52,7 +52,10 @@ def rival_of(candidates: Sequence[Candidate], step: Step, now_s: float) -> Step 
         target = each.targets[0]
         if each is step.candidate or each.model is not step.candidate.model:
             continue
-        alike = target.provider.kind == mine.provider.kind and target.price is mine.price
+        theirs, ours = target.provider, mine.provider
+        # What they speak decides the one dialect in which the exchange is metered and translated.
+        alike = theirs.kind == ours.kind and theirs.endpoints == ours.endpoints
+        alike = alike and target.price is mine.price
         if alike and each.available(now_s) and each.health.healthy(now_s):
             key_no = each.keys.pick(now_s)
             if key_no is not None:
