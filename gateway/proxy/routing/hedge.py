@@ -1,8 +1,9 @@
 """Hedging: a second attempt beside one whose first token is late; the first with output wins.
 
 For streams of models with `hedge = true`, once the first token is later than the target's 95th
-percentile, and where another healthy target of the same model, kind, dialects and price is free. The loser
-is cancelled the moment the other shows output: the client pays for what it saw, never for both.
+percentile, and where another healthy target of the same model, kind, dialects and price is free.
+The loser is cancelled the moment the other shows output: the client pays for what it saw, never
+for both.
 """
 
 import asyncio
