@@ -69,7 +69,7 @@ class Page(HTMLParser):
         if tag == "a":
             self.links.append(given["href"])
         if tag == "form":
-            assert given["method"] == "post"
+            assert given["method"] in ("post", "get", "dialog")
             self.forms.append(given.get("action", ""))
 
 

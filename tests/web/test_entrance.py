@@ -165,4 +165,4 @@ def test_every_letter_has_words(kind: Any) -> None:
     assert written.subject and "\n" not in written.subject and len(written.text) > 80
     assert ("/abc" in written.text) == bool(written.link)
     if kind == "new_device":
-        assert "Firefox, Linux" in written.text and "2023-11-14 22:13:20" in written.text
+        assert "Firefox, Linux" in written.text and "Nov 14, 2023 22:13:20" in written.text

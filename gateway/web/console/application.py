@@ -3,8 +3,6 @@
 It wires pages, health and the security middleware together and knows nothing of what they do.
 """
 
-from http import HTTPStatus
-
 from aiohttp import web
 
 from gateway.platform.assembly import Platform
@@ -15,6 +13,7 @@ from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
 from gateway.web.console.profile import ProfilePages
+from gateway.web.console.public import PublicPages
 from gateway.web.console.render import Pages
 from gateway.web.console.security import SecurityPages
 from gateway.web.guard import TRUSTED, Guard, check_declared, public
@@ -31,8 +30,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     pages = Pages()
 
     def error_page(request: web.Request, status: int, words: str) -> web.Response:
-        title = HTTPStatus(status).phrase
-        return pages.render(request, "error.html", status=status, title=title, words=words)
+        return pages.render(request, "error.html", status=status, words=words)
 
     allowed = parse_allowed(platform.settings.server_allowed_hosts)
     app = web.Application(
@@ -46,6 +44,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     guard = Guard(people)
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes([public(route) for route in Realtime(plane).routes()])  # it asks for an API key
+    app.add_routes(PublicPages(platform, pages).routes(guard))
     app.add_routes(Console(platform, pages).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(ProfilePages(people, pages).routes(guard))
@@ -54,4 +53,9 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     sites = elsewhere.providers.values()
     app.add_routes(EntrancePages(people, platform.sign_in, pages, sites).routes(guard))
     check_declared(app)
+    pages.paths = frozenset(
+        route.resource.canonical
+        for route in app.router.routes()
+        if route.method == "GET" and route.resource is not None
+    )
     return app

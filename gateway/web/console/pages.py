@@ -1,31 +1,19 @@
-"""The pages: what the gateway offers, and an account's overview.
+"""The pages of an account: its overview.
 
 Each handler parses, asks one or two rooms and renders. A GET never changes anything.
 """
-
-from typing import NamedTuple
 
 from aiohttp import web
 
 from gateway.platform.accounts.roles import OWN_READ
 from gateway.platform.assembly import Platform
-from gateway.platform.catalog import Model
 from gateway.platform.request_log.query import newest
 from gateway.web.console.render import Pages
-from gateway.web.guard import ACCOUNT, PUBLIC, Guard, public, redirect
+from gateway.web.guard import ACCOUNT, Guard, redirect
 
 SHOWN_REQUESTS = 20
 SHOWN_KEYS = 50
 TRIAL_MODEL = "sandbox/lorem"
-
-
-class Offer(NamedTuple):
-    """One line of the table of models."""
-
-    name: str
-    context_tokens: int
-    input_picousd: int
-    output_picousd: int
 
 
 class Console:
@@ -38,35 +26,8 @@ class Console:
     def routes(self, guard: Guard) -> list[web.RouteDef]:
         """The routes, for the application."""
         return [
-            guard.get("/", PUBLIC, self.home),
             guard.get("/console", OWN_READ, self.overview),
-            public(web.get("/static/{digest}/{name}", self.static)),
         ]
-
-    # --- for everybody --------------------------------------------------------------------------
-
-    async def home(self, request: web.Request) -> web.Response:
-        """What this is, where it is, what it offers and at what price."""
-        models = self._platform.catalog.snapshot.models
-        return self._pages.render(
-            request,
-            "home.html",
-            offers=[_offer(model) for model in models.values() if model.price is not None],
-            trial_model=self._trial_model(),
-        )
-
-    async def static(self, request: web.Request) -> web.Response:
-        """A style sheet, script or picture, by the digest of its content."""
-        asset = self._pages.assets.get(request.match_info["name"])
-        if asset is None or asset.path != request.path:
-            raise web.HTTPNotFound
-        return web.Response(
-            body=asset.body,
-            content_type=asset.content_type,
-            headers={"Cache-Control": "public, max-age=31536000, immutable"},
-        )
-
-    # --- for the account ------------------------------------------------------------------------
 
     async def overview(self, request: web.Request) -> web.Response:
         """Balance, keys and the newest requests of the signed-in account."""
@@ -93,9 +54,3 @@ class Console:
         """The model of the ready-made command: one that needs no provider, or any there is."""
         models = self._platform.catalog.snapshot.models
         return TRIAL_MODEL if TRIAL_MODEL in models else next(iter(models), TRIAL_MODEL)
-
-
-def _offer(model: Model) -> Offer:
-    assert model.price is not None
-    price = model.price
-    return Offer(model.name, model.context_tokens, price.input, price.output)

@@ -1,78 +1,42 @@
 """Templates and their filters: values of the rooms become text for people.
 
-Every template is autoescaped and an unknown name is an error. Times are UTC, money is exact
-(`base.money` formats it), numbers are grouped by thousands. It decides nothing and reads no room.
+Every template is autoescaped and an unknown name is an error. A page is in the reader's language
+and theme (`i18n`, cookies `locale` and `theme`), and its frame is that of its address: console,
+administration or public. It decides nothing and reads no room.
 """
 
 import functools
-import hashlib
-import time
+import re
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gateway.base.money import format_price, format_usd
+from gateway.base.money import format_usd
+from gateway.web.console import i18n
+from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.guard import ACCOUNT
 from gateway.web.security import NONCE, is_https
 
 _ROOM = Path(__file__).parent
-STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-
-class Asset(NamedTuple):
-    """A static file in memory; its address holds a digest, so a browser may keep it for ever."""
-
-    path: str
-    content_type: str
-    body: bytes
-
-
-def _load_assets() -> dict[str, Asset]:
-    found = {}
-    for file in sorted((_ROOM / "static").iterdir()):
-        if file.suffix in STATIC_TYPES:
-            body = file.read_bytes()
-            digest = hashlib.sha256(body).hexdigest()[:12]
-            path = f"/static/{digest}/{file.name}"
-            found[file.name] = Asset(path, STATIC_TYPES[file.suffix], body)
-    return found
-
-
-def usd(amount_microusd: int) -> str:
-    """Exact dollars, grouped: `1,234.50`."""
-    sign = "-" if amount_microusd < 0 else ""
-    whole, _, fraction = format_usd(abs(amount_microusd)).partition(".")
-    return f"{sign}{int(whole):,}.{fraction}"
+THEMES: Final = ("light", "dark")
+_LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
 
 
 def cost(row: Any) -> str:
     """The cost of a logged request; less than a micro-dollar is said so and not shown as zero."""
     if row.cost_microusd == 0 and row.cost_picousd > 0:
-        return f"< {format_usd(1)}"
+        return f"< {i18n.usd(1)}"
     if row.cost_picousd == 0:
         return "0"
-    return format_usd(row.cost_microusd)
+    return i18n.usd(row.cost_microusd)
 
 
-def price(picousd_per_token: int) -> str:
-    """Dollars for a million tokens, at least two decimals."""
-    text = format_price(picousd_per_token)
-    whole, _, fraction = text.partition(".")
-    return f"{int(whole):,}.{fraction.ljust(2, '0')}"
-
-
-def moment(at_us: int) -> str:
-    """A time in UTC to the second."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at_us // 1_000_000))
-
-
-def duration(value_ms: int | None) -> str:
-    """Milliseconds as people say them."""
-    if value_ms is None:
-        return "–"
-    return f"{value_ms} ms" if value_ms < 10_000 else f"{value_ms // 1000} s"
+def exact(amount_microusd: int) -> str:
+    """Exact dollars as programs write them, for files and attributes."""
+    return format_usd(amount_microusd)
 
 
 def input_tokens(row: Any) -> int:
@@ -97,31 +61,98 @@ def base_url(request: web.Request) -> str:
     return f"{'https' if is_https(request) else 'http'}://{request.headers.get('Host', '')}/v1"
 
 
+def local_path(path: str) -> str:
+    """An address of this site to go back to; anything else becomes the start page."""
+    return path if _LOCAL.fullmatch(path) else "/"
+
+
+def language_of(request: web.Request) -> i18n.Language:
+    """The language of who asks."""
+    cookie = request.cookies.get("locale", "")
+    return i18n.negotiate(cookie, request.headers.get("Accept-Language", ""))
+
+
+FILTERS: Final = {
+    "usd": i18n.usd,
+    "money": i18n.money,
+    "exact": exact,
+    "cost": cost,
+    "price": i18n.price,
+    "moment": i18n.moment,
+    "day": i18n.day,
+    "iso": i18n.iso,
+    "duration": i18n.duration,
+    "grouped": i18n.number,
+    "compact": i18n.compact,
+    "percent": i18n.percent,
+    "size": i18n.size,
+    "total": input_tokens,
+    "device": describe_agent,
+}
+
+
+def environment(folder: Path, *, autoescape: bool) -> Environment:
+    """Templates of a folder with every filter and the language spoken when they are rendered."""
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=autoescape,  # noqa: S701 (off for plain text alone)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.filters.update(FILTERS)
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        i18n.gettext, i18n.ngettext, newstyle=True
+    )
+    return made
+
+
 class Pages:
-    """The templates, ready to render."""
+    """The templates, ready to render. `paths` are the pages that exist, for the navigation."""
 
     def __init__(self) -> None:
-        self.assets = _load_assets()
-        self._environment = Environment(
-            loader=FileSystemLoader(_ROOM / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
+        self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
+        self.paths: Collection[str] = ()
+        self._environment = environment(_ROOM / "templates", autoescape=True)
+        self._environment.globals.update(
+            asset=lambda name: self.assets[name].path,
+            has_asset=lambda name: name in self.assets,
+            has_page=lambda path: path in self.paths,
+            import_map=import_map(self.assets),
+            spoken_languages=tuple(i18n.LANGUAGES.values()),
         )
-        self._environment.filters.update(
-            usd=usd, cost=cost, price=price, moment=moment, duration=duration, total=input_tokens
-        )
-        self._environment.filters["device"] = describe_agent
-        self._environment.filters["grouped"] = lambda number: f"{number:,}"
-        self._environment.globals["asset"] = lambda name: self.assets[name].path
+
+    def text(self, template: str, language: i18n.Language, /, **values: Any) -> str:
+        """A template as text in a language."""
+        with i18n.speaking(language):
+            return self._environment.get_template(template).render(language=language, **values)
 
     def render(
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
         """A page with this response's nonce; `account` is None for a visitor."""
-        values.setdefault("account", request.get(ACCOUNT))
-        text = self._environment.get_template(template).render(
-            nonce=request[NONCE], base_url=base_url(request), status=status, **values
+        account = values.setdefault("account", request.get(ACCOUNT))
+        theme = request.cookies.get("theme", "")
+        text = self.text(
+            template,
+            language_of(request),
+            nonce=request[NONCE],
+            base_url=base_url(request),
+            path=request.path,
+            back=local_path(request.path_qs) if request.method == "GET" else "/",
+            area=_area(request.path) if account is not None else "public",
+            theme=theme if theme in THEMES else "",
+            status=status,
+            **values,
         )
-        return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+        response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+        response.headers["Vary"] = "Accept-Language, Cookie"
+        return response
+
+
+def _area(path: str) -> str:
+    """Which frame an address has: that of the console, of the administration, or the public one."""
+    first = path.split("/", 2)[1]
+    return {"console": "console", "settings": "console", "admin": "admin"}.get(first, "public")

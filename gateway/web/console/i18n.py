@@ -1,0 +1,207 @@
+"""Languages: which one a reader gets, and how it writes words, money, numbers and times.
+
+A page or a letter is rendered within `speaking(language)`; gettext and the formats below follow it,
+in imported macros too. Catalogues are locale/<code>/LC_MESSAGES/messages: compiled (.mo) where the
+build made one that is not older than its source (.po), else read from the source. Money is written
+exactly, never rounded. It reads no room and no request but the headers it is given.
+"""
+
+import functools
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from decimal import Decimal
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from babel.units import format_unit
+
+ROOM: Final = Path(__file__).parent / "locale"
+SOURCE: Final = "en"
+MAX_HEADER: Final = 500  # characters of an Accept-Language that are read
+_EXACT: Final = "#,##0.00####"
+
+
+class Language(NamedTuple):
+    """A language of the console: its code, its tag in HTML (BCP 47), its own name, its formats."""
+
+    code: str
+    tag: str
+    name: str
+    locale: Locale
+
+
+LANGUAGES: Final = {
+    code: Language(code, tag, name, Locale.parse(locale))
+    for code, tag, name, locale in (
+        ("en", "en", "English", "en_US"),
+        ("zh", "zh-Hans", "简体中文", "zh_Hans_CN"),
+        ("ja", "ja", "日本語", "ja_JP"),
+        ("vi", "vi", "Tiếng Việt", "vi_VN"),
+        ("fr", "fr", "Français", "fr_FR"),
+        ("ru", "ru", "Русский", "ru_RU"),
+    )
+}
+_current: ContextVar[Language] = ContextVar("language", default=LANGUAGES[SOURCE])
+
+
+def negotiate(cookie: str, accept_language: str) -> Language:
+    """The language somebody chose, else the first of the browser's that is spoken here."""
+    if cookie in LANGUAGES:
+        return LANGUAGES[cookie]
+    wishes: list[tuple[float, str]] = []
+    for part in accept_language[:MAX_HEADER].split(","):
+        tag, _, rest = part.strip().partition(";")
+        weight = rest.strip().removeprefix("q=") or "1"
+        try:
+            wishes.append((-float(weight), tag.partition("-")[0].lower()))
+        except ValueError:
+            continue
+    for weight_, code in sorted(wishes, key=lambda wish: wish[0]):
+        if code in LANGUAGES and weight_ < 0:
+            return LANGUAGES[code]
+    return LANGUAGES[SOURCE]
+
+
+@functools.cache
+def catalogue(code: str) -> NullTranslations:
+    """The messages of a language; none for the source, and where a catalogue is missing."""
+    source = ROOM / code / "LC_MESSAGES" / "messages.po"
+    compiled = source.with_suffix(".mo")
+    if compiled.exists() and not (
+        source.exists() and source.stat().st_mtime > compiled.stat().st_mtime
+    ):
+        with compiled.open("rb") as file:
+            return GNUTranslations(file)
+    if not source.exists():
+        return NullTranslations()
+    return GNUTranslations(io.BytesIO(compile_source(source)))
+
+
+def compile_source(source: Path) -> bytes:
+    """A catalogue's source as the bytes of its compiled form."""
+    from babel.messages.mofile import write_mo  # only where the build did not do it
+    from babel.messages.pofile import read_po
+
+    with source.open("rb") as file:
+        messages = read_po(file)
+    compiled = io.BytesIO()
+    write_mo(compiled, messages)
+    return compiled.getvalue()
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Within this, words and formats are of that language."""
+    before = _current.set(language)
+    try:
+        yield
+    finally:
+        _current.reset(before)
+
+
+def language() -> Language:
+    """The language spoken now."""
+    return _current.get()
+
+
+def gettext(message: str) -> str:
+    """A message in the language spoken now; itself where there is no translation."""
+    return catalogue(_current.get().code).gettext(message)
+
+
+def ngettext(singular: str, plural: str, number: int) -> str:
+    """The form of a message for a number."""
+    return catalogue(_current.get().code).ngettext(singular, plural, number)
+
+
+# --- formats ------------------------------------------------------------------------------------
+
+
+def number(value: int | float) -> str:
+    """A number grouped as the language groups."""
+    return format_decimal(value, locale=_current.get().locale)
+
+
+def compact(value: int | float) -> str:
+    """A large number in short, such as 1.2M."""
+    locale = _current.get().locale
+    return format_compact_decimal(value, locale=locale, fraction_digits=1)
+
+
+def percent(ratio: float, digits: int = 1) -> str:
+    """A ratio as a percentage; 1 is a hundred per cent and never said of anything less."""
+    scale = 10 ** (digits + 2)
+    value = min(ratio, (scale - 1) / scale) if ratio < 1 else ratio
+    pattern = "#,##0." + "#" * digits + "%"
+    if _current.get().code in ("fr", "ru"):
+        pattern = pattern.replace("%", " %")
+    return format_percent(value, format=pattern, locale=_current.get().locale)
+
+
+def usd(amount_microusd: int) -> str:
+    """Exact dollars without the sign of the currency: `1,234.50`."""
+    value = Decimal(amount_microusd) / 1_000_000
+    return format_decimal(value, format=_EXACT, locale=_current.get().locale)
+
+
+def money(amount_microusd: int, digits: int = 6) -> str:
+    """Dollars with their sign, exact unless fewer digits are asked for; `$1,234.50`."""
+    locale = _current.get().locale
+    pattern = locale.currency_formats["standard"].pattern.partition(";")[0]
+    pattern = pattern.replace("0.00", "0.00" + "#" * (digits - 2))
+    value = Decimal(amount_microusd) / 1_000_000
+    return format_currency(value, "USD", pattern, locale=locale, currency_digits=False)
+
+
+def price(picousd: int) -> str:
+    """Dollars for a million units, with the sign of the currency and at least two decimals."""
+    return money(picousd)  # a picodollar a token is a micro-dollar a million tokens
+
+
+def moment(at_us: int) -> str:
+    """A time in UTC to the second."""
+    at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
+    return f"{format_date(at, 'medium', _current.get().locale)} {at:%H:%M:%S}"
+
+
+def day(at_us: int) -> str:
+    """A date in UTC."""
+    at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
+    return format_date(at, "medium", _current.get().locale)
+
+
+def iso(at_us: int) -> str:
+    """A time as machines read it (RFC 3339)."""
+    return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def duration(value_ms: int | None) -> str:
+    """Milliseconds as people say them; a dash for none."""
+    if value_ms is None:
+        return "–"
+    locale = _current.get().locale
+    if value_ms < 1_000:
+        return format_unit(value_ms, "duration-millisecond", "short", locale=locale)
+    if value_ms < 90_000:
+        seconds = round(value_ms / 1000, 2 if value_ms < 10_000 else 1)
+        return format_unit(seconds, "duration-second", "short", locale=locale)
+    if value_ms < 5_400_000:
+        return format_unit(round(value_ms / 60_000), "duration-minute", "short", locale=locale)
+    return format_unit(round(value_ms / 3_600_000), "duration-hour", "short", locale=locale)
+
+
+def size(count_bytes: int) -> str:
+    """Bytes as people say them."""
+    locale = _current.get().locale
+    for name, scale in (("gigabyte", 2**30), ("megabyte", 2**20), ("kilobyte", 2**10)):
+        if count_bytes >= scale:
+            value = round(count_bytes / scale, 1)
+            return format_unit(value, f"digital-{name}", "short", locale=locale)
+    return format_unit(count_bytes, "digital-byte", "short", locale=locale)
