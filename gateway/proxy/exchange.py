@@ -24,6 +24,7 @@ from gateway.platform.keys import Key, KeyRing
 from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
+from gateway.platform.request_log.record import Attempt as AttemptMade
 from gateway.platform.settlement import Settlements
 from gateway.proxy.cache_store import ResponseCache
 from gateway.proxy.dialects.endpoints import Endpoint
@@ -238,6 +239,7 @@ class Exchange(msgspec.Struct, eq=False):
     target: Target | None = None
     attempt: Any = None
     attempts: int = 0
+    trail: tuple[AttemptMade, ...] = ()  # those that failed and were followed by another
     first_token_s: float | None = None
     measured_input: int = 0
     measured_output: int = 0

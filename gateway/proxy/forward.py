@@ -23,6 +23,7 @@ from gateway.base.errors import (
 )
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
+from gateway.platform.request_log.record import Attempt as AttemptMade
 from gateway.proxy.affordable import holding_microusd
 from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.exchange import Exchange, Metering
@@ -57,6 +58,7 @@ async def forward(x: Exchange, metering: Metering) -> None:
             raise Overloaded("Too many requests to this model are running.", retry_after_s=1)
         step = first
     while True:
+        begun_s = x.plane.clock.monotonic_s()
         try:
             await attempt_once(x, step, metering)
             return
@@ -67,10 +69,21 @@ async def forward(x: Exchange, metering: Metering) -> None:
                 raise
             if follow is None or x.client.closed or x.plane.stopping:
                 raise course.worst or error from None
+            note_attempt(x, x.step or step, begun_s, error)
         step = follow
         step.candidate.health.retries += 1
         if step.wait_s:
             await sleep(step.wait_s)
+
+
+def note_attempt(x: Exchange, step: Step, begun_s: float, error: GatewayError) -> None:
+    """Keep what an attempt was that another follows, for the log."""
+    target = step.candidate.targets[step.key_no]
+    start_ms, end_ms = (
+        round((at_s - x.started_s) * 1000) for at_s in (begun_s, x.plane.clock.monotonic_s())
+    )
+    made = AttemptMade(target.provider.name, target.model, start_ms, end_ms, error.code)
+    x.trail = (*x.trail, made)
 
 
 async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:

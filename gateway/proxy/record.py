@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.platform.keys import Key
-from gateway.platform.request_log.record import RequestRow, written_units
+from gateway.platform.request_log.record import RequestRow, written_trail, written_units
 from gateway.proxy.exchange import Exchange
 
 log = logging.getLogger("tallygate.requests")
@@ -106,5 +106,6 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         charge.overrun_microusd if charge is not None else 0,
         x.price.version if x.price is not None else 0,
         written_units(usage.units) if usage.units else "",
+        written_trail(x.trail) if x.trail else "",
     )
     return _new_row(RequestRow, row)

@@ -100,6 +100,12 @@ def read_prices(connection: Connection, now_us: int) -> dict[Priced, Price]:
     return in_effect
 
 
+def read_version(connection: Connection, version: int) -> tuple[Price, int] | None:
+    """A version of a price and when it took effect, in epoch microseconds; None for no such one."""
+    row = connection.execute(select(prices).where(prices.c.no == version)).first()
+    return None if row is None else (_price(row), int(row.effective_us))
+
+
 def _in_effect(now_us: int) -> ColumnElement[bool]:
     """Of these rows a model's last one counts: a later decision replaces every earlier one.
 

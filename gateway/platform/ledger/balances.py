@@ -9,12 +9,19 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import text as condition
 
 from gateway.base.money import MoneyError
 from gateway.platform.ledger.chart import OVERRUN_LOSS, REVENUE, lot_account
 from gateway.platform.ledger.holds import Bank, Charge
 from gateway.store.bulk import bulk_add, bulk_change
-from gateway.store.schema.ledger import ledger_balances, lots, wallets
+from gateway.store.schema.ledger import (
+    ledger_accounts,
+    ledger_balances,
+    ledger_entries,
+    lots,
+    wallets,
+)
 
 _take_from_lots = bulk_change(lots, "no", ("remaining_microusd",))
 _take_from_wallets = bulk_change(
@@ -108,6 +115,32 @@ def lots_of(connection: Connection, account_no: int) -> list[LotRow]:
     """An account's lots, oldest first, spent ones included."""
     query = select(lots).where(lots.c.account_no == account_no).order_by(lots.c.no)
     return [LotRow(*row) for row in connection.execute(query)]
+
+
+class Movement(NamedTuple):
+    """An entry that filled a lot: a grant, a payment, an adjustment. `source` names the account."""
+
+    seq: int
+    transaction_id: str
+    kind: str
+    source: str
+    amount_microusd: int
+    at_us: int
+    reason: str
+
+
+def movements_of(connection: Connection, account_no: int) -> list[Movement]:
+    """What filled an account's lots, newest first."""
+    entries, accounts = ledger_entries.c, ledger_accounts
+    columns = (entries.seq, entries.transaction_id, entries.kind, accounts.c.code)
+    query = (
+        select(*columns, entries.amount_microusd, entries.at_us, entries.memo)
+        .join(lots, lots.c.ledger_no == entries.credit_no)
+        .join(accounts, accounts.c.no == entries.debit_no)
+        .where(lots.c.account_no == account_no, condition("ledger_entries.kind <> 'charge'"))
+        .order_by(entries.seq.desc())
+    )
+    return [Movement(*row[:6], row[6] or "") for row in connection.execute(query)]
 
 
 def lot(connection: Connection, lot_no: int) -> LotRow:

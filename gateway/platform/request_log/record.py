@@ -19,8 +19,9 @@ class RequestRow(NamedTuple):
     """One finished request.
 
     Outcomes: completed, client_gone, upstream_failed, credit_exhausted, budget_exhausted, refused,
-    shutdown, cache_hit. Bases: reported, measured, none. `units` is what `written_units` makes.
-    `first_token_ms` is -1 where no token came, and NULL in the table.
+    shutdown, cache_hit. Bases: reported, measured, none. `units` and `trail` are what
+    `written_units` and `written_trail` make. `first_token_ms` is -1 where no token came, and NULL
+    in the table.
     """
 
     id: str
@@ -54,6 +55,17 @@ class RequestRow(NamedTuple):
     overrun_microusd: int
     price_version: int
     units: str = ""
+    trail: str = ""
+
+
+class Attempt(NamedTuple):
+    """An attempt that was followed by another. Times in milliseconds since the request began."""
+
+    provider: str
+    model: str
+    start_ms: int
+    end_ms: int
+    error_code: str
 
 
 FIELDS = RequestRow._fields
@@ -68,6 +80,16 @@ def written_units(units: Units) -> str:
 def read_units(text: str) -> dict[str, int]:
     """The inverse of `written_units`."""
     return msgspec.json.decode(text, type=dict[str, int]) if text else {}
+
+
+def written_trail(attempts: Sequence[Attempt]) -> str:
+    """Failed attempts as the log keeps them; empty for none."""
+    return msgspec.json.encode(attempts).decode() if attempts else ""
+
+
+def read_trail(text: str) -> list[Attempt]:
+    """The inverse of `written_trail`."""
+    return msgspec.json.decode(text, type=list[Attempt]) if text else []
 
 
 def insert_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:

@@ -8,6 +8,7 @@ are the running folds of the entries, written in the same transaction.
 """
 
 from sqlalchemy import CheckConstraint, Index, Table, UniqueConstraint
+from sqlalchemy import text as condition
 
 from gateway.store.schema import integer, metadata, octets, text
 
@@ -39,6 +40,13 @@ ledger_entries = Table(
     CheckConstraint("amount_microusd > 0", name="amount"),
     CheckConstraint("debit_no <> credit_no", name="sides"),
     CheckConstraint("length(hash) = 32", name="hash"),
+    # Charges have no place in it: it finds what filled a lot, and costs a charge nothing.
+    Index(
+        "ix_ledger_entries_credit_no",
+        "credit_no",
+        sqlite_where=condition("kind <> 'charge'"),
+        postgresql_where=condition("kind <> 'charge'"),
+    ),
     sqlite_strict=True,
 )
 

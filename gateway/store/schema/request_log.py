@@ -4,7 +4,7 @@
 needs: ids sort by time, so both grow near their ends and a row costs the same at any size. The
 rollups are keyed by what a person asks for, without the log's own order. Tokens that did not come
 are NULL (absent is not zero); an `error_code` or `price_version` that does not apply is '' or 0.
-`units` is JSON by name of unit, or ''.
+`units` is JSON by name of unit, or ''; `trail` the attempts that failed, or ''.
 """
 
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table
@@ -46,6 +46,7 @@ request_log = Table(
     integer("overrun_microusd"),
     integer("price_version"),
     text("units", server_default=""),
+    text("trail", server_default=""),
     CheckConstraint(
         "cost_picousd >= 0 AND cost_microusd >= 0 AND overrun_microusd >= 0", name="cost"
     ),

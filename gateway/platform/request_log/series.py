@@ -1,0 +1,92 @@
+"""Usage over time for one account: sums of the hourly rollup by hour or day and by group.
+
+The rollup's key begins with the hour, so an account's rows are found by one seek an hour: the cost
+follows the length of the range and not the number of accounts. Absent buckets are absent, not zero.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
+
+from gateway.store.schema.request_log import usage_hourly
+
+Group = Literal["model", "key_no", "provider"]
+GROUPS: tuple[Group, ...] = ("model", "key_no", "provider")
+MAX_HOURS = 366 * 24
+_table = usage_hourly.c
+
+
+class Point(NamedTuple):
+    """Sums of one bucket and group. `bucket` counts hours, or days, since the Unix epoch."""
+
+    bucket: int
+    group: Any
+    requests: int
+    failures: int
+    input_tokens: int
+    output_tokens: int
+    cost_microusd: int
+
+
+class Cut(NamedTuple):
+    """Which part of an account's usage: a range of hours, and perhaps one model or key."""
+
+    account_no: int
+    from_hour: int
+    until_hour: int
+    model: str | None = None
+    key_no: int | None = None
+
+
+def series(
+    connection: Connection, cut: Cut, *, group: Group | None, hours_a_bucket: int = 24
+) -> list[Point]:
+    """The points of a cut, by bucket and group. Raises ValueError for a range beyond a year."""
+    # Whole numbers divided by SQL's own sign, which Core's `//` writes differently by database.
+    bucket: ColumnElement[Any] = _table.hour.op("/")(hours_a_bucket)
+    by: ColumnElement[Any] = _table[group] if group is not None else literal("")
+    sums = [
+        func.sum(column)
+        for column in (
+            _table.requests,
+            _table.failures,
+            _table.input_tokens + _table.cache_read_tokens + _table.cache_write_tokens,
+            _table.output_tokens,
+            _table.cost_microusd,
+        )
+    ]
+    keys = [bucket] if group is None else [bucket, by]
+    query = _within(select(bucket, by, *sums), cut).group_by(*keys).order_by(*keys)
+    return [Point(*row[:2], *map(int, row[2:])) for row in connection.execute(query)]
+
+
+def last_failed_hour(connection: Connection, cut: Cut) -> int | None:
+    """The newest hour of a cut in which a request failed."""
+    query = _within(select(func.max(_table.hour)), cut).where(_table.failures > 0)
+    found = connection.scalar(query)
+    return None if found is None else int(found)
+
+
+def models_of(connection: Connection, cut: Cut) -> Sequence[str]:
+    """The models that were asked for, by name."""
+    query = _within(select(_table.model).distinct(), cut)
+    return sorted(name for name in connection.scalars(query) if name)
+
+
+def _within(query: Select[Any], cut: Cut) -> Select[Any]:
+    if not 0 <= cut.until_hour - cut.from_hour <= MAX_HOURS:
+        raise ValueError("a range is at most a year")
+    first = select(literal(cut.from_hour).label("hour")).cte("hours", recursive=True)
+    later = select(first.c.hour + 1).where(first.c.hour + 1 < cut.until_hour)
+    hours = first.union_all(later)
+    query = query.where(
+        _table.hour.in_(select(hours.c.hour)),
+        _table.account_no == cut.account_no,
+        _table.hour < cut.until_hour,
+    )
+    if cut.model is not None:
+        query = query.where(_table.model == cut.model)
+    if cut.key_no is not None:
+        query = query.where(_table.key_no == cut.key_no)
+    return query
