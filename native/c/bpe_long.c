@@ -263,7 +263,8 @@ static inline int is_valid(tg_vocab *vocab, uint32_t left, uint32_t right) {
 
 /* Long runs of one character have up to a hundred candidates in each place, and each refused one may
  * ask for another place: there every place is decided as it comes, and likely candidates are tried
- * first. MANY is the length in bytes of the longest candidate from which on this is so. */
+ * first. MANY is the length in bytes of the run, or of the longest candidate, from which on this is
+ * so. */
 #define MANY 16
 #define PERIOD 128 /* in runs the tokens repeat after so many bytes, or a divisor of it */
 
@@ -339,7 +340,8 @@ void tg_long_feed(tg_vocab *vocab, tg_long_state *state, const uint8_t *bytes, s
         state->byte = bytes[i];
         state->last[slot] = TG_PENDING;
         state->count[slot] = longest;
-        if (vocab->length[longest] >= MANY) resolve(vocab, state, state->total);
+        if (vocab->length[longest] >= MANY || state->run >= MANY)
+            resolve(vocab, state, state->total);
     }
 }
 
