@@ -11,6 +11,7 @@ is refused for any reason leaves all of them as they were.
 import asyncio
 
 from gateway.base.errors import (
+    CreditInUse,
     GatewayError,
     InsufficientCredit,
     ModelNotFound,
@@ -20,7 +21,7 @@ from gateway.base.errors import (
     StorageUnavailable,
 )
 from gateway.platform.catalog import Model
-from gateway.platform.ledger.holds import Hold
+from gateway.platform.ledger.holds import RETRY_AFTER_S, Hold
 from gateway.platform.limits import Terms
 from gateway.platform.limits.budget import Window
 from gateway.platform.metering.usage import Usage
@@ -198,10 +199,16 @@ def take_hold(x: Exchange, budgets: tuple[Window, ...] = ()) -> None:
 
 
 def clamp_output(x: Exchange, hold: Hold, ceiling: int) -> None:
-    """Where balance or budget cannot pay the longest answer, hold all there is, ask for less."""
-    affordable_microusd = hold.reach_microusd
-    if affordable_microusd >= holding_microusd(x, ceiling):
+    """Where balance or budget cannot pay the longest answer, hold all there is, ask for less.
+
+    A client that named its maximum is not given less because others hold the credit just now: it
+    is told to come again. Raises CreditInUse, and the refusals of hold and budgets.
+    """
+    affordable_microusd, need_microusd = hold.reach_microusd, holding_microusd(x, ceiling)
+    if affordable_microusd >= need_microusd:
         return  # held already, or the rest of the balance covers it, should it be that long
+    if x.max_tokens and not hold.ceilings and hold.wallet.balance_microusd >= need_microusd:
+        raise CreditInUse(retry_after_s=RETRY_AFTER_S)
     hold.grow_to(affordable_microusd)
     affordable = affordable_tokens(x, hold.amount_microusd) // x.choices
     if affordable < 1:

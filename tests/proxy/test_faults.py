@@ -294,3 +294,18 @@ async def test_a_small_balance_asks_for_less_output(tmp_path: Path, upstream: Fa
         assert answer.headers["x-tallygate-max-tokens"] == str(asked)
         await gateway.post(chat())
         assert upstream.requests[1].json["max_tokens"] <= asked
+
+
+async def test_a_named_maximum_is_not_cut_because_others_hold_the_credit(
+    tmp_path: Path, upstream: FakeUpstream
+) -> None:
+    async with running(tmp_path / "data", upstream, credit_usd="0.0005") as gateway:
+        [wallet] = gateway.plane.bank.wallets.values()
+        other = gateway.plane.bank.hold(wallet.account_no, 1, wallet.balance_microusd - 20)
+        answer = await gateway.post(chat(max_tokens=100))
+        assert answer.code == "credit_in_use" and answer.headers["Retry-After"]
+        await gateway.post(chat())  # no maximum was named: what there is will do
+        assert upstream.requests[0].json["max_tokens"] < 100
+        other.release()
+        assert (await gateway.post(chat(max_tokens=100))).status == 200
+        await gateway.assert_nothing_leaked()
