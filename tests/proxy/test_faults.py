@@ -300,7 +300,8 @@ async def test_a_named_maximum_is_not_cut_because_others_hold_the_credit(
     tmp_path: Path, upstream: FakeUpstream
 ) -> None:
     async with running(tmp_path / "data", upstream, credit_usd="0.0005") as gateway:
-        wallet = max(gateway.plane.bank.wallets.values(), key=lambda each: each.balance_microusd)
+        funded = gateway.plane.bank.wallets.values()
+        [wallet] = [each for each in funded if each.balance_microusd == 500]
         other = gateway.plane.bank.hold(wallet.account_no, 1, wallet.balance_microusd - 20)
         answer = await gateway.post(chat(max_tokens=100))
         assert answer.code == "credit_in_use" and answer.headers["Retry-After"]
