@@ -75,6 +75,29 @@ class KeyNotAllowed(GatewayError):
     message = "This API key may not be used for this."
 
 
+class NotSignedIn(GatewayError):
+    """The self-service API was called without a session. Sign in, or send an API key to read."""
+
+    code, status, source = "not_signed_in", 401, "caller"
+    type = "authentication_error"
+    message = "Sign in first."
+
+
+class PermissionDenied(GatewayError):
+    """Whoever calls may not do this, or not in this way. The message says what is missing."""
+
+    code, status, source = "permission_denied", 403, "caller"
+    type = "permission_error"
+    message = "You have no right to do this."
+
+
+class NotFound(GatewayError):
+    """Nothing of that id belongs to the account that asks."""
+
+    code, status, source = "not_found", 404, "caller"
+    message = "There is nothing of that id."
+
+
 class AccountSuspended(GatewayError):
     """The key's account is suspended. Write to the operator."""
 

@@ -67,6 +67,20 @@ DECLARED = {
     ("POST", "/settings/factors/{id}/remove"): "own.write",
     ("POST", "/settings/recovery-codes"): "own.write",
     ("POST", "/settings/identities/{provider}/remove"): "own.write",
+    ("GET", "/openapi.json"): "public",
+    ("GET", "/api/v1/account"): "own.read",
+    ("PATCH", "/api/v1/account"): "own.write",
+    ("GET", "/api/v1/balance"): "own.read",
+    ("GET", "/api/v1/ledger"): "own.read",
+    ("GET", "/api/v1/keys"): "own.read",
+    ("POST", "/api/v1/keys"): "own.write",
+    ("GET", "/api/v1/keys/{id}"): "own.read",
+    ("PATCH", "/api/v1/keys/{id}"): "own.write",
+    ("POST", "/api/v1/keys/{id}/rotate"): "own.write",
+    ("DELETE", "/api/v1/keys/{id}"): "own.write",
+    ("GET", "/api/v1/usage"): "own.read",
+    ("GET", "/api/v1/requests"): "own.read",
+    ("GET", "/api/v1/requests/{id}"): "own.read",
 }
 PRIVATE = {route: action for route, action in DECLARED.items() if action != "public"}
 
@@ -97,7 +111,8 @@ class Victim:
     """An account with one of everything that a path can name."""
 
     def __init__(self, gateway: RunningGateway) -> None:
-        self.people = gateway.gateway.platform.people
+        self.platform = gateway.gateway.platform
+        self.people = self.platform.people
 
     async def make(self) -> "Victim":
         people = self.people
@@ -109,15 +124,21 @@ class Victim:
         await people.factors._add(self.account, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
         [factor] = await people.factors.listing(self.account)
         self.factor_id = factor.id
+        self.key = (await self.platform.keys.issue(self.account, "theirs")).key
         return self
 
     def path(self, canonical: str) -> str:
         ids = {"token": "x" * 43, "provider": "google"}
         ids["id"] = self.factor_id if "factors" in canonical else self.session_id
+        if "/keys/" in canonical:
+            ids["id"] = self.key.id
         return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], canonical)
 
     async def unharmed(self) -> bool:
         factors = await self.people.factors.listing(self.account)
+        key = await self.platform.keys.named(self.key.id)
+        if key.revoked_us is not None or key.name != "theirs" or key.ended_by:
+            return False
         return len(factors) == 1 and await self.people.sessions.account(self.token) is self.account
 
 
@@ -144,6 +165,7 @@ async def visitors(gateway: RunningGateway, victim: Victim) -> dict[str, str]:
 
 
 OUTSIDE = {"anonymous", "forged", "revoked", "signed out", "suspended", "half-way in", "elsewhere"}
+API_ANSWERS = (200, 201, 204, 400, 404)
 LINK_NAMES = {"/sign-in/link", "/sign-in/passkey"}
 STEPS = {"step.second": "half-way in", "step.elsewhere": "elsewhere"}
 
@@ -154,7 +176,8 @@ async def request(gateway: RunningGateway, method: str, path: str, token: str) -
         method,
         gateway.url + path,
         headers=cookie | OWN_SITE,
-        data={"email": "x@example.com"} if method == "POST" else None,
+        data={"email": "x@example.com"} if method == "POST" and "/api/" not in path else None,
+        json={"name": "x"} if method in ("POST", "PATCH") and "/api/" in path else None,
         allow_redirects=False,
     ) as response:
         return response
@@ -175,7 +198,11 @@ async def test_nobody_outside_gets_in_and_no_tenant_reaches_another(
             assert response.status < 500, case
             if STEPS.get(action) == name:
                 continue
-            if name in OUTSIDE or action not in OWN:
+            if canonical.startswith("/api/"):
+                assert response.status in ((401,) if name in OUTSIDE else API_ANSWERS), case
+                if "{id}" in canonical and name not in OUTSIDE:
+                    assert response.status in (400, 404), case
+            elif name in OUTSIDE or action not in OWN:
                 assert response.status == 303, case
                 assert response.headers["Location"] == "/sign-in", case
             elif "{id}" in canonical:
@@ -195,17 +222,18 @@ async def test_no_foreign_form_is_taken_by_any_route(gateway: RunningGateway) ->
         {"Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"},
         {"Origin": "https://evil.example", "Content-Type": "text/plain"},
     ]
-    posts = [canonical for method, canonical in DECLARED if method == "POST"]
-    for canonical in posts:
+    changing = [each for each in DECLARED if each[0] != "GET"]
+    for method, canonical in changing:
         for headers in forms:
-            async with gateway.session.post(
+            async with gateway.session.request(
+                method,
                 gateway.url + victim.path(canonical),
                 headers={"Cookie": f"token={victim.token}"} | headers,
                 data=b"email=x",
                 allow_redirects=False,
             ) as response:
                 assert response.status == 403, (canonical, headers)
-        if ("GET", canonical) not in DECLARED:
+        if method == "POST" and ("GET", canonical) not in DECLARED:
             got = await request(gateway, "GET", victim.path(canonical), victim.token)
             # Below `/sign-in/` that is the page of a link of that name, which changes nothing.
             assert got.status == 405 or canonical in LINK_NAMES, canonical

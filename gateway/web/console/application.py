@@ -7,7 +7,11 @@ from aiohttp import web
 
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
+from gateway.proxy.dialects.endpoints import BY_NAME
 from gateway.proxy.exchange import Plane
+from gateway.web.api.application import Api
+from gateway.web.api.door import PREFIX, refused_before
+from gateway.web.api.openapi import InferencePath
 from gateway.web.client_address import parse_networks
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
@@ -23,6 +27,22 @@ from gateway.web.realtime import Realtime
 from gateway.web.security import security
 
 MAX_FORM_BYTES = 16 * 1024
+_FORMS = frozenset({"image_edits", "transcriptions", "translations"})
+
+
+def inference_paths() -> list[InferencePath]:
+    """What the OpenAPI document lists of the inference door."""
+    models = InferencePath("models", "/v1/models", "openai", False, method="get")
+    return [models] + [
+        InferencePath(
+            each.name,
+            each.path.replace("{m}", "{model}"),
+            each.family,
+            each.streams,
+            "form" if each.name in _FORMS else "json",
+        )
+        for each in BY_NAME.values()
+    ]
 
 
 def build_app(platform: Platform, plane: Plane) -> web.Application:
@@ -30,6 +50,8 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     pages = Pages()
 
     def error_page(request: web.Request, status: int, words: str) -> web.Response:
+        if request.path.startswith(f"{PREFIX}/"):
+            return refused_before(status, words)
         return pages.render(request, "error.html", status=status, words=words)
 
     allowed = parse_allowed(platform.settings.server_allowed_hosts)
@@ -45,6 +67,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes([public(route) for route in Realtime(plane).routes()])  # it asks for an API key
     app.add_routes(PublicPages(platform, pages).routes(guard))
+    app.add_routes(Api(platform, inference_paths()).routes())
     app.add_routes(Console(platform, pages).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(ProfilePages(people, pages).routes(guard))
