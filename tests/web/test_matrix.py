@@ -67,6 +67,7 @@ DECLARED = {
     ("POST", "/settings/factors/{id}/remove"): "own.write",
     ("POST", "/settings/recovery-codes"): "own.write",
     ("POST", "/settings/identities/{provider}/remove"): "own.write",
+    ("POST", "/preferences"): "public",
     ("GET", "/openapi.json"): "public",
     ("GET", "/api/v1/account"): "own.read",
     ("PATCH", "/api/v1/account"): "own.write",
