@@ -18,6 +18,7 @@ from gateway.platform.accounts.sessions import Session
 from gateway.platform.people import People
 from gateway.web.client_address import Network, client_address
 from gateway.web.security import is_https
+from gateway.web.spoken import spoken
 
 TRUSTED: web.AppKey[Sequence[Network]] = web.AppKey("trusted", Sequence)
 COOKIE = "token"
@@ -75,7 +76,7 @@ class Guard:
         if is_administrative(action):
             await self._record(request, account, action, allowed)
         if not allowed:
-            raise web.HTTPForbidden(text="Your account has no right to do this.")
+            raise web.HTTPForbidden(text=spoken("Your account has no right to do this."))
         return None
 
     async def _record(

@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from gateway.base.errors import GatewayError
 from gateway.web.hosts import host_is_allowed
+from gateway.web.spoken import spoken
 
 ErrorPage = Callable[[web.Request, int, str], web.Response]
 
@@ -27,9 +28,9 @@ BODY_TIMEOUT_S = 20
 READ_METHODS = frozenset({"GET", "HEAD"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _WORDS = {
-    404: "There is no such page.",
-    405: "This page does not take that kind of request.",
-    413: "The form is too large.",
+    404: spoken("There is no such page."),
+    405: spoken("This page does not take that kind of request."),
+    413: spoken("The form is too large."),
 }
 _HEADERS = {
     "Server": "tallygate",
@@ -90,16 +91,18 @@ async def _check(request: web.Request, allowed: frozenset[str]) -> None:
     """Refuse a bad Host, a foreign POST, a slow or large body. Raises HTTPException."""
     hosts = request.headers.getall("Host", [])
     if len(hosts) != 1 or not host_is_allowed(hosts[0].encode(errors="replace"), allowed):
-        raise web.HTTPBadRequest(text="The Host header is missing or not accepted here.")
+        raise web.HTTPBadRequest(text=spoken("The Host header is missing or not accepted here."))
     if request.method in READ_METHODS:
         return
     if not same_site(request):
-        raise web.HTTPForbidden(text="This form was sent from another site and was refused.")
+        raise web.HTTPForbidden(
+            text=spoken("This form was sent from another site and was refused.")
+        )
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             await request.read()
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text="The form was not received in time.") from None
+        raise web.HTTPRequestTimeout(text=spoken("The form was not received in time.")) from None
 
 
 def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middleware:
@@ -120,7 +123,7 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
             response = render_error(request, error.status, error.text)
         except Exception:
             log.exception("page failed")
-            response = render_error(request, 500, "Something here went wrong. Try again.")
+            response = render_error(request, 500, spoken("Something here went wrong. Try again."))
         headers = response.headers
         headers.update(_HEADERS)
         headers["Content-Security-Policy"] = content_security_policy(nonce)

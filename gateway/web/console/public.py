@@ -1,16 +1,21 @@
-"""Pages for everybody: the start page, language and theme, static files.
+"""Pages for everybody: start, models and prices, documentation, status, legal; language and theme.
 
 A GET never changes anything. Language and theme are kept in two cookies, only when somebody chose.
+What the status page asks of the database is kept for a minute, whoever asks.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 from aiohttp import web
 
+from gateway.base.errors import CATALOGUE
 from gateway.platform.assembly import Platform
-from gateway.platform.catalog import Model
+from gateway.platform.request_log.rollup import DAY_US
+from gateway.platform.request_log.status import ModelDay, days_served, first_tokens_ms
 from gateway.web.console.forms import read_form
 from gateway.web.console.i18n import LANGUAGES
+from gateway.web.console.legal import facts
+from gateway.web.console.offers import Offer, offer, sources
 from gateway.web.console.render import THEMES, Pages, local_path
 from gateway.web.guard import PUBLIC, Guard, public, redirect
 from gateway.web.security import is_https
@@ -18,15 +23,10 @@ from gateway.web.security import is_https
 YEAR_S: Final = 365 * 24 * 3600
 TRIAL_MODEL: Final = "sandbox/lorem"
 FOR_EVER: Final = {"Cache-Control": f"public, max-age={YEAR_S}, immutable"}
-
-
-class Offer(NamedTuple):
-    """One line of the table of models."""
-
-    name: str
-    context_tokens: int
-    input_picousd: int
-    output_picousd: int
+SHOWN_ON_START: Final = 6
+STATUS_DAYS: Final = 90
+STATUS_KEPT_S: Final = 60.0
+LEGAL: Final = ("privacy", "terms", "cookies")
 
 
 class PublicPages:
@@ -35,23 +35,84 @@ class PublicPages:
     def __init__(self, platform: Platform, pages: Pages) -> None:
         self._platform = platform
         self._pages = pages
+        self._status: tuple[float, list[ModelDay], dict[str, int]] | None = None
 
     def routes(self, guard: Guard) -> list[web.RouteDef]:
         """The routes, for the application."""
         return [
             guard.get("/", PUBLIC, self.home),
+            guard.get("/models", PUBLIC, self.models),
+            guard.get("/docs", PUBLIC, self.docs),
+            guard.get("/status", PUBLIC, self.status),
+            guard.get("/legal/{name}", PUBLIC, self.legal),
             guard.post("/preferences", PUBLIC, self.prefer),
             public(web.get("/static/{digest}/{name:.+}", self.static)),
         ]
 
     async def home(self, request: web.Request) -> web.Response:
         """What this is, where it is, what it offers and at what price."""
-        models = self._platform.catalog.snapshot.models
+        offered = self._offers()
         return self._pages.render(
             request,
             "public/home.html",
-            offers=[_offer(model) for model in models.values() if model.price is not None],
-            trial_model=TRIAL_MODEL if TRIAL_MODEL in models else next(iter(models), TRIAL_MODEL),
+            offers=offered[:SHOWN_ON_START],
+            count=len(offered),
+            trial_model=self._trial_model(),
+        )
+
+    async def models(self, request: web.Request) -> web.Response:
+        """Every model: prices, context, what it can do; and who serves them."""
+        words, able = request.query.get("q", "")[:100], request.query.get("can", "")
+        offered = self._offers()
+        kinds = sorted({kind for each in offered for kind in each.abilities})
+        shown = [
+            each
+            for each in offered
+            if words.lower() in each.name.lower() and (not able or able in each.abilities)
+        ]
+        return self._pages.render(
+            request,
+            "public/models.html",
+            offers=shown,
+            total=len(offered),
+            words=words,
+            able=able,
+            kinds=kinds,
+            sources=sources(self._platform.catalog.snapshot.providers.values()),
+        )
+
+    async def docs(self, request: web.Request) -> web.Response:
+        """How to call the API, with this visitor's own address."""
+        rows = [(error, " ".join((error.__doc__ or "").split())) for error in CATALOGUE.values()]
+        return self._pages.render(
+            request, "public/docs.html", errors=rows, trial_model=self._trial_model()
+        )
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Whether models are served now, and how they were on the last ninety days."""
+        days, first_ms = await self._served()
+        now_day = self._platform.clock.now_us() // DAY_US
+        by_model: dict[str, dict[int, ModelDay]] = {}
+        for each in days:
+            by_model.setdefault(each.model, {})[each.day] = each
+        models = [
+            {"name": name, "first_ms": first_ms.get(name), **_history(by_model[name], now_day)}
+            for name in self._platform.catalog.snapshot.models
+            if name in by_model
+        ]
+        return self._pages.render(request, "public/status.html", models=models)
+
+    async def legal(self, request: web.Request) -> web.Response:
+        """A legal text, filled with the facts of this place. Raises HTTPNotFound."""
+        name = request.match_info["name"]
+        if name not in LEGAL:
+            raise web.HTTPNotFound
+        snapshot = self._platform.catalog.snapshot
+        return self._pages.render(
+            request,
+            f"public/{name}.html",
+            facts=facts(self._platform.settings),
+            sources=sources(snapshot.providers.values()),
         )
 
     async def prefer(self, request: web.Request) -> web.Response:
@@ -66,6 +127,25 @@ class PublicPages:
         elif theme:
             response.del_cookie("theme", path="/")
         return response
+
+    def _offers(self) -> list[Offer]:
+        models = self._platform.catalog.snapshot.models.values()
+        return [offer(model) for model in models if model.price is not None]
+
+    def _trial_model(self) -> str:
+        """The model of ready-made commands: one that needs no provider, or any there is."""
+        models = self._platform.catalog.snapshot.models
+        return TRIAL_MODEL if TRIAL_MODEL in models else next(iter(models), TRIAL_MODEL)
+
+    async def _served(self) -> tuple[list[ModelDay], dict[str, int]]:
+        clock, database = self._platform.clock, self._platform.database
+        kept = self._status
+        if kept is None or clock.monotonic_s() - kept[0] > STATUS_KEPT_S:
+            now_us = clock.now_us()
+            days = await database.read(lambda c: days_served(c, now_us, STATUS_DAYS))
+            first_ms = await database.read(first_tokens_ms)
+            kept = self._status = (clock.monotonic_s(), days, first_ms)
+        return kept[1], kept[2]
 
     async def static(self, request: web.Request) -> web.Response:
         """A style sheet, script or picture, by the digest of its content."""
@@ -91,7 +171,16 @@ def keep(request: web.Request, response: web.Response, name: str, value: str) ->
     )
 
 
-def _offer(model: Model) -> Offer:
-    assert model.price is not None
-    price = model.price
-    return Offer(model.name, model.context_tokens, price.input, price.output)
+def _history(days: dict[int, ModelDay], today: int) -> dict[str, Any]:
+    """The strip of a model: a day's requests and failures, oldest first, and their sums."""
+    strip = [days.get(day) for day in range(today - STATUS_DAYS + 1, today + 1)]
+    known = [day for day in strip if day is not None]
+    return {
+        "days": [
+            (day * DAY_US, found.requests, found.failures) if found else (day * DAY_US, 0, 0)
+            for day, found in zip(range(today - STATUS_DAYS + 1, today + 1), strip, strict=True)
+        ],
+        "requests": sum(day.requests for day in known),
+        "failures": sum(day.failures for day in known),
+        "today": strip[-1],
+    }
