@@ -88,7 +88,7 @@ def banner(host: str, port: int, first: "FirstStart | None") -> str:
         f"            as {first.email}; the link works once, within 24 hours",
         f"  API key   {first.key}",
         f"            with {credit} USD of credit; shown only this time",
-        f"  Offering  {', '.join(first.providers) or 'nothing yet: tallygate catalog apply FILE'}",
+        f"  Providers {', '.join(first.providers) or 'none yet: tallygate catalog apply FILE'}",
         "",
         "Try it:",
         "",

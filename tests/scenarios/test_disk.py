@@ -6,9 +6,7 @@ acknowledged is lost, and service resumes without a restart.
 
 import asyncio
 import json
-import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.fakes.disk import small_file_system
 from tests.fakes.process import Process, tallygate
 
 STREAM = {"model": "sandbox/lorem:tokens=30,tps=60", "stream": True}
@@ -124,19 +123,10 @@ def test_a_locked_database_is_waited_for(process: Process, tmp_path: Path) -> No
 @pytest.fixture
 def small_disk(process: Process) -> Iterator[Path]:
     """The process's data folder as a file system of its own, of a few MiB."""
-    process.data_dir.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(process.data_dir)]
-    if subprocess.run(words, capture_output=True).returncode:
-        pytest.skip("a tmpfs cannot be mounted here")
-    # Unmounts when its input closes, which it does however this process ends, kill -9 included.
-    script = 'read _; umount "$0" || umount -l "$0"'
-    with subprocess.Popen(["sh", "-c", script, str(process.data_dir)], stdin=subprocess.PIPE):
-        yield process.data_dir
+    with small_file_system(process.data_dir, 6) as folder:
+        yield folder
         if process._process is not None and not process.ended():
             process.kill()
-    assert not process.data_dir.is_mount()
 
 
 def test_a_full_disk_is_waited_for(process: Process, small_disk: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from gateway.base.errors import StorageUnavailable
 from tests.fakes.books import Books
+from tests.fakes.disk import small_file_system
 
 PICO = 1_000_000
 MIB = 1024 * 1024
@@ -114,14 +114,8 @@ async def test_a_database_at_its_size_limit(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two MiB, where the machine lets tests mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_file_system(tmp_path / "disk", 2) as folder:
+        yield folder
 
 
 async def test_a_full_disk(small_disk: Path) -> None:
