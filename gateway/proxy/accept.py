@@ -31,7 +31,10 @@ async def accept(x: Exchange) -> None:
     if x.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
         raise UnsupportedMedia("Send the body uncompressed.")
     gemini = x.endpoint.family == "gemini"
-    scan = await scanned(x.body)
+    if len(x.body) > THREAD_SCAN_BYTES:
+        scan = await asyncio.to_thread(scan_request, x.body)
+    else:
+        scan = scan_request(x.body)
     whole = scan.member("generateContentRequest") if gemini else None
     if whole is not None:  # what to count stands one level down
         x.body = x.body[whole[0] : whole[1]]

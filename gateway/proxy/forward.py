@@ -33,7 +33,7 @@ from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.routing.hedge import Race, first_that_answers, rival_of
 from gateway.proxy.routing.retry import Course, retry_after_s
 from gateway.proxy.routing.router import Step
-from gateway.proxy.upstream.attempt import Attempt
+from gateway.proxy.upstream.attempt import Attempt, new_attempt
 from gateway.proxy.upstream.inside import error_inside
 from gateway.proxy.upstream.lines import extra_headers
 from gateway.proxy.upstream.passage import THREAD_TRANSLATE_BYTES, translated_body
@@ -60,7 +60,12 @@ async def forward(x: Exchange, metering: Metering) -> None:
     while True:
         begun_s = x.plane.clock.monotonic_s()
         try:
-            await attempt_once(x, step, metering)
+            if x.stream and step.candidate.model.hedge:
+                attempt, upstream = await hedged(x, step, metering)
+            else:
+                attempt, upstream = await send(x, step, metering)
+            if conclude(x, attempt, upstream, metering):
+                finish_body(x, attempt, metering, await translated_body(x, attempt.body()))
             return
         except GatewayError as error:
             course = course or Course(x.candidates, x.plane.limits.retry, router.random)
@@ -84,15 +89,6 @@ def note_attempt(x: Exchange, step: Step, begun_s: float, error: GatewayError) -
     )
     made = AttemptMade(target.provider.name, target.model, start_ms, end_ms, error.code)
     x.trail = (*x.trail, made)
-
-
-async def attempt_once(x: Exchange, step: Step, metering: Metering) -> None:
-    """One attempt: the answer is relayed or ready in `x.tail`. Raises GatewayError."""
-    if x.stream and step.candidate.model.hedge:
-        attempt, upstream = await hedged(x, step, metering)
-    else:
-        attempt, upstream = await send(x, step, metering)
-    await conclude(x, attempt, upstream, metering)
 
 
 async def hedged(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Upstream]:
@@ -142,16 +138,24 @@ async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Up
         else:
             request = upstream.request(x, target)
         wire = upstream.take_idle() or await upstream.dial()
-        attempt = await run(x, wire, request, metering)
-        if stale(attempt):
-            attempt = await run(x, await upstream.dial(), request, metering)
+        while True:
+            attempt = begin(x, wire, request, metering)
+            try:
+                await attempt.done
+            finally:
+                end(x, attempt)
+            if not stale(attempt):
+                return attempt, upstream
+            wire = await upstream.dial()
     finally:
         health.in_flight -= 1
-    return attempt, upstream
 
 
-async def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> None:
-    """What an attempt came to: an answer, or the error to raise."""
+def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering) -> bool:
+    """What an attempt came to: an answer in `x.tail`, or the error to raise.
+
+    True for a whole answer that has yet to be translated.
+    """
     if attempt.gone:
         leave(x, attempt, metering)
     elif attempt.inside is not None:
@@ -162,8 +166,11 @@ async def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: 
     elif attempt.streaming:
         finish_stream(x, attempt, metering)
     elif attempt.status == 200:
-        await finish_body(x, attempt, upstream, metering)
-        attempt.answered()
+        check_body(x, attempt, upstream)
+        if x.wire is not x.endpoint:
+            return True
+        body = attempt.collected if len(attempt.collected) > 1 else attempt.body()
+        finish_body(x, attempt, metering, body)
     else:
         error = upstream.error(attempt.status, attempt.headers, attempt.body())
         wait_s = retry_after_s(attempt.headers, x.plane.clock.now_us() / 1_000_000)
@@ -171,6 +178,7 @@ async def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: 
             error.wait_s = wait_s
             error.retry_after_s = min(math.ceil(wait_s), MAX_RETRY_AFTER_S)
         raise error
+    return False
 
 
 async def enter(x: Exchange, step: Step) -> None:
@@ -200,33 +208,34 @@ async def enter(x: Exchange, step: Step) -> None:
         raise InsufficientCredit()
 
 
-async def run(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
-    """Send the request and wait until there is nothing more to wait for."""
-    attempt = Attempt(x, wire, metering)
+def begin(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
+    """Send the request; the attempt's `done` says when there is nothing more to wait for."""
+    attempt = new_attempt(x, wire, metering)
     if x.client.closed:  # nothing was asked, so there is nothing to drain
-        attempt.gone = True
+        attempt.gone = attempt.over = True
         wire.abandon()
+        attempt.done.set_result(None)
         return attempt
     x.attempt = attempt
     if x.race is not None:
         x.race.attempts.append(attempt)
-    attempts = x.plane.attempts
-    attempts.add(attempt)
-    try:
-        wire.request(request, attempt)
-        await attempt.done
-    finally:
-        if x.attempt is attempt:
-            x.attempt = None
-        if not attempt.done.done():  # cancelled
-            attempt.stop(ShuttingDown())
-        if attempt.paused:  # nobody will resume it, and its end is still to be read
-            attempt.resume()
-        if attempt.over or wire.closed:
-            attempts.discard(attempt)
-        if attempt.draining:
-            x.plane.draining -= 1
+    x.plane.attempts.add(attempt)
+    wire.request(request, attempt)
     return attempt
+
+
+def end(x: Exchange, attempt: Attempt) -> None:
+    """Part from an attempt that is done, or that nobody waits for any more."""
+    if x.attempt is attempt:
+        x.attempt = None
+    if not attempt.done.done():  # cancelled
+        attempt.stop(ShuttingDown())
+    if attempt.paused:  # nobody will resume it, and its end is still to be read
+        attempt.resume()
+    if attempt.over or attempt.wire.closed:
+        x.plane.attempts.discard(attempt)
+    if attempt.draining:
+        x.plane.draining -= 1
 
 
 def stale(attempt: Attempt) -> bool:
@@ -289,10 +298,8 @@ def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
     x.tail = release
 
 
-async def finish_body(
-    x: Exchange, attempt: Attempt, upstream: Upstream, metering: Metering
-) -> None:
-    """A whole JSON answer: metered now, sent once its charge is durable."""
+def check_body(x: Exchange, attempt: Attempt, upstream: Upstream) -> None:
+    """Raise the error of a whole answer that is none."""
     meter = attempt.body_meter
     assert meter is not None
     meter.finish()
@@ -302,11 +309,14 @@ async def finish_body(
     if meter.error is not None and not meter.output_seen:
         x.outcome = "upstream_failed"
         raise error_inside(meter.error, upstream.error)
-    body = attempt.collected if len(attempt.collected) > 1 else attempt.body()
-    if x.wire is not x.endpoint:
-        body = await translated_body(x, attempt.body())
+
+
+def finish_body(
+    x: Exchange, attempt: Attempt, metering: Metering, body: bytes | list[bytes]
+) -> None:
+    """A whole JSON answer: metered now, sent once its charge is durable."""
     x.status = 200
-    metering.conclude(x, meter)
+    metering.conclude(x, attempt.body_meter)
     x.outcome = "completed"
     headers = b"Content-Type: %b\r\nx-request-id: %b\r\n%b" % (
         b"application/json" if x.media is None else x.media.shown_type(),
@@ -315,3 +325,4 @@ async def finish_body(
     )
     x.answered = True
     x.tail = partial(x.client.respond, 200, headers, body)
+    attempt.answered()
