@@ -48,6 +48,10 @@ class _NeedsTwo(Exception):
     """It is more than one person may give alone."""
 
 
+class _Repeated(Exception):
+    """The same was asked before, by the same id."""
+
+
 class Adjustments:
     """Takes wishes and decisions. `limit_microusd` is what one person may give alone."""
 
@@ -70,9 +74,19 @@ class Adjustments:
         self._limit_microusd = limit_microusd
 
     async def request(
-        self, by: Account, account: Account, amount_microusd: int, source: str, reason: str
+        self,
+        by: Account,
+        account: Account,
+        amount_microusd: int,
+        source: str,
+        reason: str,
+        *,
+        id: str | None = None,
     ) -> Adjustment:
-        """Give credit, or ask for it to be given. Raises Refusal, MoneyError."""
+        """Give credit, or ask for it to be given; the same `id` again does nothing more.
+
+        Raises Refusal, MoneyError.
+        """
         _entitled(by, REQUEST)
         kind_of_source(source)
         if checked(amount_microusd) <= 0:
@@ -80,7 +94,7 @@ class Adjustments:
         words = reason.strip()
         if not words or len(words) > MAX_REASON:
             raise Refusal(f"an adjustment needs a reason of at most {MAX_REASON} characters")
-        id = self._ids.make("adj")
+        id = id or self._ids.make("adj")
         row = {
             "id": id,
             "account_no": account.no,
@@ -92,6 +106,8 @@ class Adjustments:
         }
 
         def give(connection: Connection) -> None:
+            if _is_repeated(connection, row):
+                raise _Repeated
             if self._given_today(connection, by, account) + amount_microusd > self._limit_microusd:
                 raise _NeedsTwo
             add(connection, "approved")
@@ -104,6 +120,8 @@ class Adjustments:
             await self._grant(account, amount_microusd, source, words, id, give)
         except _NeedsTwo:
             await self._database.write(lambda c: add(c, "waiting"))
+        except _Repeated:
+            pass  # what was asked for then stands
         return await self.named(id)
 
     async def decide(self, by: Account, id: str, *, approve: bool) -> Adjustment:
@@ -196,3 +214,14 @@ class Adjustments:
 def _entitled(by: Account, action: str) -> None:
     if by.state != "active" or not may(by.role, action):
         raise Refusal("your role does not allow this")
+
+
+def _is_repeated(connection: Connection, wanted: dict[str, Any]) -> bool:
+    """Whether this adjustment is there. Raises Refusal when the id is another's."""
+    found = connection.execute(select(adjustments).where(adjustments.c.id == wanted["id"])).first()
+    if found is None:
+        return False
+    same = ("account_no", "amount_microusd", "source", "reason", "requested_by")
+    if any(getattr(found, name) != wanted[name] for name in same):
+        raise Refusal("this form was sent before with other content; open the page again")
+    return True

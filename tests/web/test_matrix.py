@@ -7,14 +7,22 @@ here until somebody has thought about it.
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from gateway.platform.accounts.accounts import Role
 from gateway.platform.accounts.guesses import Visit
-from gateway.platform.accounts.roles import ACTIONS, OWN, ROLES, TABLE, is_administrative
+from gateway.platform.accounts.roles import (
+    ACTIONS,
+    OWN,
+    ROLES,
+    TABLE,
+    is_administrative,
+    may,
+)
 from gateway.web.guard import Guard, check_declared
 from gateway.web.oauth import Errand
 from tests.fakes.gateway import RunningGateway, running
@@ -68,6 +76,24 @@ DECLARED = {
     ("POST", "/settings/recovery-codes"): "own.write",
     ("POST", "/settings/identities/{provider}/remove"): "own.write",
     ("POST", "/preferences"): "public",
+    ("GET", "/admin"): "admin.read",
+    ("GET", "/admin/users"): "accounts.read",
+    ("POST", "/admin/users"): "accounts.create",
+    ("GET", "/admin/users/{id}"): "accounts.read",
+    ("POST", "/admin/users/{id}/suspend"): "accounts.suspend",
+    ("POST", "/admin/users/{id}/activate"): "accounts.suspend",
+    ("POST", "/admin/users/{id}/role"): "accounts.role",
+    ("POST", "/admin/users/{id}/sessions"): "sessions.revoke",
+    ("POST", "/admin/users/{id}/credit"): "credits.request",
+    ("GET", "/admin/adjustments"): "credits.read",
+    ("POST", "/admin/adjustments/{id}"): "credits.decide",
+    ("GET", "/admin/ledger"): "ledger.read",
+    ("POST", "/admin/ledger/verify"): "ledger.read",
+    ("GET", "/admin/drift"): "usage.read",
+    ("GET", "/admin/audit"): "audit.read",
+    ("POST", "/admin/audit/verify"): "audit.read",
+    ("GET", "/admin/audit/export"): "audit.export",
+    ("GET", "/admin/settings"): "settings.read",
     ("GET", "/openapi.json"): "public",
     ("GET", "/api/v1/account"): "own.read",
     ("PATCH", "/api/v1/account"): "own.write",
@@ -133,6 +159,8 @@ class Victim:
         ids["id"] = self.factor_id if "factors" in canonical else self.session_id
         if "/keys/" in canonical:
             ids["id"] = self.key.id
+        if canonical.startswith("/admin/"):
+            ids["id"] = ids["name"] = "nothing"
         return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], canonical)
 
     async def unharmed(self) -> bool:
@@ -166,6 +194,7 @@ async def visitors(gateway: RunningGateway, victim: Victim) -> dict[str, str]:
 
 
 OUTSIDE = {"anonymous", "forged", "revoked", "signed out", "suspended", "half-way in", "elsewhere"}
+ALLOWED = (200, 303, 404, 422)  # the ids below are of nothing an administrator could change
 API_ANSWERS = (200, 201, 204, 400, 404)
 LINK_NAMES = {"/sign-in/link", "/sign-in/passkey"}
 STEPS = {"step.second": "half-way in", "step.elsewhere": "elsewhere"}
@@ -203,6 +232,11 @@ async def test_nobody_outside_gets_in_and_no_tenant_reaches_another(
                 assert response.status in ((401,) if name in OUTSIDE else API_ANSWERS), case
                 if "{id}" in canonical and name not in OUTSIDE:
                     assert response.status in (400, 404), case
+            elif name in ROLES and action in ACTIONS - OWN:
+                if may(cast(Role, name), action):
+                    assert response.status in ALLOWED, case
+                else:
+                    assert response.status == 403, case
             elif name in OUTSIDE or action not in OWN:
                 assert response.status == 303, case
                 assert response.headers["Location"] == "/sign-in", case

@@ -10,6 +10,7 @@ from gateway.platform.accounts.accounts import Role
 
 OWN_READ: Final = "own.read"
 OWN_WRITE: Final = "own.write"
+ADMIN_READ: Final = "admin.read"  # the first page of the administration, and no room of it
 OWN: Final = frozenset({OWN_READ, OWN_WRITE})
 
 _READ_PEOPLE = ("accounts.read", "keys.read", "requests.read", "credits.read")
@@ -20,17 +21,20 @@ _EVERY_READ = (
 
 TABLE: Final[dict[Role, frozenset[str]]] = {
     "member": OWN,
-    "support": OWN | {*_READ_PEOPLE, "sessions.revoke", "keys.revoke"},
+    "support": OWN | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke"},
     "finance": OWN
-    | {"accounts.read", "credits.read", "ledger.read", "credits.request", "credits.decide"},
+    | {ADMIN_READ, "accounts.read", "credits.read", "ledger.read"}
+    | {"credits.request", "credits.decide"},
     "operator": OWN
     | {
+        ADMIN_READ,
         *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
         *("keys.read", "keys.revoke"),
     },
-    "auditor": OWN | {*_EVERY_READ, "audit.export"},
+    "auditor": OWN | {ADMIN_READ, *_EVERY_READ, "audit.export"},
     "administrator": OWN
     | {
+        ADMIN_READ,
         *_EVERY_READ,
         *("accounts.create", "accounts.suspend", "accounts.link", "accounts.role"),
         # A letter's link signs in or resets: who may read undelivered mail may become anybody.

@@ -13,6 +13,7 @@ from gateway.web.api.application import Api
 from gateway.web.api.door import PREFIX, refused_before
 from gateway.web.api.openapi import InferencePath
 from gateway.web.client_address import parse_networks
+from gateway.web.console.admin.application import admin_routes
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.pages import Console
@@ -75,10 +76,11 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes(elsewhere.routes(guard))
     sites = elsewhere.providers.values()
     app.add_routes(EntrancePages(people, platform.sign_in, pages, sites).routes(guard))
+    app.add_routes(admin_routes(platform, pages, guard))
     check_declared(app)
-    pages.paths = frozenset(
-        route.resource.canonical
+    pages.paths = {
+        route.resource.canonical: getattr(route.handler, "action", "")
         for route in app.router.routes()
         if route.method == "GET" and route.resource is not None
-    )
+    }
     return app

@@ -7,7 +7,7 @@ administration or public. It decides nothing and reads no room.
 
 import functools
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.base.money import format_usd
+from gateway.platform.accounts.roles import may
 from gateway.web.console import i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.guard import ACCOUNT
@@ -110,16 +111,22 @@ def environment(folder: Path, *, autoescape: bool) -> Environment:
 
 
 class Pages:
-    """The templates, ready to render. `paths` are the pages that exist, for the navigation."""
+    """The templates, ready to render.
+
+    `paths` are the pages that exist and the action of each, for the navigation.
+    """
 
     def __init__(self) -> None:
         self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
-        self.paths: Collection[str] = ()
+        self.paths: Mapping[str, str] = {}
         self._environment = environment(_ROOM / "templates", autoescape=True)
         self._environment.globals.update(
             asset=lambda name: self.assets[name].path,
             has_asset=lambda name: name in self.assets,
             has_page=lambda path: path in self.paths,
+            may_open=lambda path, account: (
+                path in self.paths and may(account.role, self.paths[path])
+            ),
             import_map=import_map(self.assets),
             spoken_languages=tuple(i18n.LANGUAGES.values()),
         )

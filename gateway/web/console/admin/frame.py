@@ -1,0 +1,69 @@
+"""What the administration pages share: who looks, which page of a list, and words for a refusal.
+
+A handler parses, asks one or two rooms and renders; a form that is refused shows its page again
+with the reason. Whether somebody may is decided by the guard, before; `allowed` only hides what
+would be refused.
+"""
+
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from aiohttp import web
+
+from gateway.platform.accounts import Account
+from gateway.platform.accounts.roles import TABLE
+from gateway.platform.assembly import Platform
+from gateway.platform.refusals import Refusal
+from gateway.web.guard import ACCOUNT
+
+PAGE_ROWS = 50
+DAY_US = 86_400 * 1_000_000
+MAX_NUMBER = 2**62
+
+
+def who(request: web.Request) -> Account:
+    """The account that looks. Raises HTTPForbidden; the guard has seen to it that there is one."""
+    account = request[ACCOUNT]
+    if account is None:
+        raise web.HTTPForbidden
+    return account
+
+
+def allowed(request: web.Request) -> frozenset[str]:
+    """What the account that looks may do."""
+    return TABLE[who(request).role]
+
+
+def number(request: web.Request, name: str) -> int | None:
+    """A whole number of the query, or None where there is none or it is nonsense."""
+    text = request.query.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        return None
+    return min(int(text), MAX_NUMBER)
+
+
+def account_of(platform: Platform, id: str) -> Account:
+    """The account of an id. Raises HTTPNotFound."""
+    found = next((each for each in platform.accounts if each.id == id), None)
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+def segment(text: str) -> str:
+    """Text as one part of a path, slashes too."""
+    return quote(text, safe="")
+
+
+def day_us(text: str) -> int | None:
+    """The start of a day written 2026-12-31, in epoch microseconds; None for an empty text.
+
+    Raises Refusal for anything else.
+    """
+    if not text.strip():
+        return None
+    try:
+        day = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise Refusal("a date is written YEAR-MONTH-DAY") from None
+    return int(day.timestamp()) * 1_000_000
