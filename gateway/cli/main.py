@@ -6,6 +6,7 @@ is heavy. Every error is one line on stderr; exit status 1 for an error, 2 for w
 
 import difflib
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -81,6 +82,7 @@ class Main(click.Group):
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx is not None else "tallygate"
             message = error.format_message().rstrip(".")
+            message = re.sub(r"\. \(?Did you mean (.*\?)\)?$", r"; did you mean \1", message)
             _fail(f"{message[:1].lower()}{message[1:]}; see: {path} --help", 2)
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)

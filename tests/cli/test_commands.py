@@ -112,6 +112,7 @@ USAGE = [
     (("keys", "create", "a@b.c"), "missing option '--name'; see: tallygate keys create --help"),
     (("kesy",), "no such command 'kesy'; did you mean 'keys'?; see: tallygate --help"),
     (("keys", "lits"), "no such command 'lits'"),
+    (("keys", "list", "--limti", "1"), "no such option '--limti'; did you mean '--limit'?"),
     (("keys", "list", "--limit", "0"), "invalid value for '--limit'"),
 ]
 
