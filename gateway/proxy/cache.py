@@ -7,7 +7,6 @@ and is metered as nothing; the tokens of the first answer stand in its row as me
 a request of the limits, without tokens. Prompts and answers are in memory only.
 """
 
-import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from gateway.base.errors import InvalidRequest
 from gateway.platform.catalog import Model, Snapshot
 from gateway.proxy.cache_store import MAX_ENTRY_BYTES, Entry
 from gateway.proxy.dialects.limit_headers import limit_headers
+from gateway.proxy.drive import Drive
 from gateway.proxy.exchange import Client, Exchange
 from gateway.proxy.upstream.lines import extra_headers, stream_headers
 
@@ -149,12 +149,12 @@ class Keeper:
         self._client.closed = value
 
     @property
-    def task(self) -> asyncio.Task[None] | None:
+    def task(self) -> Drive | None:
         """What serves the exchange."""
         return self._client.task
 
     @task.setter
-    def task(self, value: asyncio.Task[None] | None) -> None:
+    def task(self, value: Drive | None) -> None:
         self._client.task = value
 
     def respond(self, status: int, headers: bytes, body: bytes | list[bytes]) -> None:

@@ -29,6 +29,7 @@ from gateway.platform.settlement import Settlements
 from gateway.proxy.cache_store import ResponseCache
 from gateway.proxy.dialects.endpoints import Endpoint
 from gateway.proxy.dialects.neutral import Conversation
+from gateway.proxy.drive import Drive
 from gateway.proxy.routing.hedge import Race
 from gateway.proxy.routing.retry import RetryLimits
 from gateway.proxy.routing.router import Candidate, Router, Step
@@ -40,7 +41,7 @@ class Client(Protocol):
     """The waiting end of a request, as a door offers it. Calls after a close do nothing."""
 
     closed: bool
-    task: asyncio.Task[None] | None  # what serves the exchange
+    task: Drive | None  # what serves the exchange
 
     def respond(self, status: int, headers: bytes, body: bytes | list[bytes]) -> None:
         """A whole response in one write. `headers` are complete lines, each ending in CRLF."""

@@ -137,7 +137,9 @@ async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Up
             request = await to_thread(upstream.request, x, target)
         else:
             request = upstream.request(x, target)
-        wire = upstream.take_idle() or await upstream.dial()
+        wire = upstream.take_idle()
+        if wire is None:
+            wire = await create_task(upstream.dial())
         while True:
             attempt = begin(x, wire, request, metering)
             try:
@@ -146,7 +148,7 @@ async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Up
                 end(x, attempt)
             if not stale(attempt):
                 return attempt, upstream
-            wire = await upstream.dial()
+            wire = await create_task(upstream.dial())
     finally:
         health.in_flight -= 1
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gateway.base.errors import GatewayError, RequestTimeout
 from gateway.proxy.dialects.openai import error_body, error_headers
+from gateway.proxy.drive import Drive
 from gateway.proxy.exchange import Exchange
 from gateway.web.parser import RequestParser
 
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.closed = False
         self.address = ""  # kept by the server, for its limit per address
-        self.task: asyncio.Task[None] | None = None
+        self.task: Drive | None = None
         self._parser = RequestParser(
             server.limits.max_body_bytes, server.allowed_hosts, self._continue
         )

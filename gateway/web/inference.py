@@ -19,6 +19,7 @@ from gateway.base.errors import (
 from gateway.proxy.authenticate import key_of
 from gateway.proxy.dialects.endpoints import Family, Place, family_of, find, is_unserved
 from gateway.proxy.dialects.errors import error_body, error_headers, request_id_line
+from gateway.proxy.drive import drive
 from gateway.proxy.exchange import Plane, new_exchange
 from gateway.proxy.pipeline import serve
 from gateway.web.connection import Connection
@@ -55,7 +56,7 @@ class Inference:
                 return
             x.model_name, x.stream = place.model, place.stream
         connection.carry(x)
-        connection.task = self._plane.loop.create_task(serve(x))
+        connection.task = drive(serve(x), self._plane.loop)
 
     def _answer(
         self, connection: Connection, request: Request, path: bytes, place: Place | None
