@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from gateway.base.telemetry import Metrics
+from gateway.platform.accounts.alive import alive
 from gateway.platform.assembly import Platform
 from gateway.platform.ledger.reconcile import verify
 from gateway.platform.request_log.rollup import drift
@@ -64,12 +65,22 @@ async def rate_state(platform: Platform, metrics: Metrics) -> None:
     await platform.tiers.save()
 
 
+async def short_keys(platform: Platform, metrics: Metrics) -> None:
+    """End the keys of sessions that have ended."""
+    sessions = platform.short_keys.sessions()
+    if sessions:
+        now_us = platform.clock.now_us()
+        living = await platform.database.read(lambda c: alive(c, sessions, now_us))
+        platform.short_keys.end([id for id in sessions if id not in living])
+
+
 JOBS: tuple[Job, ...] = (
     Job("reconcile", DAY_S, reconcile),
     Job("prices", 5, scheduled_prices),
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
     Job("limits", 1, rate_state),
+    Job("short_keys", 0.5, short_keys),
 )
 
 

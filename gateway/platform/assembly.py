@@ -25,6 +25,7 @@ from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
 from gateway.platform.keys import Keys
+from gateway.platform.keys.short import ShortKeys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
@@ -72,6 +73,7 @@ class Platform:
     people: People
     sign_in: SignInLinks
     keys: Keys
+    short_keys: ShortKeys
     tiers: Tiers
     catalog: Catalog
     bank: Bank
@@ -186,6 +188,7 @@ async def _open_rooms(
         people=people,
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
+        short_keys=ShortKeys(keys.ring, secrets, clock),
         tiers=tiers,
         catalog=catalog,
         bank=bank,

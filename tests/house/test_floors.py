@@ -56,6 +56,7 @@ NATIVE_USERS = ("gateway.platform.metering", "gateway.proxy", "gateway.web.parse
 PROXY_USERS = {
     *("gateway.web.inference", "gateway.web.connection", "gateway.web.server"),
     *("gateway.web.health", "gateway.web.console.application", "gateway.web.realtime"),
+    "gateway.web.console.running",  # what runs now, for the pages of its account
 }
 BASE_THIRD_PARTY = {"msgspec"}
 BANNED_NAMES = {"utils", "helpers", "common", "manager", "util", "helper", "misc"}

@@ -7,7 +7,7 @@ follows the length of the range and not the number of accounts. Absent buckets a
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select
 
 from gateway.store.schema.request_log import usage_hourly
 
@@ -66,6 +66,23 @@ def last_failed_hour(connection: Connection, cut: Cut) -> int | None:
     query = _within(select(func.max(_table.hour)), cut).where(_table.failures > 0)
     found = connection.scalar(query)
     return None if found is None else int(found)
+
+
+class KeyUse(NamedTuple):
+    """A key's spending since each of the hours asked for, and the last hour it was used in."""
+
+    spent_microusd: tuple[int, ...]
+    last_hour: int
+
+
+def use_by_key(connection: Connection, cut: Cut, since_hours: Sequence[int]) -> dict[int, KeyUse]:
+    """Every key of a cut that was used, by its number."""
+    spent = [
+        func.sum(case((_table.hour >= hour, _table.cost_microusd), else_=0)) for hour in since_hours
+    ]
+    query = _within(select(_table.key_no, func.max(_table.hour), *spent), cut)
+    rows = connection.execute(query.group_by(_table.key_no))
+    return {row[0]: KeyUse(tuple(map(int, row[2:])), int(row[1])) for row in rows}
 
 
 def models_of(connection: Connection, cut: Cut) -> Sequence[str]:

@@ -14,13 +14,20 @@ from gateway.web.api.door import PREFIX, refused_before
 from gateway.web.api.openapi import InferencePath
 from gateway.web.client_address import parse_networks
 from gateway.web.console.admin.application import admin_routes
+from gateway.web.console.billing import BillingPages
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
-from gateway.web.console.pages import Console
+from gateway.web.console.keys import KeyPages
+from gateway.web.console.live import Live
+from gateway.web.console.logs import LogPages
+from gateway.web.console.overview import OverviewPage
+from gateway.web.console.playground import PlaygroundPages
 from gateway.web.console.profile import ProfilePages
 from gateway.web.console.public import PublicPages
 from gateway.web.console.render import Pages
+from gateway.web.console.running import Running
 from gateway.web.console.security import SecurityPages
+from gateway.web.console.usage import UsagePages
 from gateway.web.guard import TRUSTED, Guard, check_declared, public
 from gateway.web.health import Health
 from gateway.web.hosts import parse_allowed
@@ -69,7 +76,14 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes([public(route) for route in Realtime(plane).routes()])  # it asks for an API key
     app.add_routes(PublicPages(platform, pages).routes(guard))
     app.add_routes(Api(platform, inference_paths()).routes())
-    app.add_routes(Console(platform, pages).routes(guard))
+    running = Running(plane)
+    app.add_routes(OverviewPage(platform, pages).routes(guard))
+    app.add_routes(KeyPages(platform, pages).routes(guard))
+    app.add_routes(UsagePages(platform, pages).routes(guard))
+    app.add_routes(LogPages(platform, pages, running).routes(guard))
+    app.add_routes(BillingPages(platform, pages).routes(guard))
+    app.add_routes(PlaygroundPages(platform, pages).routes(guard))
+    app.add_routes(Live(platform, running).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(ProfilePages(people, pages).routes(guard))
     elsewhere = ElsewherePages(people, platform.settings, platform.clock, pages)

@@ -1,0 +1,238 @@
+"""Keys: listed with what they spend, made, bound, rotated, revoked, reported as leaked.
+
+A key's text is on one page only: the answer to the form that made it.
+"""
+
+from typing import Any, Final, NamedTuple
+
+from aiohttp import web
+
+from gateway.platform.accounts import Account
+from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
+from gateway.platform.assembly import Platform
+from gateway.platform.keys import IssuedKey, KeyRow
+from gateway.platform.limits.budget import PERIODS, period_no, period_start_us
+from gateway.platform.limits.terms import Limits
+from gateway.platform.refusals import Problem, Refusal
+from gateway.platform.request_log.series import Cut, KeyUse, use_by_key
+from gateway.web.console.forms import read_form
+from gateway.web.console.key_forms import (
+    BUDGETS,
+    ENDPOINTS,
+    KeyWish,
+    read_key_form,
+    shown_fields,
+    typed_fields,
+)
+from gateway.web.console.render import Pages
+from gateway.web.console.signed_in import MOST_KEYS, account_of, trial_model
+from gateway.web.guard import Guard, redirect
+
+PAGE: Final = "/console/keys"
+HOUR_US: Final = 3_600 * 10**6
+USED_HOURS: Final = 90 * 24  # how far back "last used" looks
+GRACES: Final = {"0": 0, "1h": 1, "24h": 24, "7d": 168}  # hours
+
+
+class Listed(NamedTuple):
+    """A key's line: `limit` and `spent` are of the shortest period that has a budget."""
+
+    row: KeyRow
+    state: str
+    period: str
+    spent_microusd: int
+    limit_microusd: int | None
+    last_used_us: int | None
+
+
+class KeyPages:
+    """The handlers over one platform."""
+
+    def __init__(self, platform: Platform, pages: Pages) -> None:
+        self._platform = platform
+        self._pages = pages
+
+    def routes(self, guard: Guard) -> list[web.RouteDef]:
+        """The routes, for the application."""
+        return [
+            guard.get(PAGE, OWN_READ, self.page),
+            guard.post(PAGE, OWN_WRITE, self.make),
+            guard.get(PAGE + "/new", OWN_READ, self.new),
+            guard.get(PAGE + "/{id}", OWN_READ, self.detail),
+            guard.post(PAGE + "/{id}", OWN_WRITE, self.change),
+            guard.post(PAGE + "/{id}/rotate", OWN_WRITE, self.rotate),
+            guard.post(PAGE + "/{id}/revoke", OWN_WRITE, self.revoke),
+            guard.post(PAGE + "/{id}/leaked", OWN_WRITE, self.leaked),
+        ]
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The table."""
+        account = account_of(request)
+        rows = await self._platform.keys.listing(account, MOST_KEYS)
+        listed = await self._listed(account, rows)
+        everything = request.query.get("ended", "") == "1"
+        living = [each for each in listed if each.state in ("active", "rotated")]
+        return self._pages.render(
+            request,
+            "console/keys.html",
+            keys=listed if everything else living,
+            ended=len(listed) - len(living),
+            everything=everything,
+            at_most=MOST_KEYS if len(rows) == MOST_KEYS else 0,
+        )
+
+    async def new(self, request: web.Request) -> web.Response:
+        """The form of a new key."""
+        return self._form(request, shown_fields())
+
+    async def make(self, request: web.Request) -> web.Response:
+        """Make the key and show it, once."""
+        account, platform, form = account_of(request), self._platform, await read_form(request)
+        try:
+            wish = read_key_form(form, platform.clock.now_us())
+        except Problem as problem:
+            return self._form(request, typed_fields(form), problem)
+        issued = await platform.keys.issue(
+            account, wish.name, expires_us=wish.expires_us, scope=wish.scope
+        )
+        if any(value is not None for value in wish.limits):
+            await self._limit(account, issued.key.id, wish.limits)
+        await self._record(account, "keys.create", issued.key.id)
+        return self._made(request, issued, wish)
+
+    async def detail(self, request: web.Request) -> web.Response:
+        """One key, with the form of what can be changed."""
+        account, row = await self._asked(request)
+        fields = shown_fields(row, self._platform.tiers.of_key(row))
+        [listed] = await self._listed(account, [row])
+        return self._form(request, fields, listed=listed)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Rename, bind, date and limit a key."""
+        account, row = await self._asked(request)
+        platform, form = self._platform, await read_form(request)
+        try:
+            wish = read_key_form(form, platform.clock.now_us(), row.expires_us)
+            await platform.keys.change(
+                row, name=wish.name, scope=wish.scope, expires_us=wish.expires_us
+            )
+        except (Problem, Refusal) as error:
+            problem = error if isinstance(error, Problem) else Problem("name", "ended")
+            [listed] = await self._listed(account, [row])
+            return self._form(request, typed_fields(form), problem, listed)
+        await self._limit(account, row.id, wish.limits)
+        await self._record(account, "keys.change", row.id)
+        return redirect(f"{PAGE}/{row.id}")
+
+    async def rotate(self, request: web.Request) -> web.Response:
+        """Another key in the place of this one, which works on for a while."""
+        account, row = await self._asked(request)
+        platform, form = self._platform, await read_form(request)
+        hours = GRACES.get(form.text("grace"))
+        if hours is None:
+            raise web.HTTPUnprocessableEntity
+        limits = platform.tiers.of_key(row)
+        try:
+            issued = await platform.keys.rotate(row, hours * HOUR_US)
+        except Refusal:
+            raise web.HTTPConflict from None
+        if any(value is not None for value in limits):
+            await self._limit(account, issued.key.id, limits)
+        await self._record(account, "keys.rotate", row.id, f"in its place {issued.key.id}")
+        wish = KeyWish(row.name, row.scope, row.expires_us, limits)
+        return self._made(request, issued, wish, grace_h=hours, replaced=row)
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """End a key now."""
+        account, row = await self._asked(request)
+        await self._platform.keys.revoke(row.id, account)
+        await self._record(account, "keys.revoke", row.id)
+        return redirect(PAGE)
+
+    async def leaked(self, request: web.Request) -> web.Response:
+        """End a key that somebody else may know, and show what was done with it."""
+        account, row = await self._asked(request)
+        await self._platform.keys.revoke(row.id, account, ended_by="leaked")
+        await self._record(account, "keys.leaked", row.id)
+        return redirect(f"/console/logs?key={row.no}&range=30d")
+
+    # --- what the handlers share ----------------------------------------------------------------
+
+    async def _asked(self, request: web.Request) -> tuple[Account, KeyRow]:
+        """The key of the path, of this account. Raises HTTPNotFound."""
+        account = account_of(request)
+        try:
+            return account, await self._platform.keys.named(request.match_info["id"], account)
+        except Refusal:
+            raise web.HTTPNotFound from None
+
+    async def _limit(self, account: Account, id: str, limits: Limits) -> None:
+        row = await self._platform.keys.named(id, account)
+        await self._platform.tiers.set_key(row, limits._asdict())
+
+    async def _record(self, account: Account, action: str, id: str, detail: str = "") -> None:
+        audit = self._platform.people.audit
+        await audit.record(account.id, account.role, action, id, detail)
+
+    async def _listed(self, account: Account, rows: list[KeyRow]) -> list[Listed]:
+        platform, now_us = self._platform, self._platform.clock.now_us()
+        hour = now_us // HOUR_US
+        since = [period_start_us(p, period_no(p, now_us)) // HOUR_US for p in PERIODS]
+        cut = Cut(account.no, max(0, min(hour - USED_HOURS, *since)), hour + 1)
+        uses: dict[int, KeyUse] = {}
+        if rows:
+            uses = await platform.database.read(lambda c: use_by_key(c, cut, since))
+        return [self._line(row, uses.get(row.no), now_us) for row in rows]
+
+    def _line(self, row: KeyRow, use: KeyUse | None, now_us: int) -> Listed:
+        limits = self._platform.tiers.of_key(row)
+        period, spent, limit = PERIODS[-1], use.spent_microusd[-1] if use is not None else 0, None
+        for index, name in enumerate(BUDGETS):
+            value = getattr(limits, name)
+            if value is not None:
+                spent = use.spent_microusd[index] if use is not None else 0
+                period, limit = PERIODS[index], value
+                break
+        last_us = use.last_hour * HOUR_US if use is not None else None
+        return Listed(row, state_of(row, now_us), period, spent, limit, last_us)
+
+    def _form(
+        self,
+        request: web.Request,
+        fields: dict[str, str],
+        problem: Problem | None = None,
+        listed: Listed | None = None,
+    ) -> web.Response:
+        models = sorted(self._platform.catalog.snapshot.models)
+        return self._pages.render(
+            request,
+            "console/key_form.html",
+            status=200 if problem is None else 422,
+            fields=fields,
+            problem=problem,
+            listed=listed,
+            endpoints=ENDPOINTS,
+            models=models,
+            graces=tuple(GRACES),
+        )
+
+    def _made(
+        self, request: web.Request, issued: IssuedKey, wish: KeyWish, **more: Any
+    ) -> web.Response:
+        model = trial_model(self._platform)
+        if wish.scope is not None and not wish.scope.admits_model(model):
+            offered = self._platform.catalog.snapshot.models
+            model = next(filter(wish.scope.admits_model, offered), model)
+        more = {"grace_h": None, "replaced": None} | more
+        return self._pages.render(
+            request, "console/key_made.html", issued=issued, trial_model=model, **more
+        )
+
+
+def state_of(row: KeyRow, now_us: int) -> str:
+    """active, rotated (works on until its grace ends), leaked, revoked or expired."""
+    if row.revoked_us is not None:
+        return "leaked" if row.ended_by == "leaked" else "revoked"
+    if row.expires_us is not None and row.expires_us <= now_us:
+        return "expired"
+    return "rotated" if row.ended_by == "rotated" else "active"

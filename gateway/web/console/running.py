@@ -1,0 +1,64 @@
+"""What runs right now for one account, read from the data plane's memory; no content, no key."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.proxy.exchange import Exchange, Plane
+
+
+class RunningRequest(NamedTuple):
+    """A request that has not ended. Times in milliseconds since it began."""
+
+    id: str
+    started_us: int
+    key_no: int
+    model: str
+    endpoint: str
+    attempts: int
+    elapsed_ms: int
+    first_token_ms: int | None
+
+
+class Running:
+    """Looks into the plane; at most SHOWN requests are told."""
+
+    SHOWN = 20
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the gateway is about to stop."""
+        return self._plane.stopping
+
+    def counts(self) -> dict[int, int]:
+        """How many requests run, by account."""
+        found: dict[int, int] = {}
+        for x in self._plane.active:
+            if x.key is not None:
+                no = x.key.account.no
+                found[no] = found.get(no, 0) + 1
+        return found
+
+    def of(self, account_no: int) -> list[RunningRequest]:
+        """An account's running requests, the newest first."""
+        mine: Iterable[Exchange] = (
+            x for x in self._plane.active if x.key is not None and x.key.account.no == account_no
+        )
+        newest = sorted(mine, key=lambda x: x.id, reverse=True)[: self.SHOWN]
+        return [self._told(x) for x in newest]
+
+    def _told(self, x: Exchange) -> RunningRequest:
+        now_s = self._plane.clock.monotonic_s()
+        first_s = x.first_token_s
+        return RunningRequest(
+            x.id,
+            x.started_us,
+            x.key.no if x.key is not None else 0,
+            x.model.name if x.model is not None else "",
+            x.endpoint.name,
+            x.attempts,
+            round((now_s - x.started_s) * 1000),
+            None if first_s is None else round((first_s - x.started_s) * 1000),
+        )
