@@ -150,16 +150,20 @@ async def test_a_cookie_is_secure_behind_tls(gateway: RunningGateway) -> None:
 async def test_the_overview_shows_the_accounts_own(gateway: RunningGateway) -> None:
     cookie = {"Cookie": f"token={await sign_in(gateway)}"}
     response, text = await get(gateway, "/console", **cookie)
-    assert response.status == 200 and EMAIL in text and "No request yet" in text
-    assert "$10.00" in text and gateway.key not in text and gateway.key[:12] in text
+    assert response.status == 200 and EMAIL in text and "Three steps" in text
+    assert "$10.00" in text and gateway.key not in text
+    _, text = await get(gateway, "/console/keys", **cookie)
+    assert gateway.key not in text and gateway.key[:12] in text
     for model in ("sandbox/lorem:tokens=1234,tps=0", "sandbox/echo", "sandbox/lorem:error=500"):
         payload = {"model": model, "messages": [{"role": "user", "content": "<canary>"}]}
         await gateway.post(payload)
     await gateway.settled()
     _, text = await get(gateway, "/console", **cookie)
-    assert "1,234" in text and "upstream failed" in text and "canary" not in text
+    assert "upstream_failed" in text and "502" in text and "$9.99" in text
+    assert "admin@localhost" not in text and "canary" not in text
+    _, text = await get(gateway, "/console/logs", **cookie)
+    assert "1,234" in text and "upstream_failed" in text and "canary" not in text
     assert "admin@localhost" not in text and "first key" not in text
-    assert "$9.99" in text and "502" in text
 
 
 async def test_a_hostile_name_stays_text(gateway: RunningGateway) -> None:
