@@ -44,7 +44,7 @@ cdef extern from "request.h":
         rq_text_fn cut
         rq_text_fn rest
         void *context
-        rq_span span[19]
+        rq_span span[45]
         int duplicate
         size_t brace
         size_t error_at
@@ -52,6 +52,9 @@ cdef extern from "request.h":
         uint64_t text_bytes
         uint64_t media_bytes
         uint32_t media_parts
+        int watched
+        int references
+        int caches
         uint32_t messages
         uint32_t tools
     void rq_run(rq_scan *, const uint8_t *, size_t) nogil
@@ -282,6 +285,7 @@ cdef class RequestScan:
     """What one pass over a request's body found; see jsonscan.pyi for the whole contract."""
 
     cdef rq_scan scan
+    cdef readonly bint watched, references, caches
 
     cdef object at(self, const char *name, bint inside=False):
         cdef int i = rq_name(name, inside)
@@ -343,10 +347,6 @@ cdef class RequestScan:
     def models(self):
         return self.at("models")
 
-    @property
-    def safety_identifier(self):
-        return self.at("safety_identifier")
-
     def member(self, str name not None):
         return self.at(name.encode())
 
@@ -392,4 +392,6 @@ def scan_request(bytes body not None, Counter count_into=None):
             rq_run(&found.scan, p, size)
     else:
         rq_run(&found.scan, p, size)
+    found.watched, found.references = found.scan.watched, found.scan.references
+    found.caches = found.scan.caches
     return found

@@ -101,14 +101,13 @@ class RequestScan:
     def background(self) -> tuple[int, int] | None: ...
     @property
     def models(self) -> tuple[int, int] | None: ...
-    @property
-    def safety_identifier(self) -> tuple[int, int] | None: ...
     def member(self, name: str) -> tuple[int, int] | None:
         """The span of any member here by its name, or of generationConfig, generation_config or
         generateContentRequest (of a Gemini request to count tokens)."""
     def inside(self, name: str) -> tuple[int, int] | None:
         """The span of `user_id` of `metadata`, or of a maxOutputTokens, max_output_tokens,
-        candidateCount or candidate_count of `generationConfig`."""
+        candidateCount, candidate_count, responseModalities or response_modalities of
+        `generationConfig`."""
     @property
     def text_bytes(self) -> int:
         """UTF-8 bytes of the prompt's text, decoded."""
@@ -118,6 +117,16 @@ class RequestScan:
     @property
     def media_parts(self) -> int:
         """How many such strings there are."""
+    @property
+    def watched(self) -> bool:
+        """Whether a top-level member came that needs a look before the request may pass: tools,
+        service_tier, previous_response_id and their like (WATCHED of requestkeys.h)."""
+    @property
+    def references(self) -> bool:
+        """Whether the prompt has a member named file_id, fileUri, file_uri or audio."""
+    @property
+    def caches(self) -> bool:
+        """Whether the body or anything in its prompt or tools has a cache_control."""
     @property
     def message_count(self) -> int:
         """Elements of `messages`, `input` or `contents`."""

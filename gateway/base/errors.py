@@ -129,6 +129,13 @@ class Untranslatable(GatewayError):
     message = "The model's provider has no equivalent for a field of the request."
 
 
+class FieldNotServed(GatewayError):
+    """A field asks for what has no price here or is kept at the provider. Leave it out."""
+
+    code, status, source = "field_not_served", 400, "caller"
+    message = "A field of the request asks for what is not served here."
+
+
 class ModelNotFound(GatewayError):
     """No model of that name is offered. `GET /v1/models` lists the names."""
 

@@ -8,6 +8,11 @@ import asyncio
 
 from gateway._native.jsonscan import RequestScan, scan_request
 from gateway.base.errors import InvalidRequest, UnsupportedMedia
+from gateway.proxy.dialects.unserved import (
+    refuse_items,
+    refuse_unserved,
+    without_bare_reasoning,
+)
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.fields import field, limit_spans
 from gateway.proxy.media.request import read_request
@@ -17,11 +22,15 @@ MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_OUTPUT_TOKENS = 2**31 - 1
 THREAD_SCAN_BYTES = 512 * 1024  # larger bodies are scanned off the loop
+THREAD_DECODE_BYTES = 64 * 1024  # so are larger ones of which more is decoded
 THREAD_MEDIA_BYTES = 32 * 1024  # forms are parsed in Python, and an audio file's headers too
 
 
 async def accept(x: Exchange) -> None:
-    """Read model, stream, n and the output maximum. Raises InvalidRequest, UnsupportedMedia."""
+    """Read model, stream, n and the output maximum.
+
+    Raises InvalidRequest, UnsupportedMedia, FieldNotServed.
+    """
     if x.endpoint.media:
         await _accept_media(x)
         return
@@ -60,6 +69,8 @@ async def accept(x: Exchange) -> None:
     if scan.background is not None and field(x.body, scan.background) not in (None, False):
         # Such an answer is fetched later, past the meter.
         raise InvalidRequest("Background answers are not served here.", param="background")
+    if not x.endpoint.counts:
+        scan = x.scan = await _refuse_unserved(x, scan)
     _read_limits(x, scan)
     if scan.stream_options is not None and x.endpoint.usage_option:
         options = field(x.body, scan.stream_options)
@@ -79,6 +90,33 @@ async def _take_fallbacks(x: Exchange, scan: RequestScan) -> RequestScan:
         if len(x.body) > THREAD_SCAN_BYTES:
             return await asyncio.to_thread(scan_request, x.body)
         return scan_request(x.body)
+    return scan
+
+
+async def _refuse_unserved(x: Exchange, scan: RequestScan) -> RequestScan:
+    """Refuse what would pass unpriced, or is not the caller's. The scan of the body as it is now.
+
+    Only a request that has one of the fields in question is looked at, and any of Responses.
+    """
+    responses = x.endpoint.name == "responses"
+    if not (scan.watched or scan.references or responses):
+        return scan
+    long = len(x.body) > THREAD_DECODE_BYTES
+    if scan.watched or scan.references:
+        if long:
+            await asyncio.to_thread(refuse_unserved, x.endpoint, x.body, scan)
+        else:
+            refuse_unserved(x.endpoint, x.body, scan)
+    if responses:
+        bare = (
+            await asyncio.to_thread(refuse_items, x.body, scan)
+            if long
+            else (refuse_items(x.body, scan))
+        )
+        if bare:
+            make = without_bare_reasoning
+            x.body = await asyncio.to_thread(make, x.body, scan) if long else make(x.body, scan)
+            scan = await scanned(x.body)
     return scan
 
 

@@ -167,4 +167,19 @@ static inline size_t lex_utf8_length(const uint8_t *p, const uint8_t *end)
     return 0;
 }
 
+/* Four hexadecimal digits at p, or -1. */
+static inline int32_t lex_unit_at(const uint8_t *p, const uint8_t *end)
+{
+    int32_t unit = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = lex_hex(p[i]);
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
 #endif

@@ -70,21 +70,6 @@ static void deliver(cursor *c, enum mode mode, const uint8_t *p, size_t n)
     }
 }
 
-/* Four hexadecimal digits at p, or -1. */
-static int32_t unit_at(const uint8_t *p, const uint8_t *end)
-{
-    int32_t unit = 0;
-    if (end - p < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int digit = lex_hex(p[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit << 4 | digit;
-    }
-    return unit;
-}
-
 /* The escape whose backslash is just before c->p. */
 static int escape(cursor *c, enum mode mode)
 {
@@ -99,14 +84,14 @@ static int escape(cursor *c, enum mode mode)
         c->p++;
         return 1;
     }
-    int32_t unit = unit_at(c->p + 1, c->end);
+    int32_t unit = lex_unit_at(c->p + 1, c->end);
     if (unit < 0)
         return fail(c, "bad \\u escape");
     c->p += 5;
     uint32_t code = (uint32_t)unit;
     if (lex_is_high(code)) {
         int32_t low = c->end - c->p >= 6 && c->p[0] == '\\' && c->p[1] == 'u'
-            ? unit_at(c->p + 2, c->end) : -1;
+            ? lex_unit_at(c->p + 2, c->end) : -1;
         if (low >= 0 && lex_is_low((uint32_t)low)) {
             code = lex_join(code, (uint32_t)low);
             c->p += 6;
@@ -281,11 +266,16 @@ static void know_key(cursor *c)
         c->has_parts = known && find(PARENTS, PARENT_COUNT, c->key, c->key_len) >= 0;
         int root = known ? find(PROMPT_ROOTS, ROOTS, c->key, c->key_len) : -1;
         c->root = root < 0 ? ROOTS : root;
+        c->r->watched |= c->name >= WATCHED;
+        c->r->caches |= known && find(CACHE_KEY, 1, c->key, c->key_len) >= 0;
         note_duplicate(c->r, c->name);
     } else if (c->root != ROOTS && known) {
         c->is_media = find(MEDIA_KEYS, MEDIA_COUNT, c->key, c->key_len) >= 0;
         c->is_label = c->root != TOOLS && c->root != FUNCTIONS
             && find(LABEL_KEYS, LABEL_COUNT, c->key, c->key_len) >= 0;
+        c->r->references |= c->root != TOOLS && c->root != FUNCTIONS
+            && find(REFERENCE_KEYS, REFERENCE_COUNT, c->key, c->key_len) >= 0;
+        c->r->caches |= find(CACHE_KEY, 1, c->key, c->key_len) >= 0;
     } else if (c->has_parts && c->depth == 2 && known) {
         int inner = find(NAMES + TOP_NAMES, RQ_NAMES - TOP_NAMES, c->key, c->key_len);
         c->inner = inner < 0 ? -1 : inner + TOP_NAMES;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RQ_NAMES = 19, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
+enum { RQ_NAMES = 45, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
 enum { RQ_REST_BYTES = 32 * 1024 };
 
 typedef struct rq_span {
@@ -33,6 +33,9 @@ typedef struct rq_scan {
     uint64_t text_bytes;  /* decoded bytes of the prompt's text */
     uint64_t media_bytes; /* bytes of encoded files and of addresses of media, not counted as text */
     uint32_t media_parts;
+    int watched;    /* one of the members came that need a look before the request may pass */
+    int references; /* the prompt has a member that may point to what a provider keeps */
+    int caches;     /* the body has a cache_control */
     uint32_t messages, tools; /* elements of `messages` or `input`, and of `tools` or `functions` */
 } rq_scan;
 

@@ -9,13 +9,20 @@
 
 #include "request.h"
 
-/* Top-level members, then members of the top-level members that PARENTS names. */
-enum { TOP_NAMES = 14 };
+/* Top-level members, then members of the top-level members that PARENTS names. Those from WATCHED on
+ * are rare, and each needs a look before a request may pass. */
+enum { WATCHED = 18, TOP_NAMES = 38 };
 static const char *const NAMES[RQ_NAMES] = {
     "model", "stream", "stream_options", "max_tokens",
     "max_completion_tokens", "max_output_tokens", "n", "user", "background", "safety_identifier",
     "generationConfig", "generation_config", "generateContentRequest", "models",
-    "maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count", "user_id"};
+    "messages", "contents", "input", "cache_control",
+    "tools", "functions", "prompt", "service_tier", "serviceTier", "speed", "inference_geo",
+    "previous_response_id", "conversation", "container", "cachedContent", "cached_content",
+    "mcp_servers", "web_search_options", "web_search", "search_parameters", "enable_search",
+    "plugins", "modalities", "extra_body",
+    "maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count", "user_id",
+    "responseModalities", "response_modalities"};
 enum { PARENT_COUNT = 3 };
 static const char *const PARENTS[PARENT_COUNT] = {
     "generationConfig", "generation_config", "metadata"};
@@ -43,6 +50,12 @@ enum { LABEL_COUNT = 9, LABEL_MAX = 64 };
 static const char *const LABEL_KEYS[LABEL_COUNT] = {
     "type", "id", "tool_use_id", "tool_call_id", "call_id", "media_type", "mimeType", "mime_type",
     "ttl"};
+
+/* Members of messages that point to what a provider keeps: files, earlier speech. */
+enum { REFERENCE_COUNT = 4 };
+static const char *const REFERENCE_KEYS[REFERENCE_COUNT] = {
+    "file_id", "fileUri", "file_uri", "audio"};
+static const char *const CACHE_KEY[1] = {"cache_control"};
 
 /* The index of a key in a list of names, or -1. */
 static inline int find(const char *const *names, int count, const uint8_t *key, uint32_t len)

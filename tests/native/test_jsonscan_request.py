@@ -14,7 +14,7 @@ from tests.native.stream_oracle import join_surrogates
 NAMES = [
     "model", "stream", "stream_options", "max_tokens",
     "max_completion_tokens", "max_output_tokens", "n", "user", "safety_identifier",
-    "models",
+    "models", "tools", "service_tier", "previous_response_id", "messages",
 ]  # fmt: skip
 ROOTS = [
     "messages", "input", "contents", "tools", "functions", "prompt", "instructions", "system",
@@ -73,7 +73,7 @@ def test_spans_and_text_are_those_of_json_loads(
     found = scan_request(raw, recorder)
     assert found.error is None and found.duplicate is None and found.brace == 1
     for name in NAMES:
-        span = getattr(found, name)
+        span = found.member(name)
         assert (span is not None) == (name in body)
         if span is not None:
             assert json.dumps(json.loads(raw[slice(*span)])) == json.dumps(body[name])

@@ -58,7 +58,7 @@ def rewritten(x: Exchange, target: Target) -> bytes:
             edits.append((*scan.stream_options, merged))
     if x.clamped_tokens is not None:
         clamp(x, target, edits, inserts)
-    for span in (scan.user, scan.safety_identifier, scan.inside("user_id")):
+    for span in (scan.user, scan.member("safety_identifier"), scan.inside("user_id")):
         user = None if span is None else field(body, span)
         if span is not None and isinstance(user, str) and x.key is not None:
             edits.append((*span, _encode(x.plane.pseudonym(x.key.account.id, user))))
