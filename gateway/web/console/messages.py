@@ -23,7 +23,7 @@ from gateway.web.console.i18n import LANGUAGES, ROOM, SOURCE, compile_source
 
 WEB: Final = Path(__file__).parents[1]
 TRANSLATED: Final = tuple(code for code in LANGUAGES if code != SOURCE)
-_PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%")
+_PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|\{\w+\}")
 _TAG = re.compile(r"</?[a-z][^>]*>")
 _OPTIONS: Any = {
     "trimmed": "true",
