@@ -27,7 +27,7 @@ from gateway.platform.limits.budget import Window
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.dearest import dearest
 from gateway.platform.pricing.rating import rate
-from gateway.proxy.affordable import affordable_tokens, holding_microusd
+from gateway.proxy.affordable import affordable_tokens, holding_microusd, reckon_text
 from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.media.reserve import expected
@@ -180,15 +180,16 @@ def take_hold(x: Exchange, budgets: tuple[Window, ...] = ()) -> None:
     """
     plane, model, price, key = x.plane, x.model, x.price, x.key
     assert model is not None and key is not None
-    usage = Usage(x.measured_input)
     if x.media is not None:
-        usage = expected(x.media, model, price, x.measured_input)
-    x.input_picousd = rate(usage, price)
+        x.input_picousd = rate(expected(x.media, model, price, x.measured_input), price)
+    elif x.endpoint.max_tokens_field:
+        reckon_text(x, price)
+    else:
+        x.input_picousd = rate(Usage(x.measured_input), price)
     if not x.endpoint.max_tokens_field:
         cost = holding_microusd(x, 0)
         x.hold = plane.bank.hold(key.account.no, cost, cost, budgets)
         return
-    x.output_picousd = max(price.output, price.reasoning or 0)
     ceiling = min(x.max_tokens or x.longest_output, x.longest_output) * x.choices
     # A whole answer cannot be stopped, so a budget must cover the longest there may be.
     reserve = ceiling if budgets and not x.stream else reserved_output(x)

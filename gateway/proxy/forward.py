@@ -21,10 +21,9 @@ from gateway.base.errors import (
     UpstreamFailed,
     UpstreamUnreachable,
 )
-from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.rating import rate
 from gateway.platform.request_log.record import Attempt as AttemptMade
-from gateway.proxy.affordable import holding_microusd
+from gateway.proxy.affordable import holding_microusd, reckon_text
 from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.media.reserve import expected
@@ -204,8 +203,7 @@ async def enter(x: Exchange, step: Step) -> None:
             await to_thread(count_prompt, x)
         else:
             count_prompt(x)
-    x.input_picousd = rate(Usage(x.measured_input), price)
-    x.output_picousd = max(price.output, price.reasoning or 0)
+    reckon_text(x, price)
     if not x.hold.grow_to(holding_microusd(x, 1)):
         raise InsufficientCredit()
 

@@ -83,8 +83,10 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
             if empty and not embeddings:
                 return
             x.usage, x.basis = priced(report.usage, x.price), "reported"
-            if x.price.units and x.wire.family == "openai":
-                x.usage = apart(x.usage, meter.usage, dict(x.price.units), limit)
+            family = x.wire.family
+            if x.price.units and family != "anthropic":
+                units = dict(x.price.units)
+                x.usage = apart(x.usage, meter.usage, units, limit, gemini=family == "gemini")
             if report.output_total is None and meter.output_seen:
                 # A stream cut before its last report, or one that tells of the input alone.
                 output = x.measured_output

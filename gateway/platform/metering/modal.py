@@ -1,9 +1,11 @@
 """Usage reports that tell tokens of text, audio and images apart.
 
 Sources: OpenAI API reference, "The image generation response", "Transcription", "Realtime:
-response.done". Details come as `input_token_details` or `input_tokens_details`, cached tokens
-within them as a total or by modality. Numbers are untrusted: one that is not an integer within
-bounds makes the whole report unusable. Absent is not zero, but here nothing is billed for either.
+response.done"; Gemini API reference, "UsageMetadata" (lists of modality and tokenCount; video and
+documents count as text). Details come as `input_token_details` or `input_tokens_details`, cached
+tokens within them as a total or by modality. Numbers are untrusted: one that is not an integer
+within bounds makes the whole report unusable. Absent is not zero, but here nothing is billed for
+either.
 """
 
 from collections.abc import Collection
@@ -73,6 +75,46 @@ def read_modal(
     return ModalTokens(fresh, cached, output)
 
 
+def read_gemini(report: Any, *, limit: int = MAX_TOKENS) -> ModalTokens | None:
+    """As `read_modal`, of Gemini's usageMetadata. Thoughts and what tools fetched are text."""
+    if not isinstance(report, dict):
+        return None
+    try:
+        prompt = _number(report, limit, "promptTokenCount") or 0
+        answer = _number(report, limit, "candidatesTokenCount") or 0
+        thought = _number(report, limit, "thoughtsTokenCount") or 0
+        fetched = _number(report, limit, "toolUsePromptTokenCount") or 0
+        whole = _by_modality(_listed(report, "promptTokensDetails", limit), limit, prompt, "text")
+        told = _listed(report, "candidatesTokensDetails", limit)
+        output = _by_modality(told, limit, answer, "text")
+        cached = _cached(
+            {
+                "cached_tokens": report.get("cachedContentTokenCount"),
+                "cached_tokens_details": _listed(report, "cacheTokensDetails", limit),
+            },
+            limit,
+            whole,
+        )
+    except _Insane:
+        return None
+    fresh = (whole[0] - cached[0] + fetched, whole[1] - cached[1], whole[2] - cached[2])
+    return ModalTokens(fresh, cached, (output[0] + thought, output[1], output[2]))
+
+
+def _listed(report: dict[str, Any], name: str, limit: int) -> dict[str, Any]:
+    """A list of modality and tokenCount as OpenAI's details have it."""
+    found: dict[str, int] = {}
+    parts = report.get(name)
+    for part in parts if isinstance(parts, list) else []:
+        if not isinstance(part, dict):
+            raise _Insane(name)
+        modality = str(part.get("modality")).lower()
+        if modality in MODALITIES:
+            key = f"{modality}_tokens"
+            found[key] = found.get(key, 0) + (_number(part, limit, "tokenCount") or 0)
+    return found
+
+
 def usage_of(tokens: ModalTokens, units: Collection[str]) -> Usage:
     """The usage in the units that have a price; tokens of a modality without one count as text.
 
@@ -93,13 +135,15 @@ def usage_of(tokens: ModalTokens, units: Collection[str]) -> Usage:
     )
 
 
-def apart(usage: Usage, raw: bytes | None, units: Collection[str], limit: int) -> Usage:
+def apart(
+    usage: Usage, raw: bytes | None, units: Collection[str], limit: int, *, gemini: bool = False
+) -> Usage:
     """A usage read from a chat's report, its tokens of audio and images taken out as units.
 
     The same usage where the report names none, or none that has a price.
     """
     try:
-        tokens = read_modal(_decode(raw or b""), limit=limit)
+        tokens = (read_gemini if gemini else read_modal)(_decode(raw or b""), limit=limit)
     except (msgspec.DecodeError, ValueError):
         return usage
     found = Usage() if tokens is None else usage_of(tokens, units)
