@@ -93,6 +93,7 @@ DECLARED = {
     ("POST", "/settings/identities/{provider}/remove"): "own.write",
     ("POST", "/preferences"): "public",
     ("GET", "/docs"): "public",
+    ("GET", "/docs/reference"): "public",
     ("GET", "/legal/{name}"): "public",
     ("GET", "/models"): "public",
     ("GET", "/status"): "public",

@@ -40,7 +40,7 @@ class InferenceBody(msgspec.Struct):
     stream: bool = False
 
 
-_SUMMARIES = {
+SUMMARIES = {
     "chat": "Chat completion (OpenAI)",
     "completions": "Text completion (OpenAI)",
     "embeddings": "Embeddings (OpenAI)",
@@ -179,7 +179,7 @@ def _inference(place: InferencePath) -> dict[str, Any]:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     found: dict[str, Any] = {
         "operationId": f"{place.family}_{place.name}",
-        "summary": _SUMMARIES.get(place.name, place.name),
+        "summary": SUMMARIES.get(place.name, place.name),
         "tags": ["inference"],
         "security": [{"key": []}],
         "responses": {

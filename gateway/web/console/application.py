@@ -24,6 +24,7 @@ from gateway.web.console.overview import OverviewPage
 from gateway.web.console.playground import PlaygroundPages
 from gateway.web.console.profile import ProfilePages
 from gateway.web.console.public import PublicPages
+from gateway.web.console.reference import ReferencePage
 from gateway.web.console.render import Pages
 from gateway.web.console.running import Running
 from gateway.web.console.security import SecurityPages
@@ -75,7 +76,9 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes([public(route) for route in Realtime(plane).routes()])  # it asks for an API key
     app.add_routes(PublicPages(platform, pages).routes(guard))
-    app.add_routes(Api(platform, inference_paths()).routes())
+    api = Api(platform, inference_paths())
+    app.add_routes(api.routes())
+    app.add_routes(ReferencePage(api.document, pages).routes(guard))
     running = Running(plane)
     app.add_routes(OverviewPage(platform, pages).routes(guard))
     app.add_routes(KeyPages(platform, pages).routes(guard))

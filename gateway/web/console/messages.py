@@ -2,8 +2,8 @@
 
 `python -m gateway.web.console.messages update | check | compile`. Messages are those of
 the templates (pages and mail), sentences marked `spoken(...)`, and what the error catalogue and
-the settings say of themselves. A message without a translation, a fuzzy or a stale one, and a
-translation whose placeholders or plural forms differ are findings: with any, `check` fails.
+the API's operations say of themselves. A message without a translation, a fuzzy or a stale one,
+and a translation whose placeholders or plural forms differ are findings: with any, `check` fails.
 It is never imported by the running gateway.
 """
 
@@ -19,6 +19,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from gateway.base.errors import CATALOGUE
+from gateway.web.api.application import OPERATIONS
+from gateway.web.api.openapi import SUMMARIES
 from gateway.web.console.i18n import LANGUAGES, ROOM, SOURCE, compile_source
 
 WEB: Final = Path(__file__).parents[1]
@@ -43,14 +45,19 @@ def collect() -> Catalog:
         WEB, _METHODS, options_map=options, keywords=_KEYWORDS
     ):
         found.add(message)
-    for error in CATALOGUE.values():
-        found.add(words_of(error))
+    for sentence in (*map(words_of, CATALOGUE.values()), *summaries()):
+        found.add(sentence)
     return found
 
 
 def words_of(error: type[Exception]) -> str:
     """What a class of the error catalogue says of itself, as one line."""
     return " ".join((error.__doc__ or "").split())
+
+
+def summaries() -> list[str]:
+    """What the API reference says of each operation."""
+    return [*(each.summary for each in OPERATIONS), *SUMMARIES.values()]
 
 
 def path_of(code: str) -> Path:

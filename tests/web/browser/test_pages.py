@@ -12,7 +12,15 @@ from gateway.web.console import i18n, messages
 from tests.web.browser.conftest import SCREENSHOTS, Visitor
 
 PUBLIC = (
-    *("/", "/models", "/models?q=lorem", "/models?q=none-of-these", "/docs", "/status"),
+    *(
+        "/",
+        "/models",
+        "/models?q=lorem",
+        "/models?q=none-of-these",
+        "/docs",
+        "/docs/reference",
+        "/status",
+    ),
     *("/legal/privacy", "/legal/terms", "/legal/cookies", "/sign-in", "/sign-up", "/reset"),
     *("/reset/abc", "/confirm/abc", "/sign-in/abc"),
 )
