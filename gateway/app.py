@@ -23,6 +23,7 @@ from gateway.platform.assembly import FirstStart, Platform, open_platform
 from gateway.platform.mail import SmtpServer
 from gateway.platform.metering.encodings import preload
 from gateway.proxy.exchange import Plane
+from gateway.proxy.probe import probe
 from gateway.proxy.providers.kinds import HTTP_KINDS
 from gateway.proxy.providers.registry import Upstreams
 from gateway.proxy.providers.sandbox import SandboxUpstream
@@ -114,6 +115,7 @@ class Gateway:
         self.server = Server(self.plane, console)
         self.port = await self.server.listen(host, port)
         self.platform.live["providers.health"] = self.plane.router.report
+        self.platform.live["providers.test"] = partial(partial, probe, self.plane)
         self._admin = AdminSocket(self.platform)
         await self._admin.start()
         public_url = self.platform.settings.server_public_url or base_url(host, self.port)

@@ -20,8 +20,10 @@ from gateway.platform.catalog.changes import Change, compare
 from gateway.platform.catalog.document import parse, read_file
 from gateway.platform.catalog.entries import Document
 from gateway.platform.catalog.reader import CatalogError, nearest
+from gateway.platform.catalog.schedule import Version, history, schedule, take_back
 from gateway.platform.catalog.snapshot import Snapshot
 from gateway.platform.metering.encodings import known_encodings, refusal
+from gateway.platform.pricing.prices import Price
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
 
@@ -119,11 +121,30 @@ class Catalog:
 
     async def export(self) -> str:
         """The stored catalog as TOML text, without any literal credential."""
+        return render.render(await self.stored())
+
+    async def stored(self) -> Document:
+        """The stored catalog with the prices in effect; credentials in plain: never show it."""
         now_us = self._clock.now_us()
-        document = await self._database.read(
+        return await self._database.read(
             lambda connection: rows.read_document(connection, self._secrets, now_us)
         )
-        return render.render(document)
+
+    async def price_versions(self, model: str) -> list[Version]:
+        """The versions of a model's price, newest first, those to come too."""
+        return await self._database.read(lambda connection: history(connection, model))
+
+    async def schedule_price(self, model: str, price: Price, effective_us: int | None) -> None:
+        """Give a model a price from a time on. Raises Refusal (see `schedule`)."""
+        now_us = self._clock.now_us()
+        await self._database.write(lambda c: schedule(c, model, price, effective_us, now_us))
+        await self.load()
+
+    async def keep_price(self, model: str) -> None:
+        """Take back what is scheduled for a model. Raises Refusal."""
+        now_us = self._clock.now_us()
+        await self._database.write(lambda connection: take_back(connection, model, now_us))
+        await self.load()
 
 
 def check_encodings(document: Document) -> None:

@@ -106,6 +106,18 @@ def read_version(connection: Connection, version: int) -> tuple[Price, int] | No
     return None if row is None else (_price(row), int(row.effective_us))
 
 
+def read_versions(connection: Connection, model: str) -> list[tuple[int, int, int, Price | None]]:
+    """(number, effective_us, created_us, price or None) of a model's own price, newest first."""
+    columns = prices.c
+    query = select(prices).where(
+        columns.model == model, columns.provider == "", columns.target == ""
+    )
+    return [
+        (row.no, row.effective_us, row.created_us, None if row.withdrawn else _price(row))
+        for row in connection.execute(query.order_by(columns.no.desc()))
+    ]
+
+
 def _in_effect(now_us: int) -> ColumnElement[bool]:
     """Of these rows a model's last one counts: a later decision replaces every earlier one.
 
@@ -289,15 +301,23 @@ def _set_price(connection: Connection, priced: Priced, price: Price | None, now_
     current = None if last is None or last.withdrawn else _price(last)
     if price is current is None or (price is not None and price.same_as(current)):
         return
+    add_version(connection, priced, price, now_us, now_us)
+
+
+def add_version(
+    connection: Connection, priced: Priced, price: Price | None, effective_us: int, now_us: int
+) -> None:
+    """Add a version, whatever the one in effect; None withdraws."""
+    model, provider, target = priced
     amounts = price or Price(0, 0, 0, 0, 0)
-    highest = connection.execute(select(func.max(columns.no))).scalar() or 0
+    highest = connection.execute(select(func.max(prices.c.no))).scalar() or 0
     connection.execute(
         insert(prices).values(
             no=highest + 1,  # never reused: charges name it
             model=model,
             provider=provider,
             target=target,
-            effective_us=now_us,
+            effective_us=effective_us,
             created_us=now_us,
             withdrawn=int(price is None),
             input_picousd=amounts.input,

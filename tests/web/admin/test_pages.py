@@ -18,6 +18,11 @@ from tests.web.test_security_settings import Browser
 
 PAGES = {
     "/admin": "admin.read",
+    "/admin/providers": "catalog.read",
+    "/admin/providers/up": "catalog.read",
+    "/admin/models": "catalog.read",
+    "/admin/models/m": "catalog.read",
+    "/admin/prices": "catalog.read",
     "/admin/users": "accounts.read",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",

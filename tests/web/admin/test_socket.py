@@ -121,6 +121,7 @@ def test_a_short_path_leads_to_the_same_socket(tmp_path, length):
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 async def test_no_command_answers_anything_but_plain_values(platform, name):
+    [key] = await platform.keys.listing()
     samples = {
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
@@ -128,7 +129,16 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "keys.create": {"email": "admin@localhost", "name": "k"},
         "keys.revoke": {"key": "first key", "email": "admin@localhost"},
         "catalog.apply": {"toml": ""},
+        "keys.cache": {"key": key.id, "ttl_s": 60},
+        "limits.set": {"email": "admin@localhost", "requests_per_minute": 9},
+        "limits.set_key": {"key": key.id, "requests_per_minute": 9},
+        "limits.show": {"email": "admin@localhost"},
+        "providers.add": {"preset": "groq", "dry_run": True},
+        "tiers.set": {"name": "gold", "requests_per_minute": 9},
+        "tiers.remove": {"name": "silver"},
     }
+    platform.live["providers.health"] = list
+    await platform.tiers.set_tier("silver", {"requests_per_minute": 9})
     takes_email = {"email": "admin@localhost"}
     fields = COMMANDS[name].params.__struct_fields__
     params = samples.get(name, takes_email if fields == ("email",) else {})
