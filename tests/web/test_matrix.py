@@ -62,7 +62,7 @@ DECLARED = {
     ("POST", "/sign-in/code"): "step.second",
     ("POST", "/sign-in/passkey"): "step.second",
     ("GET", "/console"): "own.read",
-    ("GET", "/console/live"): "own.read",
+    ("GET", "/console/events"): "own.read",
     ("GET", "/console/keys"): "own.read",
     ("POST", "/console/keys"): "own.write",
     ("GET", "/console/keys/new"): "own.read",

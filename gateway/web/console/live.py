@@ -82,7 +82,7 @@ class Live:
 
     def routes(self, guard: Guard) -> list[web.RouteDef]:
         """The routes, for the application."""
-        return [guard.get("/console/live", OWN_READ, self.stream)]
+        return [guard.get("/console/events", OWN_READ, self.stream)]
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events (WHATWG HTML, 9.2) until something ends them."""

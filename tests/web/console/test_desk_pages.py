@@ -208,7 +208,7 @@ output = "2"
 async def test_the_overview_is_told_when_something_happens(gateway: RunningGateway) -> None:
     person = await sign_in(gateway)
     headers = {"Cookie": f"token={person.token}"}
-    async with gateway.session.get(f"{gateway.url}/console/live", headers=headers) as stream:
+    async with gateway.session.get(f"{gateway.url}/console/events", headers=headers) as stream:
         assert stream.content_type == "text/event-stream"
 
         async def told() -> dict[str, int]:
@@ -238,7 +238,7 @@ async def test_live_streams_are_few_and_end_with_the_gateway(tmp_path: Path) -> 
         async with running(tmp_path / "data") as gateway:
             person = await sign_in(gateway)
             headers = {"Cookie": f"token={person.token}"}
-            url = f"{gateway.url}/console/live"
+            url = f"{gateway.url}/console/events"
             open_ = [await session.get(url, headers=headers) for _ in range(6)]
             assert [response.status for response in open_] == [200] * 6
             async with session.get(url, headers=headers) as seventh:
