@@ -8,6 +8,7 @@ ends with its session.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Final, NamedTuple
 
@@ -100,10 +101,12 @@ class Live:
                     "Content-Type": "text/event-stream; charset=utf-8",
                     "Cache-Control": "no-store",
                     "X-Accel-Buffering": "no",
+                    "X-Content-Type-Options": "nosniff",
                 }
             )
             await response.prepare(request)
-            await self._feed(response, watcher)
+            with contextlib.suppress(ConnectionError):  # whoever watched has left
+                await self._feed(response, watcher)
         finally:
             self._watchers.discard(watcher)
         return response

@@ -3,11 +3,16 @@ let parts;
 
 const load = (name) => import(name).catch(() => undefined);
 
+const escaped = (text) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
 async function library() {
   parts ??= Promise.all([load("@/vendor/marked.js"), load("@/vendor/purify.js")]).then(([marked, purify]) => {
-    const parse = marked?.marked?.parse ?? globalThis.marked?.parse;
+    const Marked = marked?.Marked ?? globalThis.marked?.Marked;
     const clean = purify?.default?.sanitize ? purify.default : globalThis.DOMPurify;
-    return parse && clean?.sanitize ? { parse, clean } : undefined;
+    if (!Marked || !clean?.sanitize) return undefined;
+    // Elements that an answer writes itself are shown as they were written.
+    const reader = new Marked({ async: false, renderer: { html: ({ text }) => escaped(text) } });
+    return { parse: (text) => reader.parse(text), clean };
   });
   return parts;
 }
@@ -27,7 +32,7 @@ export async function render(node, text) {
     node.textContent = text;
     return;
   }
-  const made = found.clean.sanitize(found.parse(text, { async: false }), RULES);
+  const made = found.clean.sanitize(found.parse(text), RULES);
   for (const link of made.querySelectorAll("a[href]")) {
     link.target = "_blank";
     link.rel = "noopener noreferrer";
