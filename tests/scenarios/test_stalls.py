@@ -119,7 +119,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
     try:
         async with running(tmp_path / "data", catalog=catalog, credit_usd="1000") as one:
             gc.collect()
-            gc.freeze()  # as a served gateway does; a full collection of the tests' heap takes 0.1 s
+            gc.freeze()  # as served; to collect the tests' whole heap takes 0.1 s
             yield one
     finally:
         gc.unfreeze()
