@@ -24,6 +24,7 @@ from gateway.base.errors import (
 from gateway.platform.pricing.rating import rate
 from gateway.platform.request_log.record import Attempt as AttemptMade
 from gateway.proxy.affordable import holding_microusd, reckon_text
+from gateway.proxy.dialects.marked import is_marked
 from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.media.reserve import expected
@@ -131,8 +132,7 @@ async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Up
         if target.price is not x.price:
             await enter(x, step)
         upstream: Upstream = x.plane.upstreams.of(target.provider)
-        long = THREAD_COPY_BYTES if x.wire is x.endpoint else THREAD_TRANSLATE_BYTES
-        if len(x.body) > long:
+        if len(x.body) > THREAD_TRANSLATE_BYTES and is_long(x):
             request = await to_thread(upstream.request, x, target)
         else:
             request = upstream.request(x, target)
@@ -180,6 +180,11 @@ def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Meteri
             error.retry_after_s = min(math.ceil(wait_s), MAX_RETRY_AFTER_S)
         raise error
     return False
+
+
+def is_long(x: Exchange) -> bool:
+    """Whether a body of some length takes too long to make for this wire on the loop."""
+    return x.wire is not x.endpoint or len(x.body) > THREAD_COPY_BYTES or is_marked(x.body)
 
 
 async def enter(x: Exchange, step: Step) -> None:
@@ -288,7 +293,7 @@ def finish_stream(x: Exchange, attempt: Attempt, metering: Metering) -> None:
         tail = attempt.translation.finish(meter.take_tail())
         if attempt.translation.failed:
             x.outcome = "upstream_failed"
-            raise UpstreamFailed()
+            raise attempt.translation.error
         x.tail = partial(x.client.end, tail)
         return
 

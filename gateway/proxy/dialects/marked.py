@@ -22,13 +22,18 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
+def is_marked(body: bytes) -> bool:
+    """Whether a mark stands anywhere in the body. Cheap, and mostly False."""
+    return any(mark in body for mark in _BYTES)
+
+
 def without_marked(body: bytes) -> bytes:
     """The request without the items, blocks or parts that carry a marked signature.
 
     The very same bytes where there are none; so too for a body that is not JSON, which is refused
     elsewhere.
     """
-    if not any(mark in body for mark in _BYTES):
+    if not is_marked(body):
         return body
     try:
         document = _decode(body)

@@ -9,6 +9,7 @@ knows HTTP, money or providers' addresses.
 
 from msgspec.structs import replace
 
+from gateway.base.errors import GatewayError, UpstreamFailed
 from gateway.platform.catalog import Model, Provider
 from gateway.proxy.dialects.chat import CHAT
 from gateway.proxy.dialects.endpoints import BY_NAME, Endpoint
@@ -73,16 +74,24 @@ def translate_answer(wire: Endpoint, endpoint: Endpoint, body: bytes, facts: Fac
 class StreamTranslation:
     """One stream on its way from the wire's dialect to the client's."""
 
-    __slots__ = ("_ended", "_read", "_write", "failed")
+    __slots__ = ("_ended", "_read", "_write", "error", "failed")
 
     def __init__(self, wire: Endpoint, endpoint: Endpoint, facts: Facts) -> None:
         self._read = DIALECTS[wire.name].stream_reader().feed
         self._write = DIALECTS[endpoint.name].stream_writer(facts).write
         self._ended = False
         self.failed = False  # the provider reported an error, or what it sent made no sense
+        self.error: GatewayError = UpstreamFailed()  # what to tell the client once it has failed
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes to send now for some of the provider's bytes; may be empty."""
+        """The bytes to send now for some of the provider's bytes; may be empty. Never raises."""
+        try:
+            return self._feed(data)
+        except GatewayError as error:
+            self.failed, self.error = True, error
+            return b""
+
+    def _feed(self, data: bytes) -> bytes:
         events = self._read(data)
         if not events:
             return b""
@@ -105,4 +114,8 @@ class StreamTranslation:
         if self.failed:
             return out
         ends: list[Event] = [End()]
-        return out + self._write(ends)
+        try:
+            return out + self._write(ends)
+        except GatewayError as error:
+            self.failed, self.error = True, error
+            return out

@@ -2,13 +2,14 @@
 
 In the client's own dialect it is the client's own bytes but for a few values: the model's upstream
 name, the usage option (merged, never overwritten), a smaller maximum where credit asks for it, and
-`user` and its like, which become pseudonyms. In another dialect it is written anew from the neutral
-form, where nothing names the caller.
+`user` and its like, which become pseudonyms; reasoning that another family signed is left out. In
+another dialect it is written anew from the neutral form, where nothing names the caller.
 """
 
 import msgspec
 
 from gateway.platform.catalog import Target
+from gateway.proxy.dialects.marked import without_marked
 from gateway.proxy.dialects.translation import read_request, write_request
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.fields import field, limit_spans
@@ -64,6 +65,7 @@ def rewritten(x: Exchange, target: Target) -> bytes:
             edits.append((*span, _encode(x.plane.pseudonym(x.key.account.id, user))))
     if edits or inserts:
         body = apply(body, scan.brace, edits, inserts)
+    body = without_marked(body)
     return adapted(body, quirks, chat=endpoint.name == "chat") if quirks else body
 
 

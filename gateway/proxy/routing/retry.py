@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.base.errors import (
+    DialectNotServed,
     GatewayError,
     Overloaded,
     ResponseTooLarge,
+    Untranslatable,
     UpstreamBadResponse,
     UpstreamCredentials,
     UpstreamFailed,
@@ -57,6 +59,9 @@ RULES: dict[type[GatewayError], Rule] = {
     UpstreamRejected: Rule(elsewhere=False, again=False, blames=False),
     Overloaded: Rule(elsewhere=True, again=False, blames=False, neutral=True),
 }
+# The request could not be put to the target: nothing was sent, and another is asked for free.
+UNSAID = (Untranslatable, DialectNotServed)
+RULES |= dict.fromkeys(UNSAID, Rule(elsewhere=True, again=False, blames=False, neutral=True))
 NO_RULE = Rule(elsewhere=False, again=False, blames=False, neutral=True)
 
 
@@ -110,7 +115,8 @@ class Course:
         """Book how an attempt failed, and choose the next; None when there is none."""
         rule = RULES.get(type(error), NO_RULE)
         self._book(step, error, rule, now_s)
-        if self.worst is None or not isinstance(error, UpstreamCredentials):
+        silent = isinstance(error, (UpstreamCredentials, *UNSAID))
+        if self.worst is None or isinstance(self.worst, UNSAID) or not silent:
             self.worst = error
         here = step.candidate
         if here not in self._tried:
@@ -126,7 +132,8 @@ class Course:
             self._again[here] = now_s + (error.wait_s or 0.0)
         else:
             self._again.pop(here, None)
-        return self._elsewhere(here, now_s) or self._once_more(here, now_s)
+        unsaid = isinstance(error, UNSAID)
+        return self._elsewhere(here, now_s, free=unsaid) or self._once_more(here, now_s)
 
     def _book(self, step: Step, error: GatewayError, rule: Rule, now_s: float) -> None:
         health, keys = step.candidate.health, step.candidate.keys
@@ -146,14 +153,15 @@ class Course:
         elif health.troubled:
             health.succeeded(now_s)
 
-    def _elsewhere(self, here: Candidate, now_s: float) -> Step | None:
+    def _elsewhere(self, here: Candidate, now_s: float, *, free: bool) -> Step | None:
         """The next target that was not tried."""
         for each in self._candidates:
             if each in self._tried or not each.available(now_s):
                 continue
             # What a broken target can no longer take, or a healthy one takes on, is no storm.
-            free = here.health.state != CLOSED or each.health.healthy(now_s)
-            if free or here.health.spend_retry():
+            if free or here.health.state != CLOSED or each.health.healthy(now_s):
+                return self._to(each, now_s)
+            if here.health.spend_retry():
                 return self._to(each, now_s)
             return None
         return None

@@ -188,7 +188,7 @@ class Attempt(msgspec.Struct, eq=False):
         if meter.too_large:
             self._stop(ResponseTooLarge())
         elif self.translation is not None and self.translation.failed:
-            self._stop(UpstreamFailed())
+            self._stop(self.translation.error)
         elif meter.done and not self.done.done():
             self.done.set_result(None)
 
@@ -208,7 +208,7 @@ class Attempt(msgspec.Struct, eq=False):
             self.inside = meter.error
             self._stop(UpstreamFailed())
         elif self.translation is not None and self.translation.failed:
-            self._stop(UpstreamFailed())
+            self._stop(self.translation.error)
         elif meter.too_large:
             self._stop(ResponseTooLarge())
         elif meter.finish_seen or meter.done:
