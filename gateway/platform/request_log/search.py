@@ -7,7 +7,7 @@ the place to go on from. Times bound the walk by the ids, which sort by time.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from gateway.platform.request_log.query import LoggedRequest
 from gateway.platform.request_log.record import FIELDS, RequestRow
@@ -48,28 +48,28 @@ def search(
     limit: int = 50,
 ) -> Found:
     """The rows that are wanted, newest first."""
-    walked = select(_table.seq).where(_table.account_no == account_no)
+    mine: list[ColumnElement[bool]] = [_table.account_no == account_no]
     if wanted.until_us is not None:
         end = _first_seq(connection, wanted.until_us + LONGEST_US)
         if end is not None:
             before_seq = end if before_seq is None else min(end, before_seq)
     if before_seq is not None:
-        walked = walked.where(_table.seq < before_seq)
+        mine.append(_table.seq < before_seq)
+    least = 0
     if wanted.from_us is not None:
         # Whatever began later was also written later than all that ended before.
-        last = _last_seq(connection, wanted.from_us - LONGEST_US)
-        walked = walked.where(_table.seq > last)
-    walk = walked.order_by(_table.seq.desc()).limit(SCANNED).subquery()
-    query = select(_table.seq, *(_table[name] for name in FIELDS)).where(
-        _table.seq.in_(select(walk.c.seq))
-    )
-    query = _filtered(query, wanted).order_by(_table.seq.desc()).limit(limit + 1)
+        least = _last_seq(connection, wanted.from_us - LONGEST_US) + 1
+    newest_first = _table.seq.desc()
+    walk = select(_table.seq).where(*mine, _table.seq >= least).order_by(newest_first)
+    bound = connection.scalar(walk.limit(1).offset(SCANNED - 1))
+    # One lower bound and not two: SQLite seeks by the first it meets and only tests the other.
+    lowest = _table.seq >= (least if bound is None else bound)
+    query = select(_table.seq, *(_table[name] for name in FIELDS)).where(*mine, lowest)
+    query = _filtered(query, wanted).order_by(newest_first).limit(limit + 1)
     rows = [_logged(*row) for row in connection.execute(query)]
     if len(rows) > limit:
         return Found(rows[:limit], rows[limit - 1].seq, True)
-    ends = connection.execute(select(func.count(), func.min(walk.c.seq)).select_from(walk)).one()
-    at_bound = ends[0] == SCANNED
-    return Found(rows, int(ends[1]) if at_bound else None, not at_bound)
+    return Found(rows, bound, bound is None)
 
 
 def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
