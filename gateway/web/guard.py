@@ -17,6 +17,7 @@ from gateway.platform.accounts.roles import ACTIONS, is_administrative, may
 from gateway.platform.accounts.sessions import Session
 from gateway.platform.people import People
 from gateway.web.client_address import Network, client_address
+from gateway.web.console import i18n
 from gateway.web.security import is_https
 from gateway.web.spoken import spoken
 
@@ -116,6 +117,7 @@ def visit_of(request: web.Request) -> Visit:
         client_address(request.remote, forwarded, request.app.get(TRUSTED, ())),
         request.headers.get("User-Agent", ""),
         request.cookies.get(COOKIE, ""),
+        i18n.language_of(request.cookies, request.headers).code,
     )
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.platform.mail import Letter
 from gateway.web.console import i18n, messages
+from gateway.web.console.letters import Letters
 
 TEMPLATES = Path(messages.__file__).parent / "templates"
 # Words that are the same in every language: names, and what a program reads.
@@ -97,3 +99,12 @@ def test_money_is_exact_and_no_share_is_rounded_up_to_all() -> None:
     assert i18n.money(1) == "$0.000001" and i18n.money(-1_500_000) == "-$1.50"
     assert i18n.usd(9_999_505) == "9.999505" and i18n.price(100_000) == "$0.10"
     assert i18n.percent(0.99999) == "99.9%" and i18n.percent(1.0) == "100%"
+
+
+def test_letters_are_written_in_their_readers_language() -> None:
+    letters = Letters("https://h.example/")
+    written = letters.write(Letter("reset", "a@b.example", locale="fr", token="t"))
+    assert "mot de passe" in written.subject and "https://h.example/reset/t" in written.text
+    values = {"agent": "curl/8", "at_us": 1_700_000_000_000_000}
+    written = letters.write(Letter("new_device", "a@b.example", locale="ru", values=values))
+    assert "14 нояб. 2023" in written.text and "Здравствуйте" in written.text

@@ -72,7 +72,7 @@ class Addresses:
                     expires_us=now_us + LIFETIME_US,
                 )
             )
-            letter = Letter("address", address, account.id, token=token)
+            letter = Letter("address", address, account.id, visit.locale, token)
             self._mail.queue(connection, letter, void=taken)
 
         await self._database.write(write)

@@ -21,7 +21,7 @@ from gateway.platform.accounts.sessions import (
     end_all,
     token_digest,
 )
-from gateway.platform.mail import Letter, Mail
+from gateway.platform.mail import Kind, Letter, Mail
 from gateway.platform.refusals import Problem, Refusal
 from gateway.store.database import Database
 from gateway.store.schema.accounts import credentials, mail_links
@@ -109,7 +109,9 @@ class Entrance:
                 self._guesses.welcome(connection, account, visit)
                 if not known:
                     values = {"agent": visit.agent[:300], "at_us": self._clock.now_us()}
-                    self._mail.queue(connection, self._letter("new_device", account, values))
+                    self._mail.queue(
+                        connection, self._letter("new_device", account, visit.locale, values)
+                    )
             return owes
 
         return Entry(token, await self._database.write(write))
@@ -220,7 +222,7 @@ class Entrance:
             self._sessions.insert(
                 connection, token, account, agent=visit.agent, previous=visit.token
             )
-            self._mail.queue(connection, self._letter("password_changed", account))
+            self._mail.queue(connection, self._letter("password_changed", account, visit.locale))
 
         await self._database.write(write)
         return token
@@ -238,9 +240,13 @@ class Entrance:
         return self._guesses.is_known(connection, account, visit)
 
     def _letter(
-        self, kind: str, account: Account, values: dict[str, object] | None = None
+        self,
+        kind: Kind,
+        account: Account,
+        locale: str = "en",
+        values: dict[str, object] | None = None,
     ) -> Letter:
-        return Letter(kind, account.email, account.id, values=values or {})  # type: ignore[arg-type]
+        return Letter(kind, account.email, account.id, locale, values=values or {})
 
 
 def set_password(connection: Connection, account: Account, made: str, now_us: int) -> None:

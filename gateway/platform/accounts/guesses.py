@@ -33,6 +33,7 @@ class Visit:
     address: str = field(default="", repr=False)
     agent: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    locale: str = "en"  # what letters that this visit causes are written in
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class EntrancePages:
             form.text("password"),
             form.ticked("terms"),
             form.ticked("age"),
+            visit_of(request).locale,
         )
         try:
             await self._people.sign_up.ask(wish, visit_of(request))
@@ -166,7 +167,8 @@ class EntrancePages:
     async def ask_reset(self, request: web.Request) -> web.Response:
         """Queue the letter; the answer is the same for an address without an account."""
         form = await read_form(request)
-        await self._people.entrance.ask_reset(form.text("email"), visit_of(request))
+        visit = visit_of(request)
+        await self._people.entrance.ask_reset(form.text("email"), visit, visit.locale)
         return self._pages.render(request, "letter_sent.html", reason="reset")
 
     async def new_password(self, request: web.Request) -> web.Response:

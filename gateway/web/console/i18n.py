@@ -8,7 +8,7 @@ exactly, never rounded. It reads no room and no request but the headers it is gi
 
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -67,6 +67,11 @@ def negotiate(cookie: str, accept_language: str) -> Language:
         if code in LANGUAGES and weight_ < 0:
             return LANGUAGES[code]
     return LANGUAGES[SOURCE]
+
+
+def language_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Language:
+    """The language of who sent these."""
+    return negotiate(cookies.get("locale", ""), headers.get("Accept-Language", ""))
 
 
 @functools.cache

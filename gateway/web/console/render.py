@@ -69,8 +69,7 @@ def local_path(path: str) -> str:
 
 def language_of(request: web.Request) -> i18n.Language:
     """The language of who asks."""
-    cookie = request.cookies.get("locale", "")
-    return i18n.negotiate(cookie, request.headers.get("Accept-Language", ""))
+    return i18n.language_of(request.cookies, request.headers)
 
 
 FILTERS: Final = {
