@@ -248,3 +248,8 @@ output = "0.80"
     }
     assert "below cost" in rows["cheap"] and "$0.15" in rows["cheap"]
     assert "above cost" in rows["dear"] and "unknown" in rows["m"]
+    found = re.search(r'href="(/admin/models/cheap\?[^"]+)"', text)
+    assert found is not None
+    _, text = await operator.get(html.unescape(found[1]))
+    assert re.search(r'name="input"[^>]* value="0.15"', text)
+    assert input_price(gateway, "cheap") == 140_000  # proposed, and not changed

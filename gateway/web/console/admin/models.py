@@ -7,18 +7,19 @@ be changed there, for a price that rises has to be announced. Prices have forms 
 import json
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.base.money import MoneyError
+from gateway.base.money import MoneyError, format_price
 from gateway.platform.assembly import Platform
-from gateway.platform.catalog.comparison import compare_prices
+from gateway.platform.catalog.comparison import FIELDS, compare_prices
 from gateway.platform.catalog.document import Document, ModelEntry, parse
 from gateway.platform.catalog.render import render
 from gateway.platform.catalog.schedule import NOTICE_DAYS, pending
 from gateway.platform.pricing import prices
 from gateway.platform.pricing.prices import TOKEN_FIELDS, Price
-from gateway.platform.pricing.reference import source_version
+from gateway.platform.pricing.reference import Reference, source_version
 from gateway.platform.pricing.units import render_units
 from gateway.platform.refusals import Refusal
 from gateway.web.console.admin.frame import DAY_US, allowed, day_us, segment
@@ -86,7 +87,8 @@ class ModelPages:
         return self._pages.render(
             request,
             "admin/prices.html",
-            rows=[(row, segment(row.model)) for row in rows],
+            rows=[(row, segment(row.model), _proposal(row.theirs)) for row in rows],
+            may=allowed(request),
             source=source_version(),
         )
 
@@ -113,7 +115,8 @@ class ModelPages:
             model=platform.catalog.snapshot.models.get(entry.name),
             text=text or render(Document({}, {entry.name: bare})),
             priced=PRICED,
-            shown=prices.render(entry.price) if entry.price is not None else {},
+            shown=_shown(entry.price, request),
+            priceless=entry.price is None,
             versions=[(each, _words(each.price)) for each in versions[:50]],
             waiting=[(each, _words(each.price)) for each in pending(versions, now_us)],
             earliest_us=(now_us // DAY_US + NOTICE_DAYS + 1) * DAY_US,
@@ -195,6 +198,20 @@ def _price(form: Form, present: Price | None) -> Price:
     """The price of a form; units that it does not speak of stay. Raises MoneyError."""
     units = render_units(present.units) if present is not None else {}
     return prices.parse(_filled(form) | units)
+
+
+def _shown(price: Price | None, request: web.Request) -> dict[str, str]:
+    """What the price's form begins with: the present price, or what the address proposes."""
+    proposed = {name: request.query[name][:20] for name in PRICED if name in request.query}
+    return (prices.render(price) if price is not None else {}) | proposed
+
+
+def _proposal(theirs: Reference | None) -> str:
+    """Known prices as the query of a model's page; empty where they are not enough for a price."""
+    if theirs is None or theirs.input is None or theirs.output is None:
+        return ""
+    known = {name: getattr(theirs, name) for name in FIELDS}
+    return urlencode({n: format_price(v) for n, v in known.items() if v is not None})
 
 
 def _words(price: Price | None) -> str:
