@@ -1,5 +1,5 @@
 # Every target builds what it needs. Python 3.11 or newer and a C compiler are the only needs of
-# `make run`; `make test` also uses node (for the official Node SDK) where there is one.
+# `make run`; `make test` also uses npm (for the official Node SDK) and a browser where they are.
 #
 # Interpreters differ: one built without profile-guided optimisation makes every request about a
 # quarter dearer. Unless PYTHON names one, python3 or the system's is taken, whichever is quicker.
@@ -25,7 +25,7 @@ BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV
 .PHONY: help run test check bench bench-compare catalogues clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run $(VENDOR) ## build what is needed and start the gateway on 127.0.0.1:8080
 	@$(BIN)/tallygate serve $(ARGS)
@@ -61,8 +61,11 @@ $(VENDOR): gateway/web/console/package-lock.json | $(VENV)/bin/python
 	@$(BIN)/python -m pip install -q --disable-pip-version-check 'setuptools>=84'
 	@rm -rf gateway/web/console/static/vendor && $(BIN)/python setup.py -q vendor
 
+# Packages of the system are installed for a browser only where CI is set, as on build servers.
 $(VENV)/.browser: | $(VENV)/.dev
-	@$(BIN)/python -m playwright install chromium-headless-shell >/dev/null 2>&1 && touch $@ || \
+	@install="$(BIN)/python -m playwright install chromium-headless-shell"; \
+	  { { test -z "$$CI" || $$install --with-deps; } && $$install || \
+	    { test -n "$$CI" && apt-get update && apt-get install -y chromium; }; } >/dev/null 2>&1 && touch $@ || \
 	  echo "tallygate: no browser could be installed, so its tests are skipped; on Debian: apt-get install chromium"
 
 catalogues: $(VENV)/.dev ## bring the six languages' catalogues up to date and list what they lack
