@@ -1,9 +1,9 @@
 """Every official SDK in front of every kind of provider, through a whole gateway.
 
 Each client asks each kind all questions of tests/fakes/clients/matrix.py: text, a picture, parallel
-tools with their results, a schema, thinking, thinking with tools; whole and streamed. The client must be told
-everything, the provider asked everything and given its own signatures back, and the row that is
-charged must hold the provider's numbers. The README's table is these pairs.
+tools with their results, a schema, thinking, thinking with tools; whole and streamed. The client
+must be told everything, the provider asked everything and given its own signatures back, and the
+row that is charged must hold the provider's numbers. The README's table is these pairs.
 """
 
 import dataclasses

@@ -11,13 +11,67 @@ from tests.fakes.gateway import RunningGateway, running
 from tests.fakes.providers import bedrock, messages
 from tests.fakes.providers.plan import Plan
 from tests.fakes.upstream import FakeUpstream, answering, framed, raw, streaming
-from tests.proxy.providers.test_kinds_matrix import CATALOG, KINDS, MODEL
 
 PATHS = {
     "chat": "/v1/chat/completions",
     "responses": "/v1/responses",
     "messages": "/v1/messages",
     "gemini": "/v1beta/models/{}:generateContent",
+}
+CATALOG = """
+[[providers]]
+name = "chat"
+kind = "openai"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "sk-upstream"
+allow_private_address = true
+endpoints = ["chat"]
+[[providers]]
+name = "responses"
+kind = "azure-openai"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "azure"
+allow_private_address = true
+endpoints = ["responses"]
+[[providers]]
+name = "messages"
+kind = "anthropic"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "sk-ant"
+allow_private_address = true
+[[providers]]
+name = "gemini"
+kind = "gemini"
+base_url = "http://127.0.0.1:{port}/v1beta"
+api_key = "AIza"
+allow_private_address = true
+[[providers]]
+name = "bedrock"
+kind = "bedrock"
+region = "eu-west-1"
+base_url = "http://127.0.0.1:{port}"
+api_key = "AKIDEXAMPLE:secret"
+allow_private_address = true
+"""
+MODEL = """
+[[models]]
+name = "{name}"
+context_tokens = 100000
+max_output_tokens = 10000
+[[models.targets]]
+provider = "{name}"
+model = "{upstream}"
+[models.price]
+input = "1"
+cache_read = "0.5"
+output = "2"
+"""
+KINDS = {
+    "chat": "gpt-5",
+    "responses": "gpt-5",
+    "messages": "claude-sonnet-4-5",
+    "gemini": "gemini-2.5-flash",
+    "bedrock": "eu.anthropic.claude-sonnet-4-5-v1:0",
 }
 KEYS = {"chat": "sk-upstream", "responses": "azure", "messages": "sk-ant", "gemini": "AIza"}
 OWN_LINES = {
