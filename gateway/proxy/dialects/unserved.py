@@ -74,7 +74,7 @@ def refuse_unserved(endpoint: Endpoint, body: bytes, scan: RequestScan) -> None:
     if scan.watched:
         _refuse_members(said)
         if endpoint.name == "responses" and isinstance(said("prompt"), dict):
-            raise _refusal("Prompts kept at the provider are not served.", param="prompt")
+            raise refusal("Prompts kept at the provider are not served.", param="prompt")
         refuse_tools(endpoint.name, said("tools"), "tools")
     if scan.references:
         for name in ("messages", "contents", "input"):
@@ -100,7 +100,7 @@ def refuse_items(body: bytes, scan: RequestScan) -> bool:
     for position, item in enumerate(items):
         if item.type == "item_reference" or (item.type is None and item.role is None):
             text = "References to items kept at the provider are not served."
-            raise _refusal(text, param=f"input[{position}]")
+            raise refusal(text, param=f"input[{position}]")
         if item.tools is not None and item.type != "mcp_list_tools":
             refuse_tools("responses", item.tools, f"input[{position}].tools")
         bare = bare or (item.type == "reasoning" and not item.encrypted_content)
@@ -157,36 +157,38 @@ def _runs_here(endpoint_name: str, tool: dict[str, Any]) -> bool:
         if kind == "tool_search":
             return tool.get("execution") == "client"
         return kind in _RESPONSES_TOOLS
+    if endpoint_name == "realtime":
+        return kind == "function"
     return kind in _CHAT_TOOLS or (kind is None and "function" in tool)
 
 
-def _refusal(text: str, *, param: str) -> FieldNotServed:
+def refusal(text: str, param: str) -> FieldNotServed:
     """The error; its text names the field too, since not every dialect's errors have a place."""
     return FieldNotServed(f"`{param}`: {text}", param=param)
 
 
 def _runs_there(param: str) -> FieldNotServed:
     text = "Tools that run at the provider are not served: they have no price here."
-    return _refusal(text, param=param)
+    return refusal(text, param=param)
 
 
 def _refuse_members(said: Callable[[str], Any]) -> None:
     for name, what in OWNED:
         if said(name) is not None:
-            raise _refusal(f"{what} are not served.", param=name)
+            raise refusal(f"{what} are not served.", param=name)
     for name in RUN_THERE:
         if said(name) not in _OFF:
             raise _runs_there(name)
     for name in ("service_tier", "serviceTier"):
         tier = said(name)
         if tier is not None and str(tier).lower().removeprefix("service_tier_") not in TIERS:
-            raise _refusal("A dearer tier of service has no price here.", param=name)
+            raise refusal("A dearer tier of service has no price here.", param=name)
     if said("speed") not in (None, "standard"):
-        raise _refusal("A dearer speed has no price here.", param="speed")
+        raise refusal("A dearer speed has no price here.", param="speed")
     if said("inference_geo") not in (None, "global"):
-        raise _refusal("A dearer region has no price here.", param="inference_geo")
+        raise refusal("A dearer region has no price here.", param="inference_geo")
     if _has_cache(said("extra_body")):
-        raise _refusal("Caches kept at the provider are not served.", param="extra_body")
+        raise refusal("Caches kept at the provider are not served.", param="extra_body")
 
 
 def _has_cache(value: Any) -> bool:
@@ -214,7 +216,7 @@ def _refuse_references(value: Any, place: str) -> None:
             )
             if owned:
                 text = "Files and answers kept at the provider are not served: send the data."
-                raise _refusal(text, param=f"{place}.{name}")
+                raise refusal(text, param=f"{place}.{name}")
             _refuse_references(inner, f"{place}.{name}")
 
 

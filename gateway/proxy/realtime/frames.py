@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.platform.metering.modal import ModalTokens, read_modal
+from gateway.proxy.dialects.unserved import refusal, refuse_tools
 
 INPUT_BYTES_PER_TOKEN = 4_800
 OUTPUT_BYTES_PER_TOKEN = 2_400
@@ -22,6 +23,7 @@ class ClientFrame(msgspec.Struct):
     type: str = ""
     audio: str = ""
     session: Any = None
+    response: Any = None
 
 
 class _Response(msgspec.Struct):
@@ -61,6 +63,16 @@ def changes_model(frame: ClientFrame, model: str) -> bool:
     """Whether a client asks for another model than the one that is priced and held for."""
     session = frame.session
     return isinstance(session, dict) and session.get("model", model) != model
+
+
+def refuse_unserved(frame: ClientFrame) -> None:
+    """Refuse what a session may not ask either: see `dialects.unserved`. Raises FieldNotServed."""
+    for name, asked in (("session", frame.session), ("response", frame.response)):
+        if not isinstance(asked, dict):
+            continue
+        refuse_tools("realtime", asked.get("tools"), f"{name}.tools")
+        if asked.get("prompt") is not None:
+            raise refusal("Prompts kept at the provider are not served.", f"{name}.prompt")
 
 
 class Turn:

@@ -20,7 +20,13 @@ from gateway.platform.metering.modal import ModalTokens, usage_of
 from gateway.platform.metering.usage import Basis
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.realtime.dial import UpstreamSocket
-from gateway.proxy.realtime.frames import Turn, changes_model, read_client, read_server
+from gateway.proxy.realtime.frames import (
+    Turn,
+    changes_model,
+    read_client,
+    read_server,
+    refuse_unserved,
+)
 
 # RFC 6455, 7.4.1
 NORMAL, GOING_AWAY, UNSUPPORTED, POLICY, BROKEN = 1000, 1001, 1003, 1008, 1011
@@ -127,6 +133,7 @@ class Session:
                 raise InvalidRequest("A frame is not a JSON event.")
             if changes_model(frame, self._name):
                 raise InvalidRequest("A session keeps its model.", param="session.model")
+            refuse_unserved(frame)
             self._meter.sent(frame)
             await socket.send_str(message.data)
 

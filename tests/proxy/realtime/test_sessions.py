@@ -226,6 +226,32 @@ async def test_frames_that_cannot_be_metered_end_the_session(gateway, upstream, 
     assert upstream.frames == []
 
 
+@pytest.mark.parametrize(
+    ("frame", "param"),
+    [
+        (
+            {"type": "session.update", "session": {"tools": [{"type": "mcp"}]}},
+            "session.tools[0].type",
+        ),
+        (
+            {"type": "response.create", "response": {"tools": [{"type": "web_search"}]}},
+            "response.tools[0].type",
+        ),
+        ({"type": "session.update", "session": {"prompt": {"id": "p"}}}, "session.prompt"),
+    ],
+)
+async def test_what_runs_or_is_kept_at_the_provider_is_refused(gateway, upstream, frame, param):
+    async with session(gateway) as socket:
+        await read(socket)
+        tools = [{"type": "function", "name": "f"}]
+        await socket.send_json({"type": "session.update", "session": {"tools": tools}})
+        await socket.send_json(frame)
+        error = (await read(socket))["error"]
+    assert (error["code"], error["param"]) == ("field_not_served", param)
+    await asyncio.wait_for(upstream.closed.wait(), 5)
+    assert frame not in upstream.frames and len(upstream.frames) == 1
+
+
 async def test_frames_are_bounded(tmp_path, upstream):
     async with running(
         tmp_path / "data", catalog=media_catalog(upstream.port), upstream_max_event_bytes=100_000
