@@ -80,13 +80,18 @@ def take_back(connection: Connection, model: str, now_us: int) -> None:
 
 
 def rises(old: Price, new: Price) -> bool:
-    """Whether some usage would cost more by the new price."""
-    for name in TOKEN_FIELDS:
-        if _amount(new, name) > _amount(old, name):
-            return True
-    was = dict(old.units)
-    return new.request > old.request or any(
-        amount > was.get(unit, amount) for unit, amount in new.units
+    """Whether some usage would cost more by the new price.
+
+    A unit that gets a price of its own, or loses it, is priced by another until then or from then
+    on (see `units`); that counts as a rise, whichever is the dearer.
+    """
+    was, will = dict(old.units), dict(new.units)
+    if was.keys() != will.keys() or old.tokens != new.tokens:
+        return True
+    return (
+        any(_amount(new, name) > _amount(old, name) for name in TOKEN_FIELDS)
+        or new.request > old.request
+        or any(will[unit] > was[unit] for unit in was)
     )
 
 
