@@ -12,7 +12,10 @@ from tests.fakes.process import serving
 FOLDER = Path(__file__).parent / "node"
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.skipif(
+    not (shutil.which("node") and shutil.which("npm")),
+    reason="node and npm are needed for the Node SDK",
+)
 def test_the_node_sdk(tmp_path: Path) -> None:
     assert (FOLDER / "node_modules" / "openai").is_dir(), "run `make test`, or `npm ci` there"
     with serving(tmp_path / "data") as process:
