@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, literal_column, select
 
 from gateway.base.money import MAX_MICROUSD, MoneyError
-from gateway.store.bulk import bulk_insert
+from gateway.store.bulk import Bulk, bulk_insert
 from gateway.store.schema.ledger import ledger_entries
 
 GENESIS = bytes(32)
@@ -108,19 +108,7 @@ def append(connection: Connection, transfers: Iterable[Transfer | tuple[Any, ...
     is not positive or out of bounds, and the database's IntegrityError for a (transaction id, leg)
     that exists.
     """
-    seq, previous = head(connection)
-    flat: list[Any] = []
-    for transfer in transfers:
-        amount = transfer[5]
-        if type(amount) is not int or not 0 < amount <= MAX_MICROUSD:
-            raise MoneyError("a transfer moves a positive amount")
-        seq += 1
-        previous = digest(previous, seq, *transfer)
-        flat.append(seq)
-        flat += transfer
-        flat.append(previous)
-    _insert.run(connection, flat)
-    return Head(seq, previous)
+    return _append(connection, transfers, _insert)
 
 
 def append_plain(connection: Connection, transfers: Iterable[tuple[Any, ...]]) -> Head:
@@ -128,6 +116,11 @@ def append_plain(connection: Connection, transfers: Iterable[tuple[Any, ...]]) -
 
     Every request passes here, so what is absent is left out of the statement.
     """
+    return _append(connection, transfers, _insert_plain)
+
+
+def _append(connection: Connection, transfers: Iterable[tuple[Any, ...]], insert: Bulk) -> Head:
+    """Chain the transfers and insert them by a statement over their fields."""
     seq, previous = head(connection)
     flat: list[Any] = []
     for transfer in transfers:
@@ -138,8 +131,8 @@ def append_plain(connection: Connection, transfers: Iterable[tuple[Any, ...]]) -
         previous = digest(previous, seq, *transfer)
         flat.append(seq)
         flat += transfer
-        flat.append(bytearray(previous))
-    _insert_plain.run(connection, flat)
+        flat.append(bytearray(previous))  # bytes would go through the driver's adapters
+    insert.run(connection, flat)
     return Head(seq, previous)
 
 

@@ -8,8 +8,8 @@ Sources: the API references of OpenAI (chat completions, Responses), Anthropic (
 Google (Gemini generateContent).
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -322,38 +322,19 @@ class StreamWriter(Protocol):
         ...
 
 
-class Dialect(Protocol):
+class Dialect(NamedTuple):
     """One wire form, both ways. `name` is the endpoint's name ("chat", "messages", ...).
 
-    Where the path names model and streaming (Gemini), a request read has an empty `model` and
-    `stream` False, and one written says neither; writers may still look at `model`.
+    `read_request` raises Untranslatable naming the field that has no neutral form, or
+    InvalidRequest; `write_request` Untranslatable naming what this dialect cannot say;
+    `read_answer` UpstreamBadResponse when the document is not of this dialect. Readers and writers
+    of streams are made anew for each stream.
     """
 
     name: str
-
-    def read_request(self, body: bytes) -> Conversation:
-        """Raises Untranslatable naming the field that has no neutral form, or InvalidRequest."""
-        ...
-
-    def write_request(self, conversation: Conversation) -> bytes:
-        """Raises Untranslatable naming what this dialect cannot say."""
-        ...
-
-    def read_answer(self, body: bytes) -> Answer:
-        """Raises UpstreamBadResponse when the document is not of this dialect.
-
-        Raises UpstreamFailed when it reports a failure.
-        """
-        ...
-
-    def write_answer(self, answer: Answer, facts: Facts) -> bytes:
-        """A whole answer's JSON."""
-        ...
-
-    def stream_reader(self) -> StreamReader:
-        """A new reader for one stream."""
-        ...
-
-    def stream_writer(self, facts: Facts) -> StreamWriter:
-        """A new writer for one stream."""
-        ...
+    read_request: Callable[[bytes], Conversation]
+    write_request: Callable[[Conversation], bytes]
+    read_answer: Callable[[bytes], Answer]
+    write_answer: Callable[[Answer, Facts], bytes]
+    stream_reader: Callable[[], StreamReader]
+    stream_writer: Callable[[Facts], StreamWriter]

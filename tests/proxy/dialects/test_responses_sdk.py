@@ -10,36 +10,14 @@ from openai.types.responses import Response
 
 from gateway.proxy.dialects.neutral import (
     Answer,
-    Facts,
-    Refusal,
     Text,
     Thinking,
-    Tokens,
     ToolCall,
 )
 from gateway.proxy.dialects.responses import RESPONSES
+from tests.proxy.dialects.answers import ANSWERS, FACTS
 from tests.proxy.dialects.loopback import Serve, answering
 from tests.proxy.dialects.neutral_values import events_of
-
-FACTS = Facts("req_0193a1", "shop/model", 1_790_000_000)
-USAGE = Tokens(5, 3, 2, 20, 7)
-
-ANSWERS: dict[str, Answer] = {
-    "text": Answer((Text("hello \u2028 wörld"),), "stop", USAGE),
-    "thinking and parallel calls": Answer(
-        (
-            Thinking("let me see", "c2ln", "anthropic"),
-            Text("I look."),
-            ToolCall("call_a", "look", '{"city":"Bern"}'),
-            ToolCall("call_b", "look", '{"city":"Rom"}', "Z3M=", "gemini"),
-        ),
-        "tool_calls",
-        USAGE,
-    ),
-    "refusal": Answer((Refusal("I will not."),), "refusal", USAGE),
-    "cut short": Answer((Text("hel"),), "length", USAGE),
-    "nothing": Answer((), "stop", USAGE),
-}
 
 
 def client(address: str) -> openai.AsyncOpenAI:

@@ -27,38 +27,14 @@ from gateway.proxy.dialects.gemini.request_reader import read_request
 from gateway.proxy.dialects.gemini.request_writer import write_request
 from gateway.proxy.dialects.gemini.stream_reader import GeminiStreamReader
 from gateway.proxy.dialects.gemini.stream_writer import GeminiStreamWriter
-from gateway.proxy.dialects.neutral import (
-    Answer,
-    Conversation,
-    Dialect,
-    Facts,
-    StreamReader,
-    StreamWriter,
+from gateway.proxy.dialects.neutral import Dialect
+
+GEMINI = Dialect(
+    "gemini",
+    read_request,
+    write_request,
+    read_answer,
+    write_answer,
+    GeminiStreamReader,
+    GeminiStreamWriter,
 )
-
-
-class _Gemini:
-    """See `Dialect`."""
-
-    name = "gemini"
-
-    def read_request(self, body: bytes) -> Conversation:
-        return read_request(body)
-
-    def write_request(self, conversation: Conversation) -> bytes:
-        return write_request(conversation)
-
-    def read_answer(self, body: bytes) -> Answer:
-        return read_answer(body)
-
-    def write_answer(self, answer: Answer, facts: Facts) -> bytes:
-        return write_answer(answer, facts)
-
-    def stream_reader(self) -> StreamReader:
-        return GeminiStreamReader()
-
-    def stream_writer(self, facts: Facts) -> StreamWriter:
-        return GeminiStreamWriter(facts)
-
-
-GEMINI: Dialect = _Gemini()

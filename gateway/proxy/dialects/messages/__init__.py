@@ -10,37 +10,14 @@ from gateway.proxy.dialects.messages.request_reader import read_request
 from gateway.proxy.dialects.messages.request_writer import write_request
 from gateway.proxy.dialects.messages.stream_reader import MessagesStreamReader
 from gateway.proxy.dialects.messages.stream_writer import MessagesStreamWriter
-from gateway.proxy.dialects.neutral import Answer, Conversation, Dialect, Facts
+from gateway.proxy.dialects.neutral import Dialect
 
-
-class Messages:
-    """The dialect; see neutral.Dialect."""
-
-    name = "messages"
-
-    def read_request(self, body: bytes) -> Conversation:
-        """See request_reader."""
-        return read_request(body)
-
-    def write_request(self, conversation: Conversation) -> bytes:
-        """See request_writer."""
-        return write_request(conversation)
-
-    def read_answer(self, body: bytes) -> Answer:
-        """See answer."""
-        return read_answer(body)
-
-    def write_answer(self, answer: Answer, facts: Facts) -> bytes:
-        """See answer."""
-        return write_answer(answer, facts)
-
-    def stream_reader(self) -> MessagesStreamReader:
-        """See stream_reader."""
-        return MessagesStreamReader()
-
-    def stream_writer(self, facts: Facts) -> MessagesStreamWriter:
-        """See stream_writer."""
-        return MessagesStreamWriter(facts)
-
-
-MESSAGES: Dialect = Messages()
+MESSAGES = Dialect(
+    "messages",
+    read_request,
+    write_request,
+    read_answer,
+    write_answer,
+    MessagesStreamReader,
+    MessagesStreamWriter,
+)

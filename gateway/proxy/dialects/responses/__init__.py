@@ -21,14 +21,7 @@ references), tools that run there, log probabilities, truncation. In writing: st
 `top_k`, penalties, several choices, sound.
 """
 
-from gateway.proxy.dialects.neutral import (
-    Answer,
-    Conversation,
-    Dialect,
-    Facts,
-    StreamReader,
-    StreamWriter,
-)
+from gateway.proxy.dialects.neutral import Dialect
 from gateway.proxy.dialects.responses.answer_reader import read_answer
 from gateway.proxy.dialects.responses.answer_writer import write_answer
 from gateway.proxy.dialects.responses.request_reader import read_request
@@ -36,29 +29,12 @@ from gateway.proxy.dialects.responses.request_writer import write_request
 from gateway.proxy.dialects.responses.stream_reader import ResponsesStreamReader
 from gateway.proxy.dialects.responses.stream_writer import ResponsesStreamWriter
 
-
-class _Responses:
-    """See `Dialect`."""
-
-    name = "responses"
-
-    def read_request(self, body: bytes) -> Conversation:
-        return read_request(body)
-
-    def write_request(self, conversation: Conversation) -> bytes:
-        return write_request(conversation)
-
-    def read_answer(self, body: bytes) -> Answer:
-        return read_answer(body)
-
-    def write_answer(self, answer: Answer, facts: Facts) -> bytes:
-        return write_answer(answer, facts)
-
-    def stream_reader(self) -> StreamReader:
-        return ResponsesStreamReader()
-
-    def stream_writer(self, facts: Facts) -> StreamWriter:
-        return ResponsesStreamWriter(facts)
-
-
-RESPONSES: Dialect = _Responses()
+RESPONSES = Dialect(
+    "responses",
+    read_request,
+    write_request,
+    read_answer,
+    write_answer,
+    ResponsesStreamReader,
+    ResponsesStreamWriter,
+)
