@@ -69,7 +69,8 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A command, and how to speak to what it starts. `headers` are "Name: value" lines."""
+    """A command, and how to speak to what it starts. `headers` are "Name: value" lines; `inside`
+    is a model that streams slowly with no upstream, if the gateway has one."""
 
     command: tuple[str, ...]
     key: str = "none"
@@ -77,6 +78,7 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     path: str = "/v1/chat/completions"
     model: str = MODEL
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,8 @@ def tallygate(site: Site, fill: Callable[[Path], None] | None = None) -> Launch:
         fill(Path(data))
     catalog = str(site.fill("tallygate.toml", "catalog.toml"))
     where = ("--host", "127.0.0.1", "--port", str(site.port))
-    return Launch((str(binary), "serve", "--data", data, *where, "--catalog", catalog), key=key)
+    command = (str(binary), "serve", "--data", data, *where, "--catalog", catalog)
+    return Launch(command, key=key, inside="sandbox/lorem:tokens=15,tps=1")
 
 
 def _version_of(distribution: str) -> Callable[[], str]:

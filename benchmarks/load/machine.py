@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import subprocess
+import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -84,6 +85,43 @@ def memory_kib(root: int) -> int:
         if match := re.search(r"^Pss:\s+(\d+) kB", text, re.M):
             total += int(match[1])
     return total
+
+
+def open_files(pid: int) -> int:
+    """How many files one process has open; 0 when it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
+
+
+class Watch:
+    """Looks at a gateway twice a second: `with Watch(pid) as w: ...`, then the peaks."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.before_kib = self.peak_kib = memory_kib(root)
+        self.peak_files = 0
+
+    def _look(self) -> None:
+        while not self._over.wait(0.5):
+            self.peak_kib = max(self.peak_kib, memory_kib(self._root))
+            self.peak_files = max(self.peak_files, open_files(self._root))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 def busy_s() -> float:

@@ -92,6 +92,8 @@ def _rates(result: Result) -> list[str]:
         left = figure("abort", "left")
         after = _number(figure("abort", "close_p50_ms"))
         complete = figure("streams", "all_complete")
+        inside = figure("streams", "answered_inside")
+        of_them = f" ({inside:.0f} of them answered inside)" if inside else ""
         rows.append(
             [
                 name,
@@ -106,7 +108,8 @@ def _rates(result: Result) -> list[str]:
                 "-" if closed is None else f"{closed:.0f} of {left:.0f}, {after} ms",
                 "-"
                 if complete is None
-                else f"{figure('streams', 'at_once'):,.0f}, {'all' if complete else 'NOT all'}",
+                else f"{figure('streams', 'at_once'):,.0f}{of_them}, "
+                f"{'all' if complete else 'NOT all'}",
                 _number(figure("streams", "kib_per_stream")),
             ]
         )

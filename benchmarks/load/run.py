@@ -36,7 +36,7 @@ DIRECT = "direct"
 SHOWN = (
     *("cpu_per_request", "cpu_per_piece", "requests_per_s", "pieces_per_s", "failures", "error"),
     *("added_p50_ms", "added_p99_ms", "closed_upstream", "close_p50_ms", "all_complete"),
-    *("kib_per_stream", "at_once", "foreign_cpus"),
+    *("kib_per_stream", "at_once", "answered_inside", "foreign_cpus"),
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.compare import main as compare
 from benchmarks.load.report import ratio_to_nginx, render
 from benchmarks.load.run import parse_options
+from benchmarks.load.sections import shares
 
 
 def result_with(cost: float, added_ms: float) -> dict[str, Any]:
@@ -51,6 +52,31 @@ def test_a_ratio_may_not_grow_beyond_the_tolerance(tmp_path: Path) -> None:
     assert compare([str(after), *where]) == 0
     after.write_text(json.dumps(result_with(14.4, 0.1)))
     assert compare([str(after), *where]) == 1
+
+
+@pytest.mark.parametrize(
+    ("room", "inside", "expected"),
+    [
+        (20_000, True, (10_000, 0)),
+        (19_951, True, (9_951, 49)),
+        (19_951, False, (9_975, 0)),
+        (19_000, True, (9_000, 1_000)),
+        (18_999, True, (9_499, 0)),
+        (-5, True, (0, 0)),
+    ],
+)
+def test_streams_fill_the_open_files_there_are(
+    room: int, inside: bool, expected: tuple[int, int]
+) -> None:
+    assert shares(10_000, room, inside) == expected
+    assert 2 * expected[0] + expected[1] <= max(0, room)
+
+
+def test_the_report_says_how_many_streams_needed_no_upstream() -> None:
+    result = result_with(12.0, 0.4)
+    found = {"all_complete": True, "at_once": 10_000, "answered_inside": 49, "kib_per_stream": 15.4}
+    result["contenders"]["tallygate"]["sections"]["streams"] = {"runs": [found], "nginx": []}
+    assert "| 10,000 (49 of them answered inside), all | 15.4 |" in render(result)
 
 
 def test_the_report_names_the_skipped_and_the_failed() -> None:
