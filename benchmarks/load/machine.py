@@ -90,7 +90,7 @@ def memory_kib(root: int) -> int:
 def open_files(pid: int) -> int:
     """How many files one process has open; 0 when it is gone."""
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return 0
 
