@@ -19,6 +19,7 @@ cdef extern from "jsonscan.h":
         JS_RESPONSES_BODY
         JS_ANTHROPIC_BODY
         JS_GEMINI_BODY
+        JS_CONVERSE_BODY
         JS_REASONING
         JS_USAGE
         JS_USAGE_START
@@ -235,6 +236,8 @@ cdef class BodyMeter(Meter):
             table = JS_ANTHROPIC_BODY
         elif dialect == "gemini":
             table = JS_GEMINI_BODY
+        elif dialect == "converse":
+            table = JS_CONVERSE_BODY
         else:
             raise ValueError(f"unknown dialect: {dialect!r}")
         if self.factory is not None:

@@ -21,6 +21,7 @@ cdef extern from "jsonpath.h" nogil:
         JS_RESPONSES
         JS_ANTHROPIC
         JS_GEMINI
+        JS_CONVERSE
 
 
 cdef extern from "sse.h" nogil:
@@ -53,6 +54,7 @@ cdef dict DIALECTS = {
     "responses": JS_RESPONSES,
     "anthropic": JS_ANTHROPIC,
     "gemini": JS_GEMINI,
+    "converse": JS_CONVERSE,
 }
 
 

@@ -49,8 +49,8 @@ class Meter:
 class BodyMeter(Meter):
     """Meters one JSON answer fed in pieces.
 
-    dialect: chat, completions, responses, embeddings, anthropic or gemini. `usage`, `error` and
-    the flags are set by finish(), and only when the body is one valid JSON value.
+    dialect: chat, completions, responses, embeddings, anthropic, gemini or converse. `usage`,
+    `error` and the flags are set by finish(), and only when the body is one valid JSON value.
     Raises ValueError for an unknown dialect, and from feed() whatever counter_factory raises.
     """
 

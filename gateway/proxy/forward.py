@@ -121,7 +121,7 @@ async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Up
     candidate = step.candidate
     health, target = candidate.health, candidate.targets[step.key_no]
     x.step, x.target = step, target
-    x.wire = wire_of(x.endpoint, target.provider) or x.endpoint
+    x.wire = wire_of(x.endpoint, target) or x.endpoint
     if x.attempts == 0:
         health.requests += 1
     x.attempts += 1

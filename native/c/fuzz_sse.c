@@ -141,6 +141,8 @@ static void run(outcome *o, const uint8_t *data, size_t n, int option, size_t mo
     int dialect = streamed ? option & 3 : bodies[(option & 3) % 3];
     if (option & 16)
         dialect = streamed ? JS_GEMINI : JS_GEMINI_BODY;
+    if (option & 32)
+        dialect = streamed ? JS_CONVERSE : JS_CONVERSE_BODY;
     js_init(&j, js_table_of(dialect), 5, hear, o);
     sse_init(&s, &j, option & 4);
     for (size_t at = 0; at < n;) {
@@ -207,7 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     static outcome whole, split;
     if (n < 2 || n > LONGEST)
         return 0;
-    int option = data[0] & 31;
+    int option = data[0] & 63;
     uint32_t seed = data[1];
     data += 2;
     n -= 2;

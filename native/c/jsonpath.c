@@ -123,6 +123,34 @@ static const spec GEMINI[] = {
     {"codeExecutionResult.output", JS_TEXT, JS_CONTENT},
     {0, 0, 0}};
 
+/* Each event is one object whose only member is named as the event is. */
+static const spec CONVERSE[] = {
+    {"error", JS_CAPTURE, JS_ERROR},
+    UNDER("contentBlockDelta.delta"),
+    {"text", JS_TEXT, JS_CONTENT},
+    {"reasoningContent.text", JS_TEXT, JS_REASONING},
+    {"toolUse.input", JS_TEXT, JS_TOOL_INPUT},
+    {"image", JS_FLAG, JS_OUTPUT},
+    UNDER("contentBlockStart.start"),
+    {"toolUse.name", JS_TEXT, JS_TOOL_NAME},
+    UNDER("messageStop"),
+    {"stopReason", JS_FLAG, JS_FINISH},
+    UNDER("metadata"),
+    {"usage", JS_CAPTURE, JS_USAGE},
+    {0, 0, 0}};
+
+static const spec CONVERSE_BODY[] = {
+    {"usage", JS_CAPTURE, JS_USAGE},
+    {"stopReason", JS_FLAG, JS_FINISH},
+    UNDER("output.message.content"),
+    {"text", JS_TEXT, JS_CONTENT},
+    {"citationsContent.content.text", JS_TEXT, JS_CONTENT},
+    {"reasoningContent.reasoningText.text", JS_TEXT, JS_REASONING},
+    {"toolUse.name", JS_TEXT, JS_TOOL_NAME},
+    {"toolUse.input", JS_RAW, JS_TOOL_INPUT},
+    {"image", JS_FLAG, JS_OUTPUT},
+    {0, 0, 0}};
+
 #define TYPE(name, kind, flags, added) {name, sizeof(name) - 1, kind, flags, added}
 
 /* The deltas of encoded audio and images are no text and so are not named here. */
@@ -223,7 +251,9 @@ const js_table *js_table_of(int dialect)
         build(&tables[JS_ANTHROPIC_BODY], ANTHROPIC_BODY, 0, 0);
         build(&tables[JS_GEMINI], GEMINI, 0, JS_HAVE_INDEX | JS_HAVE_PART);
         build(&tables[JS_GEMINI_BODY], GEMINI, 0, JS_HAVE_INDEX | JS_HAVE_PART);
-        tables[JS_GEMINI].endless = 1;
+        build(&tables[JS_CONVERSE], CONVERSE, 0, 0);
+        build(&tables[JS_CONVERSE_BODY], CONVERSE_BODY, 0, 0);
+        tables[JS_GEMINI].endless = tables[JS_CONVERSE].endless = 1;
         tables[JS_CHAT].done_marker = tables[JS_COMPLETIONS].done_marker = 1;
         for (int i = JS_CHAT_BODY; i < JS_DIALECTS; i++)
             tables[i].split = 1;

@@ -4,7 +4,8 @@
  * choices[*].delta.content). Tables are built once, before the first scan, and never change.
  * This file must know nothing of bytes, events or Python. The fields are those of the providers'
  * public API references: OpenAI chat completions, completions and Responses, Anthropic Messages,
- * Gemini generateContent (whose stream is of whole answers' form, and has no end marker). */
+ * Gemini generateContent (whose stream is of whole answers' form, and has no end marker), and
+ * Bedrock's Converse as gateway/proxy/upstream/decode.py writes its events. */
 #ifndef TALLYGATE_JSONPATH_H
 #define TALLYGATE_JSONPATH_H
 
@@ -61,10 +62,12 @@ enum js_dialect {
     JS_RESPONSES,
     JS_ANTHROPIC,
     JS_GEMINI,
+    JS_CONVERSE,
     JS_CHAT_BODY, /* also completions and embeddings: their fields do not collide */
     JS_RESPONSES_BODY,
     JS_ANTHROPIC_BODY,
     JS_GEMINI_BODY,
+    JS_CONVERSE_BODY,
     JS_DIALECTS
 };
 

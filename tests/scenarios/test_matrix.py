@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.clients.matrix import ASKS, CLIENTS, check_seen, check_told
 from tests.fakes.gateway import running
-from tests.fakes.providers.plan import CACHED, INPUT, OUTPUT
+from tests.fakes.providers.plan import CACHED, INPUT, OUTPUT, REASONING
 from tests.fakes.providers.server import providers
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
@@ -24,7 +24,8 @@ PROVIDERS = {
     "azure-openai": 'kind = "azure-openai"\nbase_url = "{address}/v1"',
     "anthropic": 'kind = "anthropic"\nbase_url = "{address}/v1"',
     "gemini": 'kind = "gemini"\nbase_url = "{address}/v1beta"',
-    "bedrock": 'kind = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
+    "bedrock (Claude)": 'kind = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
+    "bedrock (others)": 'kind = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
 }
 SDKS = {
     "chat": "openai, chat completions",
@@ -45,14 +46,16 @@ max_output_tokens = 10000
 encoding = "o200k_base"
 [[models.targets]]
 provider = "{name}"
-model = "anthropic.claude-opus-5"
+model = "{upstream}"
 [models.price]
 input = "1"
 cache_read = "0.5"
 cache_write = "2"
 output = "2"
 """
+# What the provider calls the model: at Bedrock its maker decides on the form.
 UPSTREAM = "anthropic.claude-opus-5"
+OTHER = "us.amazon.nova-2-lite-v1:0"
 # What check_seen calls the provider's dialect.
 SPOKEN = {
     "openai (chat)": "chat",
@@ -60,7 +63,8 @@ SPOKEN = {
     "azure-openai": "chat",  # of the two it speaks, but for a client of Responses
     "anthropic": "messages",
     "gemini": "gemini",
-    "bedrock": "bedrock",
+    "bedrock (Claude)": "bedrock",
+    "bedrock (others)": "converse",
 }
 
 
@@ -80,7 +84,11 @@ async def test_everything_is_asked_told_and_charged(tmp_path: Path, client: str)
         address = f"http://127.0.0.1:{upstream.port}"
         names = {f"m{number}": kind for number, kind in enumerate(PROVIDERS)}
         catalog = "".join(
-            ENTRY.format(name=name, provider=PROVIDERS[kind].format(address=address))
+            ENTRY.format(
+                name=name,
+                provider=PROVIDERS[kind].format(address=address),
+                upstream=OTHER if SPOKEN[kind] == "converse" else UPSTREAM,
+            )
             for name, kind in names.items()
         )
         async with running(tmp_path / "data", catalog=catalog) as gateway:
@@ -92,9 +100,11 @@ async def test_everything_is_asked_told_and_charged(tmp_path: Path, client: str)
                         upstream.seen.clear()
                         asked = dataclasses.replace(ask, stream=stream)
                         told = await CLIENTS[client](gateway.url, gateway.key, name, asked)
-                        check_told(question, told)
+                        untold = spoken == "converse"  # how much of the output was reasoning
+                        check_told(question, told, reasoning=0 if untold else REASONING)
                         check_seen(question, spoken, upstream.seen)
-                        assert {seen.model for seen in upstream.seen} == {UPSTREAM}
+                        model = OTHER if spoken == "converse" else UPSTREAM
+                        assert {seen.model for seen in upstream.seen} == {model}
             rows = await gateway.rows(limit=200)
             assert len(rows) == 16 * len(PROVIDERS)
             for row in rows:

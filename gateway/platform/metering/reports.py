@@ -1,4 +1,4 @@
-"""Usage reports of Anthropic and Gemini, and which reader a dialect's report goes to.
+"""Usage reports of Anthropic, Bedrock and Gemini, and which reader a dialect's report goes to.
 
 The conventions differ from OpenAI's (see `usage`): Anthropic's `input_tokens` leaves cached tokens
 out, its stream reports in two parts, and Gemini's `candidatesTokenCount` leaves thoughts out. Each
@@ -23,6 +23,12 @@ from gateway.platform.metering.usage import (
 
 CACHE_WRITE_1H = "cache_write_1h"
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_CONVERSE = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cache_read_input_tokens": "cacheReadInputTokens",
+    "cache_creation_input_tokens": "cacheWriteInputTokens",
+}
 _decode = msgspec.json.Decoder().decode
 
 
@@ -38,6 +44,8 @@ def read_report(
         if first is not None and last is None:
             first.pop("output_tokens", None)  # a placeholder; the count comes at the end
         return _report(_merged(first, last), _anthropic, max_tokens)
+    if dialect == "converse":
+        return _report(_object(raw), _converse, max_tokens)
     if dialect == "gemini":
         return _report(_object(raw), _gemini, max_tokens)
     return parse_report(raw, max_tokens)
@@ -122,6 +130,18 @@ def _anthropic(data: dict[str, Any], limit: int) -> Report | None:
         units=((CACHE_WRITE_1H, long),) if long else (),
     )
     return Report(usage, total, output, flagged, True)
+
+
+def _converse(data: dict[str, Any], limit: int) -> Report | None:
+    """Bedrock's counts in Anthropic's words; `cacheDetails` says how cache writes divide."""
+    said = {name: data.get(theirs) for name, theirs in _CONVERSE.items()}
+    details = data.get("cacheDetails")
+    split = {
+        f"ephemeral_{one.get('ttl')}_input_tokens": one.get("inputTokens")
+        for one in (details if isinstance(details, list) else ())
+        if isinstance(one, dict)
+    }
+    return _anthropic({**said, "cache_creation": split}, limit)
 
 
 def _gemini(data: dict[str, Any], limit: int) -> Report | None:

@@ -57,6 +57,10 @@ GEMINI_COUNT = Endpoint(
     counts=True,
 )
 
+# Amazon Bedrock's Converse: a form of providers alone, so there is no path of ours. Its usage is
+# told as Anthropic's is: cached tokens beside the input, and no modalities.
+CONVERSE = Endpoint("converse", "", "converse", True, False, "", family="anthropic")
+
 # Endpoints metered by their own units; `dialect` is of no use to them.
 MEDIA = tuple(
     Endpoint(name, f"/v1/{path}", "", streams, False, "", media=media)
@@ -78,7 +82,7 @@ ENDPOINTS: dict[bytes, Endpoint] = {
     for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS, *MEDIA)
 }
 BY_NAME: dict[str, Endpoint] = {
-    endpoint.name: endpoint for endpoint in (*ENDPOINTS.values(), GEMINI, GEMINI_COUNT)
+    endpoint.name: endpoint for endpoint in (*ENDPOINTS.values(), GEMINI, GEMINI_COUNT, CONVERSE)
 }
 _METHODS = {
     b"generateContent": (GEMINI, False),

@@ -15,7 +15,8 @@ import msgspec
 
 Role = Literal["system", "developer", "user", "assistant"]
 # Who made an opaque signature or encrypted reasoning: only that family can read it again.
-Family = Literal["openai", "anthropic", "gemini"]
+# "bedrock": of Converse, which does not say whose.
+Family = Literal["openai", "anthropic", "gemini", "bedrock"]
 Stop = Literal[
     "stop",  # the model was done
     "stop_sequence",  # one of the request's stop sequences came
@@ -320,6 +321,15 @@ class StreamWriter(Protocol):
         dialect's error event is the door's.
         """
         ...
+
+
+class Wire(NamedTuple):
+    """The half of a dialect that speaks to providers; see `Dialect`."""
+
+    name: str
+    write_request: Callable[[Conversation], bytes]
+    read_answer: Callable[[bytes], Answer]
+    stream_reader: Callable[[], StreamReader]
 
 
 class Dialect(NamedTuple):

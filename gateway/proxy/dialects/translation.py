@@ -10,31 +10,46 @@ knows HTTP, money or providers' addresses.
 from msgspec.structs import replace
 
 from gateway.base.errors import GatewayError, UpstreamFailed
-from gateway.platform.catalog import Model, Provider
+from gateway.platform.catalog import Model, Target
 from gateway.proxy.dialects.chat import CHAT
+from gateway.proxy.dialects.converse import CONVERSE
 from gateway.proxy.dialects.endpoints import BY_NAME, Endpoint
 from gateway.proxy.dialects.gemini import GEMINI
 from gateway.proxy.dialects.messages import MESSAGES
-from gateway.proxy.dialects.neutral import Conversation, Dialect, End, Event, Facts, Failure
+from gateway.proxy.dialects.neutral import (
+    Conversation,
+    Dialect,
+    End,
+    Event,
+    Facts,
+    Failure,
+    Wire,
+)
 from gateway.proxy.dialects.responses import RESPONSES
 
-# By endpoint name, in the order in which a provider that speaks several is asked.
+# By endpoint name: what clients speak, and what providers do.
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect for dialect in (CHAT, MESSAGES, GEMINI, RESPONSES)
 }
+# In the order in which a provider that speaks several is asked.
+WIRES: dict[str, Dialect | Wire] = {**DIALECTS, CONVERSE.name: CONVERSE}
+_CONVERSE = frozenset((CONVERSE.name,))
 
 
-def wire_of(endpoint: Endpoint, provider: Provider) -> Endpoint | None:
-    """What to speak to a provider for a client of this endpoint; None when there is no way.
+def wire_of(endpoint: Endpoint, target: Target) -> Endpoint | None:
+    """What to speak to a target for a client of this endpoint; None when there is no way.
 
     The client's own dialect where the provider speaks it, else the first it can be translated to.
+    Bedrock takes Messages for Anthropic's models alone, and Converse for all.
     """
-    spoken = provider.endpoints
+    spoken = target.provider.endpoints
+    if CONVERSE.name in spoken and "anthropic." not in target.model:
+        spoken = _CONVERSE
     if endpoint.name in spoken:
         return endpoint
     if endpoint.name not in DIALECTS:
         return None
-    for name in DIALECTS:
+    for name in WIRES:
         if name in spoken:
             return BY_NAME[name]
     return None
@@ -63,12 +78,12 @@ def write_request(
     if wire.name == "messages":
         limit = min(limit or model.max_output_tokens, model.max_output_tokens)
     asked = replace(conversation, model=name, stream=stream, max_tokens=limit, include_usage=stream)
-    return DIALECTS[wire.name].write_request(asked)
+    return WIRES[wire.name].write_request(asked)
 
 
 def translate_answer(wire: Endpoint, endpoint: Endpoint, body: bytes, facts: Facts) -> bytes:
     """A whole answer in the client's dialect. Raises UpstreamBadResponse."""
-    return DIALECTS[endpoint.name].write_answer(DIALECTS[wire.name].read_answer(body), facts)
+    return DIALECTS[endpoint.name].write_answer(WIRES[wire.name].read_answer(body), facts)
 
 
 class StreamTranslation:
@@ -77,7 +92,7 @@ class StreamTranslation:
     __slots__ = ("_ended", "_read", "_write", "error", "failed")
 
     def __init__(self, wire: Endpoint, endpoint: Endpoint, facts: Facts) -> None:
-        self._read = DIALECTS[wire.name].stream_reader().feed
+        self._read = WIRES[wire.name].stream_reader().feed
         self._write = DIALECTS[endpoint.name].stream_writer(facts).write
         self._ended = False
         self.failed = False  # the provider reported an error, or what it sent made no sense

@@ -1,8 +1,11 @@
-"""Amazon Bedrock: Anthropic's models through InvokeModel, signed with Signature Version 4.
+"""Amazon Bedrock, signed with Signature Version 4: Anthropic's models, and all others.
 
-Source: Amazon Bedrock API reference, `InvokeModel` and `InvokeModelWithResponseStream`, and
-"Anthropic Claude Messages API": the body is a Messages request without `model` and `stream`, which
-the path says, and with `anthropic_version`; betas stand in the body. The signature is botocore's,
+Source: Amazon Bedrock API reference. Anthropic's models are asked through `InvokeModel` and
+`InvokeModelWithResponseStream` ("Anthropic Claude Messages API"): the body is a Messages request
+without `model` and `stream`, which the path says, and with `anthropic_version`; betas stand in the
+body. All others through `Converse` and `ConverseStream`; so too an ARN that does not say whose
+model it stands for, unless the provider's `endpoints` name `messages` alone. The signature is
+botocore's,
 an optional dependency (`pip install tallygate[bedrock]`). The key is `ACCESS_KEY_ID:SECRET`, with
 `:SESSION_TOKEN` where it is temporary; without a colon it is a Bedrock API key, sent as a bearer.
 """
@@ -12,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gateway.base.errors import DialectNotServed, UpstreamCredentials, UpstreamUnreachable
+from gateway.base.errors import UpstreamCredentials, UpstreamUnreachable
 from gateway.platform.catalog import Target
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.providers.anthropic import betas
@@ -31,14 +34,17 @@ class BedrockUpstream(HttpUpstream):
 
     def path(self, x: Exchange, target: Target) -> str:
         """The model and the operation."""
-        operation = "invoke-with-response-stream" if x.stream else "invoke"
+        if x.wire.name == "converse":
+            operation = "converse-stream" if x.stream else "converse"
+        else:
+            operation = "invoke-with-response-stream" if x.stream else "invoke"
         return f"/model/{quote(target.model, safe='')}/{operation}"
 
     def request(self, x: Exchange, target: Target) -> bytes:
-        """Head and body, signed. Raises DialectNotServed for models of other makers."""
-        if "anthropic." not in target.model and not target.model.startswith("arn:"):
-            raise DialectNotServed("Of Bedrock's models only those of Anthropic are served.")
-        body = bedrock_body(request_body(x, target), [name.decode() for name in betas(x)])
+        """Head and body, signed."""
+        body = request_body(x, target)
+        if x.wire.name == "messages":
+            body = bedrock_body(body, [name.decode() for name in betas(x)])
         path = self.path(x, target)
         lines = [
             f"POST {self.provider.path}{path} HTTP/1.1",

@@ -102,7 +102,7 @@ class Plan:
 
 def serves(target: Target, endpoint: Endpoint) -> bool:
     """Whether a target can answer requests of an endpoint, translated or as they are."""
-    return wire_of(endpoint, target.provider) is not None
+    return wire_of(endpoint, target) is not None
 
 
 class Router:

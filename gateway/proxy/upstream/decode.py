@@ -69,11 +69,13 @@ class Inflater:
 
 
 class EventStream:
-    """Turns Bedrock's binary event stream into the server-sent events of the Messages API.
+    """Turns Bedrock's binary event stream into server-sent events.
 
     Source: "Event stream encoding" in the AWS documentation: a prelude with two lengths, headers,
     a payload and two checksums, all of which botocore verifies. The payload of a `chunk` holds one
-    event in base64. An exception becomes an `error` event, without the provider's words.
+    event of the Messages API in base64; any other event is of ConverseStream, and becomes an object
+    whose one member is named as the event is. An exception becomes an `error` event, without the
+    provider's words.
     """
 
     __slots__ = ("_buffer",)
@@ -101,10 +103,11 @@ class EventStream:
 def _server_sent(message: Any) -> bytes:
     if message.headers.get(":message-type") != "event":
         kind = str(message.headers.get(":exception-type", ""))
-        name = "overloaded_error" if "throttling" in kind.lower() else "api_error"
-        return _ERROR % name.encode()
-    if message.headers.get(":event-type") != "chunk":
-        return b""
+        return _ERROR % _EXCEPTIONS.get(kind, "api_error").encode()
+    kind = str(message.headers.get(":event-type", ""))
+    if kind != "chunk":
+        payload = message.payload.replace(b"\n", b" ")
+        return b"data: {%b:%b}\n\n" % (msgspec.json.encode(kind), payload or b"{}")
     event = _chunk(message.payload).bytes.replace(b"\n", b" ")  # none stands inside a string
     return b"event: %b\ndata: %b\n\n" % (_typed(event).type.encode(), event)
 
@@ -121,6 +124,13 @@ class _Typed(msgspec.Struct):
     type: str
 
 
+# Both streams' exceptions in the words of the Messages API, which `inside` knows as statuses.
+_EXCEPTIONS = {
+    "throttlingException": "rate_limit_error",
+    "validationException": "invalid_request_error",
+    "modelTimeoutException": "timeout_error",
+    "serviceUnavailableException": "overloaded_error",
+}
 _chunk = msgspec.json.Decoder(_Chunk).decode
 _typed = msgspec.json.Decoder(_Typed).decode
 _ERROR = (

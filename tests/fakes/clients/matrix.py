@@ -31,8 +31,11 @@ TEXTS = {
 CALLS = [("weather", {"city": "Bern"}), ("weather", {"city": "Zürich"})]
 
 
-def check_told(name: str, told: list[Told]) -> None:
-    """The client was told everything, and the same by every provider."""
+def check_told(name: str, told: list[Told], *, reasoning: int = REASONING) -> None:
+    """The client was told everything, and the same by every provider.
+
+    `reasoning` is 0 of providers that do not tell how many tokens that took.
+    """
     ask = ASKS[name]
     assert len(told) == (2 if ask.tools else 1)
     assert told[-1].text == TEXTS[name]
@@ -43,7 +46,7 @@ def check_told(name: str, told: list[Told]) -> None:
     for answer in told:
         assert answer.thinking == ("Let me think." if ask.think else "")
         assert (answer.input, answer.cached, answer.output) == (INPUT, CACHED, OUTPUT)
-        assert (answer.reasoning or 0) == (REASONING if ask.think else 0)
+        assert (answer.reasoning or 0) == (reasoning if ask.think else 0)
 
 
 def check_seen(name: str, provider: str, seen: list[Seen]) -> None:
@@ -60,6 +63,6 @@ def check_seen(name: str, provider: str, seen: list[Seen]) -> None:
             assert request.schema["properties"] == SCHEMA["properties"]
     if ask.tools:
         assert seen[-1].results == ["sunny", "rainy"]
-    signed = {"messages": ask.think, "bedrock": ask.think, "gemini": True}
+    signed = {"messages": ask.think, "bedrock": ask.think, "converse": ask.think, "gemini": True}
     if ask.tools and signed.get(provider):
         assert SIGNATURE in seen[-1].signatures

@@ -31,9 +31,9 @@ def header(name: str, value: str) -> bytes:
     return struct.pack("!B", len(key)) + key + struct.pack("!BH", 7, len(text)) + text
 
 
-def frame(payload: bytes) -> bytes:
+def frame(payload: bytes, event: str = "chunk") -> bytes:
     headers = (
-        header(":event-type", "chunk")
+        header(":event-type", event)
         + header(":content-type", "application/json")
         + header(":message-type", "event")
     )

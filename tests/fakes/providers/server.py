@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.fakes.providers import bedrock, chat, gemini, messages, responses
+from tests.fakes.providers import bedrock, chat, converse, gemini, messages, responses
 from tests.fakes.providers.plan import Seen, plan
 
 EVENTS = "text/event-stream"
@@ -24,6 +24,11 @@ ROUTES: list[tuple[str, ModuleType, str]] = [
     (
         r"/model/(?P<model>[^/]+)/(invoke|invoke-with-response-stream)$",
         bedrock,
+        "application/vnd.amazon.eventstream",
+    ),
+    (
+        r"/model/(?P<model>[^/]+)/(converse|converse-stream)$",
+        converse,
         "application/vnd.amazon.eventstream",
     ),
 ]

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway.proxy.dialects import gemini, responses
+from gateway.proxy.dialects import converse, gemini, responses
 from gateway.proxy.dialects.chat import request_writer as chat_writer
 from gateway.proxy.dialects.chat import shapes as chat_shapes
 from gateway.proxy.dialects.messages import request_writer as messages_writer
@@ -21,7 +21,7 @@ def rows() -> list[str]:
     ):
         found += [f"| {dialect} | `{name}` | reading | {why} |" for name, why in reading.items()]
         found += [f"| {dialect} | {name} | writing | {why} |" for name, why in writing.items()]
-    for dialect, package in (("Responses", responses), ("Gemini", gemini)):
+    for dialect, package in (("Responses", responses), ("Gemini", gemini), ("Converse", converse)):
         table = re.findall(r"^\| .* \|$", package.__doc__ or "", re.M)[1:]
         assert table
         found += [f"| {dialect} {row}" for row in table]

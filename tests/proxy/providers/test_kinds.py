@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.gateway import RunningGateway, running
-from tests.fakes.providers import bedrock, messages
+from tests.fakes.providers import bedrock, converse, messages
 from tests.fakes.providers.plan import Plan
 from tests.fakes.upstream import FakeUpstream, answering, framed, raw, streaming
 
@@ -52,6 +52,13 @@ region = "eu-west-1"
 base_url = "http://127.0.0.1:{port}"
 api_key = "AKIDEXAMPLE:secret"
 allow_private_address = true
+[[providers]]
+name = "converse"
+kind = "bedrock"
+region = "eu-west-1"
+base_url = "http://127.0.0.1:{port}"
+api_key = "AKIDEXAMPLE:secret"
+allow_private_address = true
 """
 MODEL = """
 [[models]]
@@ -72,6 +79,7 @@ KINDS = {
     "messages": "claude-sonnet-4-5",
     "gemini": "gemini-2.5-flash",
     "bedrock": "eu.anthropic.claude-sonnet-4-5-v1:0",
+    "converse": "eu.meta.llama3-3-70b-instruct-v1:0",
 }
 KEYS = {"chat": "sk-upstream", "responses": "azure", "messages": "sk-ant", "gemini": "AIza"}
 OWN_LINES = {
@@ -194,14 +202,15 @@ EVENTS = messages.stream(Plan("", "one two three four five"))
 
 
 @pytest.mark.parametrize("client", ["chat", "responses", "messages", "gemini"])
-@pytest.mark.parametrize("kind", ["messages", "bedrock"])
+@pytest.mark.parametrize("kind", ["messages", "bedrock", "converse"])
 async def test_a_stream_that_is_cut_ends_in_an_error_and_is_charged_as_measured(
     gateway: RunningGateway, upstream: FakeUpstream, client: str, kind: str
 ) -> None:
     media, events = b"text/event-stream", EVENTS
-    if kind == "bedrock":
+    if kind != "messages":
         media = b"application/vnd.amazon.eventstream"
-        events = bedrock.stream(Plan("", "one two three four five"))
+        form = bedrock if kind == "bedrock" else converse
+        events = form.stream(Plan("", "one two three four five"))
     upstream.handler = raw(HEAD % media, *map(framed, events[:5]), then="reset")
     path = PATHS[client].format(kind)
     body = payload(client, kind, stream=True)

@@ -17,6 +17,7 @@ FORMATS: dict[Family, str] = {
     "anthropic": "anthropic-claude-v1",
     "gemini": "google-gemini-v1",
     "openai": "openai-responses-v1",
+    "bedrock": "bedrock-converse-v1",
 }
 _FAMILIES: dict[str, Family] = {format_: family for family, format_ in FORMATS.items()}
 

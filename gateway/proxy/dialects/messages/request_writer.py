@@ -99,7 +99,7 @@ def write_request(conversation: Conversation) -> bytes:
         schema = conversation.output_format.schema
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     if conversation.reasoning is not None:
-        _write_reasoning(conversation, conversation.reasoning, body)
+        write_reasoning(conversation, conversation.reasoning, body)
     if body["max_tokens"] is None:
         body["max_tokens"] = DEFAULT_MAX_TOKENS
     if conversation.stream:
@@ -252,9 +252,8 @@ def _tool_choice(choice: ToolChoice) -> dict[str, Any]:
     return found
 
 
-def _write_reasoning(
-    conversation: Conversation, reasoning: Reasoning, body: dict[str, Any]
-) -> None:
+def write_reasoning(conversation: Conversation, reasoning: Reasoning, body: dict[str, Any]) -> None:
+    """Write `thinking` and `output_config`; both are Bedrock's too, in whichever of its forms."""
     effort, budget = reasoning.effort, reasoning.budget_tokens
     by_budget = _BY_BUDGET.search(conversation.model) is not None
     if effort is not None and not by_budget:
