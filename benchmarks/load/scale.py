@@ -5,7 +5,7 @@ straight into its database before it starts. The smallest runs beside each of th
 load alternates between the two, so that both see the same machine; a cost over 10 % above the
 smallest ends with 1. The load uses one key of all that are loaded.
 
-Generated rows cost nothing and are summed into both rollups, so `ledger verify` stays clean.
+Generated rows cost nothing and are summed into every rollup, so `ledger verify` stays clean.
 The full sizes (1,000,000 keys, 10,000,000 rows) need about 6 GB of disk and some minutes.
 """
 
@@ -69,6 +69,10 @@ SELECT started_us / 3600000000, account_no, key_no, model, provider, count(*), 0
        sum(reasoning_tokens), 0, 0
 FROM request_log GROUP BY 1, 2, 3, 4, 5
 """
+_SERVICE = """
+INSERT INTO service_daily
+SELECT started_us / 86400000000, model, count(*), 0, 0, 0 FROM request_log GROUP BY 1, 2
+"""
 _DRIFT = """
 INSERT INTO usage_drift_daily
 SELECT started_us / 86400000000, provider, model, count(*), sum(reported_output_tokens),
@@ -94,6 +98,7 @@ def generate(data: Path, keys: int, rows: int) -> None:
         if rows:
             connection.execute(_HOURS)
             connection.execute(_DRIFT)
+            connection.execute(_SERVICE)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()

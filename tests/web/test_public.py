@@ -77,7 +77,7 @@ async def test_the_status_is_that_of_the_log(gateway: RunningGateway) -> None:
     platform = gateway.gateway.platform
     now_us = platform.clock.now_us()
     days = await platform.database.read(lambda c: days_served(c, now_us, 90))
-    assert {(each.model, each.requests, each.failures) for each in days} == {
+    assert {(each.model, each.requests, each.faults) for each in days} == {
         ("sandbox/echo", 1, 0),
         ("sandbox/lorem", 1, 1),
     }

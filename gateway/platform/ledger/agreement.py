@@ -17,6 +17,7 @@ from gateway.platform.ledger.chart import LOT_BASE, OVERRUN_LOSS
 from gateway.store.schema.ledger import ledger_entries, lots, wallets
 from gateway.store.schema.request_log import (
     request_log,
+    service_daily,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -155,6 +156,26 @@ def hours(connection: Connection) -> Iterator[str]:
     of_log = _grouped(connection, query, keys)
     of_rollup = _sorted(connection, usage_hourly, 5)
     yield from _compare("the usage of the hour", of_log, of_rollup)
+
+
+def service(connection: Connection) -> Iterator[str]:
+    """What models served on a day is the sum of the log's rows."""
+    log = request_log
+    served = ("completed", "client_gone", "cache_hit")
+    callers = sa.and_(
+        log.c.status >= 400, log.c.status < 500, log.c.error_code != "upstream_rate_limited"
+    )
+    means = (*served, "credit_exhausted", "budget_exhausted")
+    keys = (_whole(log.c.started_us, 86_400_000_000).label("day"), log.c.model)
+    query = select(
+        *keys,
+        func.count(),
+        func.sum(sa.case((log.c.outcome.in_(served), 0), else_=1)),
+        func.sum(sa.case((log.c.outcome.in_(means), 0), (callers, 0), else_=1)),
+        func.sum(log.c.cost_microusd),
+    )
+    of_log = _grouped(connection, query, keys)
+    yield from _compare("the service of the day", of_log, _sorted(connection, service_daily, 2))
 
 
 def units(connection: Connection) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The rollups: usage and units per hour, and drift of reported against measured tokens per day.
+"""The rollups: usage and units per hour; per day what models served, and drift of reported tokens.
 
 All change in the transaction that writes the rows they sum up, so a chart, the log and the ledger
 cannot disagree. A batch is summed in memory first: one upsert for each distinct key.
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from gateway.platform.request_log.record import RequestRow, read_units
 from gateway.store.bulk import bulk_add
 from gateway.store.schema.request_log import (
+    service_daily,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -25,15 +26,20 @@ PPM = 1_000_000
 # A ratio counts as at most ten, so that sums of its square stay within 64 bits for 10^10 requests.
 MAX_RATIO_PPM = 10 * PPM
 SERVED = frozenset({"completed", "client_gone", "cache_hit"})  # every other outcome is a failure
+# Failures of the caller's own means; they are no fault of the service.
+MEANS = frozenset({"credit_exhausted", "budget_exhausted"})
 
 _at = RequestRow._fields.index
 _STARTED, _PROVIDER, _UPSTREAM = _at("started_us"), _at("provider"), _at("upstream_model")
 _OUTCOME, _UNITS = _at("outcome"), _at("units")
+_STATUS, _ERROR = _at("status"), _at("error_code")
 _REPORTED, _MEASURED = _at("reported_output_tokens"), _at("measured_output_tokens")
 _key = itemgetter(*map(_at, ("account_no", "key_no", "model", "provider")))
 _amounts = itemgetter(*map(_at, (column.name for column in list(usage_hourly.c)[7:])))
+_COST = [column.name for column in list(usage_hourly.c)[7:]].index("cost_microusd")
 _hourly = bulk_add(usage_hourly, tuple(column.name for column in usage_hourly.c))
 _units = bulk_add(usage_units_hourly, tuple(column.name for column in usage_units_hourly.c))
+_service = bulk_add(service_daily, tuple(column.name for column in service_daily.c))
 _drift = bulk_add(usage_drift_daily, tuple(column.name for column in usage_drift_daily.c))
 
 
@@ -56,6 +62,13 @@ def ratio_ppm(reported: int, measured: int) -> int:
     return min(reported * PPM // measured, MAX_RATIO_PPM)
 
 
+def is_fault(row: Any) -> bool:
+    """Whether a row (a `RequestRow`) failed by the gateway or a provider, not by its caller."""
+    if row[_OUTCOME] in SERVED or row[_OUTCOME] in MEANS:
+        return False
+    return not 400 <= row[_STATUS] < 500 or row[_ERROR] == "upstream_rate_limited"
+
+
 def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
     """Add a batch of log rows to the rollups.
 
@@ -63,6 +76,7 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
     """
     hours: dict[tuple[Any, ...], list[tuple[int, ...]]] = {}
     failed: dict[tuple[Any, ...], int] = {}
+    faults: dict[tuple[Any, ...], int] = {}
     days: dict[tuple[Any, ...], list[int]] = {}
     units: dict[tuple[Any, ...], int] = {}
     row: Any
@@ -78,6 +92,7 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
         if row[_OUTCOME] != "completed":
             if row[_OUTCOME] not in SERVED:
                 failed[key] = failed.get(key, 0) + 1
+                faults[key] = faults.get(key, 0) + is_fault(row)
             continue
         reported, measured = row[_REPORTED], row[_MEASURED]
         if reported is not None and measured is not None:
@@ -92,10 +107,17 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
             sums[3] += ratio
             sums[4] += ratio * ratio // PPM
     flat: list[Any] = []
+    served: dict[tuple[int, str], list[int]] = {}
     for key, amounts in hours.items():
-        flat += (*key, len(amounts), failed.get(key, 0))
-        flat += amounts[0] if len(amounts) == 1 else map(sum, zip(*amounts, strict=True))
+        total = amounts[0] if len(amounts) == 1 else tuple(map(sum, zip(*amounts, strict=True)))
+        flat += (*key, len(amounts), failed.get(key, 0), *total)
+        whole = served.setdefault((key[0] // 24, key[3]), [0, 0, 0, 0])
+        whole[0] += len(amounts)
+        whole[1] += failed.get(key, 0)
+        whole[2] += faults.get(key, 0)
+        whole[3] += total[_COST]
     _hourly.run(connection, flat)
+    _service.run(connection, [value for key, sums in served.items() for value in (*key, *sums)])
     if units:
         _units.run(connection, [value for key, sum_ in units.items() for value in (*key, sum_)])
     if days:

@@ -106,3 +106,19 @@ usage_drift_daily = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+# What every model served, by day and over all accounts: the status page and the administration's
+# first page read it. `failures`: all that was not served; `faults`: what no caller caused.
+service_daily = Table(
+    "service_daily",
+    metadata,
+    integer("day"),
+    text("model"),
+    integer("requests"),
+    integer("failures"),
+    integer("faults"),
+    integer("cost_microusd"),
+    PrimaryKeyConstraint("day", "model"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

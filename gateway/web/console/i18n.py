@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 from babel.units import format_unit
 
@@ -26,6 +26,8 @@ ROOM: Final = Path(__file__).parent / "locale"
 SOURCE: Final = "en"
 MAX_HEADER: Final = 500  # characters of an Accept-Language that are read
 _EXACT: Final = "#,##0.00####"
+_COLUMN: Final = "#,##0.000000"
+CENT_MICROUSD: Final = 10_000
 
 
 class Language(NamedTuple):
@@ -165,6 +167,20 @@ def money(amount_microusd: int, digits: int = 6) -> str:
     return format_currency(value, "USD", pattern, locale=locale, currency_digits=False)
 
 
+def brief(amount_microusd: int) -> str:
+    """Dollars for a headline: cents, never more than there is; below a cent exact."""
+    if abs(amount_microusd) < CENT_MICROUSD:
+        return money(amount_microusd)
+    whole = abs(amount_microusd) // CENT_MICROUSD * CENT_MICROUSD
+    return money(whole if amount_microusd > 0 else -whole, 2)
+
+
+def column(amount_microusd: int) -> str:
+    """Exact dollars with all six decimals, so that a column's points stand below each other."""
+    value = Decimal(amount_microusd) / 1_000_000
+    return format_decimal(value, format=_COLUMN, locale=_current.get().locale)
+
+
 def price(picousd: int) -> str:
     """Dollars for a million units, with the sign of the currency and at least two decimals."""
     return money(picousd)  # a picodollar a token is a micro-dollar a million tokens
@@ -174,6 +190,12 @@ def moment(at_us: int) -> str:
     """A time in UTC to the second."""
     at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
     return f"{format_date(at, 'medium', _current.get().locale)} {at:%H:%M:%S}"
+
+
+def clock(at_us: int) -> str:
+    """A time in UTC to the second, without its year: for the rows of a log."""
+    at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
+    return f"{format_skeleton('MMMd', at, locale=_current.get().locale)} {at:%H:%M:%S}"
 
 
 def day(at_us: int) -> str:

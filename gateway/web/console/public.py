@@ -172,15 +172,15 @@ def keep(request: web.Request, response: web.Response, name: str, value: str) ->
 
 
 def _history(days: dict[int, ModelDay], today: int) -> dict[str, Any]:
-    """The strip of a model: a day's requests and failures, oldest first, and their sums."""
+    """The strip of a model: a day's requests and faults, oldest first, and their sums."""
     strip = [days.get(day) for day in range(today - STATUS_DAYS + 1, today + 1)]
     known = [day for day in strip if day is not None]
     return {
         "days": [
-            (day * DAY_US, found.requests, found.failures) if found else (day * DAY_US, 0, 0)
+            (day * DAY_US, found.requests, found.faults) if found else (day * DAY_US, 0, 0)
             for day, found in zip(range(today - STATUS_DAYS + 1, today + 1), strip, strict=True)
         ],
         "requests": sum(day.requests for day in known),
-        "failures": sum(day.failures for day in known),
+        "faults": sum(day.faults for day in known),
         "today": strip[-1],
     }

@@ -29,10 +29,10 @@ _LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
 def cost(row: Any) -> str:
     """The cost of a logged request; less than a micro-dollar is said so and not shown as zero."""
     if row.cost_microusd == 0 and row.cost_picousd > 0:
-        return f"< {i18n.usd(1)}"
+        return f"< {i18n.column(1)}"
     if row.cost_picousd == 0:
         return "0"
-    return i18n.usd(row.cost_microusd)
+    return i18n.column(row.cost_microusd)
 
 
 def exact(amount_microusd: int) -> str:
@@ -75,6 +75,9 @@ def language_of(request: web.Request) -> i18n.Language:
 FILTERS: Final = {
     "usd": i18n.usd,
     "money": i18n.money,
+    "brief": i18n.brief,
+    "column": i18n.column,
+    "clock": i18n.clock,
     "exact": exact,
     "cost": cost,
     "price": i18n.price,

@@ -34,6 +34,7 @@ COLUMNS = {
         *("reasoning_tokens", "reported_output_tokens", "measured_output_tokens"),
         *("cost_picousd", "cost_microusd", "overrun_microusd", "units"),
     ),
+    "service_daily": ("day", "model", "requests", "failures", "faults", "cost_microusd"),
     "usage_units_hourly": (
         *("hour", "account_no", "key_no", "model", "provider", "unit", "quantity"),
     ),
@@ -51,7 +52,7 @@ UNITS = '{"image_hd_1024x1024":2,"audio_hour":1500}'
 CASES = [(table, column) for table, columns in COLUMNS.items() for column in columns]
 
 
-NO_ROW_IDS = ("usage_hourly", "usage_units_hourly", "usage_drift_daily")
+NO_ROW_IDS = ("usage_hourly", "usage_units_hourly", "usage_drift_daily", "service_daily")
 
 
 async def write_ledger(path: Path) -> None:
@@ -146,6 +147,7 @@ def test_every_altered_column_is_found(
         "DELETE FROM usage_hourly",
         "DELETE FROM usage_units_hourly",
         "DELETE FROM usage_drift_daily",
+        "DELETE FROM service_daily",
         "INSERT INTO ledger_entries SELECT seq + 1, 'grant:x', 0, kind, debit_no, credit_no, 1, "
         "at_us, NULL, 'x', hash FROM ledger_entries ORDER BY seq DESC LIMIT 1",
         "INSERT INTO lots VALUES (99, 1, 'purchased', 1099, 10, 10, 0)",

@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 from gateway.platform.accounts.roles import ADMIN_READ
 from gateway.platform.assembly import Platform
 from gateway.platform.ledger import books
-from gateway.platform.request_log.query import totals
+from gateway.platform.request_log.status import Day, days_charged
 from gateway.web.admin.ledger_check import last_check
 from gateway.web.console.admin.frame import DAY_US, allowed
+from gateway.web.console.ranges import HOURS_A_DAY, label
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard
 
-HOUR_US = 3_600 * 1_000_000
+CHART_DAYS = 30
 
 
 class HomePage:
@@ -35,12 +36,13 @@ class HomePage:
         """Everything that needs somebody's eye today."""
         may = allowed(request)
         platform = self._platform
-        values: dict[str, Any] = {"books": None, "usage": None}
+        values: dict[str, Any] = {"books": None, "usage": None, "month": None}
         today_us = platform.clock.now_us() // DAY_US * DAY_US
         if "ledger.read" in may:
             values["books"] = await platform.database.read(lambda c: _money(c, today_us))
         if "usage.read" in may:
-            values["usage"] = await platform.database.read(lambda c: _used(c, today_us))
+            days = await platform.database.read(lambda c: days_charged(c, today_us, CHART_DAYS))
+            values |= {"usage": _today(days, today_us), "month": _month(days, today_us)}
         waiting = await platform.adjustments.waiting() if "credits.decide" in may else []
         letters = await platform.people.mail.undelivered() if "mail.show" in may else []
         return self._pages.render(
@@ -75,7 +77,20 @@ def _money(connection: Connection, today_us: int) -> dict[str, int]:
     }
 
 
-def _used(connection: Connection, today_us: int) -> dict[str, int]:
-    hour = today_us // HOUR_US
-    [row] = totals(connection, from_hour=hour, until_hour=hour + 24)
-    return {"requests": row.requests, "failures": row.failures, "cost": row.cost_microusd}
+def _today(days: list[Day], today_us: int) -> Day:
+    today = today_us // DAY_US
+    return next((each for each in days if each.day == today), Day(today, 0, 0, 0))
+
+
+def _month(days: list[Day], today_us: int) -> dict[str, Any]:
+    """What was charged on each of the last days, as a chart (see macros.html)."""
+    today, by_day = today_us // DAY_US, {each.day: each for each in days}
+    shown = range(today - CHART_DAYS + 1, today + 1)
+    values = [by_day[day].cost_microusd if day in by_day else 0 for day in shown]
+    return {
+        "type": "bar",
+        "labels": [label(day * DAY_US, HOURS_A_DAY) for day in shown],
+        "unit": "usd",
+        "series": [{"label": "", "values": values}],
+        "total": sum(values),
+    }

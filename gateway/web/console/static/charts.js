@@ -27,6 +27,10 @@ const formats = {
   count: (value) => new Intl.NumberFormat(language, { notation: "compact" }).format(value),
 };
 
+// Days are written as the reader writes them; the table and the file keep the form of ISO 8601.
+const dayFormat = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: "UTC" });
+const labelled = (label) => (/^\d{4}-\d\d-\d\d$/.test(label) ? dayFormat.format(new Date(`${label}T00:00:00Z`)) : label);
+
 function options(spec) {
   const ink = colour("--soft");
   const line = colour("--line");
@@ -38,10 +42,15 @@ function options(spec) {
     animation: still ? false : { duration: 250 },
     interaction: { mode: "index", intersect: false },
     color: ink,
-    font: { family: getComputedStyle(document.body).fontFamily },
     plugins: {
-      legend: { display: spec.series.length > 1, position: "bottom", labels: { color: colour("--ink"), boxWidth: 12, boxHeight: 12 } },
-      tooltip: { callbacks: { label: (item) => ` ${item.dataset.label}: ${text(item.parsed.y)}` } },
+      legend: { display: spec.series.length > 1, position: "bottom", labels: { color: colour("--ink"), boxWidth: 10, boxHeight: 10, useBorderRadius: true, borderRadius: 3, padding: 14 } },
+      tooltip: {
+        padding: 10, cornerRadius: 8, boxPadding: 4, itemSort: (a, b) => b.parsed.y - a.parsed.y, filter: (item) => item.parsed.y !== 0 || spec.series.length === 1,
+        callbacks: {
+          label: (item) => ` ${item.dataset.label}: ${text(item.parsed.y)}`,
+          footer: (items) => (spec.stacked && items.length > 1 ? `= ${text(items.reduce((sum, item) => sum + item.parsed.y, 0))}` : ""),
+        },
+      },
     },
     scales: {
       x: { stacked: Boolean(spec.stacked), ticks: { color: ink, maxRotation: 0, autoSkipPadding: 16 }, grid: { display: false }, border: { color: line } },
@@ -53,7 +62,7 @@ function options(spec) {
 function datasets(spec) {
   return spec.series.map((series, index) => {
     const ink = colour(`--series-${(index % 8) + 1}`);
-    return { label: series.label, data: series.values, backgroundColor: ink, borderColor: ink, borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12, tension: 0.25, spanGaps: false, borderRadius: 3, maxBarThickness: 36 };
+    return { label: series.label, data: series.values, backgroundColor: ink, borderColor: ink, borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12, tension: 0.25, spanGaps: false, borderRadius: 2, maxBarThickness: 36 };
   });
 }
 
@@ -61,13 +70,15 @@ function datasets(spec) {
 export async function draw(root = document) {
   const Chart = await load();
   if (!Chart) return;
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  Chart.defaults.font.size = 12;
   for (const figure of root.querySelectorAll("[data-chart]")) {
     const spec = JSON.parse(figure.dataset.chart);
     drawn.get(figure)?.destroy();
     figure.querySelector(".plot").hidden = false;
-    if (!drawn.has(figure)) figure.querySelector("details").open = false;
+    if (!drawn.has(figure)) figure.querySelector("details:not([data-keep])")?.removeAttribute("open");
     drawn.set(figure, new Chart(figure.querySelector("canvas"), {
-      type: spec.type ?? "bar", data: { labels: spec.labels, datasets: datasets(spec) }, options: options(spec),
+      type: spec.type ?? "bar", data: { labels: spec.labels.map(labelled), datasets: datasets(spec) }, options: options(spec),
     }));
     figure.dataset.drawn = "true";
   }
