@@ -117,7 +117,8 @@ async def test_pages_and_file_and_ledger_say_the_same(gateway: RunningGateway) -
     text = await person.get(f"/console/usage?from={today}&until={today}")
     assert f"{len(rows)} requests" in text
     text = await person.get("/console/billing")
-    assert f"−{spent // 10**6}.{spent % 10**6:06}" in text and "adjustment" in text and ">test<" in text
+    assert f"−{spent // 10**6}.{spent % 10**6:06}" in text
+    assert "adjustment" in text and ">test<" in text
     for odd in ("?range=x&by=x&show=x", "?from=x&until=y", "?from=2020-01-01&until=2024-01-01"):
         await person.get(f"/console/usage{odd}")
         await person.get(f"/console/logs{odd}&model=%00&key=99&before=1")
