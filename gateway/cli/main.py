@@ -17,6 +17,7 @@ import click
 NOUNS: dict[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve", "Start the gateway."),
     "accounts": ("gateway.cli.accounts", "Create, list and suspend accounts."),
+    "organisations": ("gateway.cli.organisations", "Shared balances and who spends from them."),
     "credits": ("gateway.cli.credits", "Grant credit and show balances."),
     "keys": ("gateway.cli.keys", "Create, list and revoke API keys."),
     "limits": ("gateway.cli.limits", "Rates, concurrency and budgets of tiers, accounts, keys."),

@@ -42,6 +42,8 @@ class Adjustment:
     requested_us: int
     decided_by: str | None
     decided_us: int | None
+    kind: str = "grant"
+    corrects: str | None = None
 
 
 class _NeedsTwo(Exception):

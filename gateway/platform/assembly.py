@@ -29,7 +29,7 @@ from gateway.platform.keys.short import ShortKeys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
-from gateway.platform.organisations import Organisations
+from gateway.platform.organisations import Invitations, Organisations
 from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
 from gateway.platform.settlement import Settlements
@@ -81,6 +81,7 @@ class Platform:
     settlements: Settlements
     adjustments: Adjustments
     organisations: Organisations
+    invitations: Invitations
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -169,14 +170,17 @@ async def _open_rooms(
     keys = Keys(database, accounts, secrets, clock, ids)
     await keys.load()
     tiers = Tiers(database, accounts, clock)
-    await tiers.load()
     catalog = Catalog(database, secrets, clock, sandbox=settings.sandbox_enabled, environ=environ)
     await catalog.load()
     bank = Bank()
     ledger = Ledger(database, bank)
     await database.read(ledger.load)
     people = open_people(settings, database, secrets, clock, ids, accounts)
+    shared = Organisations(database, accounts, keys, tiers, people.audit, clock, ids)
+    await tiers.load(await shared.load())
     alone_microusd = _amount(settings, "accounts.four_eyes_usd")
+    short_keys = ShortKeys(keys.ring, secrets, clock)
+    keys.on_end = short_keys.end_number
     return Platform(
         settings=settings,
         clock=clock,
@@ -188,7 +192,7 @@ async def _open_rooms(
         people=people,
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
-        short_keys=ShortKeys(keys.ring, secrets, clock),
+        short_keys=short_keys,
         tiers=tiers,
         catalog=catalog,
         bank=bank,
@@ -202,7 +206,8 @@ async def _open_rooms(
         adjustments=Adjustments(
             database, accounts, ledger, people.audit, clock, ids, alone_microusd
         ),
-        organisations=Organisations(database, accounts, keys, people.audit, clock, ids),
+        organisations=shared,
+        invitations=Invitations(database, people, shared, secrets, clock, ids),
     )
 
 

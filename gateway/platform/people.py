@@ -61,7 +61,8 @@ def open_people(
     lifetime_us = settings.accounts_session_days * DAY_US
     sessions = Sessions(database, accounts, secrets, clock, ids, lifetime_us=lifetime_us)
     guesses = Guesses(database, secrets, clock)
-    mail = Mail(database, Outbox(secrets, clock, ids))
+    profiles = Profiles(database, secrets, clock, audit)
+    mail = Mail(database, Outbox(secrets, clock, ids), profiles.spoken_by)
     entrance = Entrance(database, accounts, sessions, passwords, guesses, mail, clock)
     policy = Policy(
         settings.accounts_sign_up == "open",
@@ -71,7 +72,7 @@ def open_people(
     return People(
         accounts=accounts,
         audit=audit,
-        profiles=Profiles(database, secrets, clock, audit),
+        profiles=profiles,
         addresses=Addresses(database, accounts, sessions, secrets, guesses, mail, audit, clock),
         passwords=passwords,
         sessions=sessions,

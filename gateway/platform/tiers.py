@@ -21,7 +21,7 @@ from gateway.platform.keys import KeyRow
 from gateway.platform.limits.budget import HOUR_US, PERIODS, period_no, period_start_us
 from gateway.platform.limits.entry import Scope
 from gateway.platform.limits.limiter import Limiter, Saved
-from gateway.platform.limits.terms import NO_LIMITS, Limits, Terms, checked_limits
+from gateway.platform.limits.terms import NO_LIMITS, Limits, Share, Terms, checked_limits
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import spending
 from gateway.store.database import Database
@@ -31,6 +31,7 @@ DEFAULT_TIER = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMITS = tuple(Limits._fields)
 Changes = Mapping[str, int | None]
+Shares = Mapping[int, Share]  # by key
 
 
 class Tiers:
@@ -44,10 +45,15 @@ class Tiers:
         self._clock = clock
         self._own: dict[int, tuple[str | None, Limits]] = {}
         self._keys: dict[int, dict[int, Limits]] = {}  # by account, then by key
+        self._shares: dict[int, Shares] = {}  # by account
         self._changing = asyncio.Lock()
 
-    async def load(self) -> None:
-        """Read every limit, what was spent and what rates had counted; accounts must be loaded."""
+    async def load(self, shares: Mapping[int, Shares] | None = None) -> None:
+        """Read every limit, what was spent and what rates had counted; accounts must be loaded.
+
+        `shares` are those of organisations' members, by account.
+        """
+        self._shares = {no: each for no, each in (shares or {}).items() if each}
         saved = await self._database.read(self._read)
         self._bind(list(self._accounts))
         await self._count_spending()
@@ -96,10 +102,12 @@ class Tiers:
             self._accounts.default_limits = default
         shared = self._accounts.default_limits
         for account in accounts:
-            if account.no not in self._own and account.no not in self._keys:
+            no = account.no
+            if no not in self._own and no not in self._keys and no not in self._shares:
                 account.limits = shared
                 continue
-            terms = Terms(self.effective(account), self._keys.get(account.no, {}))
+            keys, shares = self._keys.get(no, {}), self._shares.get(no, {})
+            terms = Terms(self.effective(account), keys, shares)
             account.limits = None if terms == Terms(NO_LIMITS) else terms
 
     def _limits_of(self, state: Saved) -> Limits | None:
@@ -200,6 +208,17 @@ class Tiers:
             await self._rebind([row.account], row.no)
             return new
 
+    async def set_shares(self, account: Account, shares: Shares) -> None:
+        """Let an account's keys have these shares; who stores them has done so before."""
+        async with self._changing:
+            lifted = {each.no for each in self._shares.pop(account.no, {}).values()}
+            if shares:
+                self._shares[account.no] = shares
+            bound = {each.no: each.limits for each in shares.values()}
+            await self._rebind([account])
+            for no in lifted - bound.keys():
+                self.limiter.adapt("member", no, NO_LIMITS)
+
     def _has_tier(self, account: Account, name: str) -> bool:
         return (self.tier_of(account) or DEFAULT_TIER) == name
 
@@ -212,6 +231,8 @@ class Tiers:
             self.limiter.adapt("account", account.no, terms.account)
             if key_no is not None:
                 self.limiter.adapt("key", key_no, terms.keys.get(key_no, NO_LIMITS))
+            for share in set(terms.shares.values()):
+                self.limiter.adapt("member", share.no, share.limits)
         await self._count_spending(accounts[0] if len(accounts) == 1 else None)
 
     async def _count_spending(self, account: Account | None = None) -> None:
@@ -231,6 +252,9 @@ class Tiers:
                 ("account", account_no, terms.account),
                 ("key", key_no, terms.keys.get(key_no)),
             ]
+            share = terms.shares.get(key_no)
+            if share is not None:
+                bound.append(("member", *share))
             for scope, number, own in bound:
                 if own is not None and own.has_budget:
                     limits[scope, number] = own
@@ -246,6 +270,7 @@ class Tiers:
             any(limits.has_budget for limits in self.tiers.values())
             or any(limits.has_budget for _, limits in self._own.values())
             or any(limits.has_budget for keys in self._keys.values() for limits in keys.values())
+            or self._shares
         ):
             self.limiter.begin_seeding()
             return True

@@ -15,6 +15,7 @@ from gateway.platform.accounts import Account
 from gateway.platform.accounts.guesses import Visit
 from gateway.platform.accounts.roles import ACTIONS, is_administrative, may
 from gateway.platform.accounts.sessions import Session
+from gateway.platform.organisations import Desk, Organisations, desk_of
 from gateway.platform.people import People
 from gateway.web.client_address import Network, client_address
 from gateway.web.console import i18n
@@ -30,14 +31,17 @@ STEPS = {"step.second": "second", "step.elsewhere": "elsewhere", "step.welcome":
 
 SESSION: web.RequestKey[Session | None] = web.RequestKey("session", object)  # type: ignore[arg-type]
 ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account", object)  # type: ignore[arg-type]
+# Whose things the console shows: the account's own, or an organisation's that it belongs to.
+DESK: web.RequestKey[Desk | None] = web.RequestKey("desk", object)  # type: ignore[arg-type]
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
     """Makes routes that are guarded by the table of roles."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, organisations: Organisations) -> None:
         self._people = people
+        self._organisations = organisations
 
     def get(self, path: str, action: str, page: Page) -> web.RouteDef:
         """A page that changes nothing."""
@@ -55,7 +59,11 @@ class Guard:
             session = await self._people.sessions.find(request.cookies.get(COOKIE, ""))
             is_open = session is not None and session.stage == "open"
             request[SESSION] = session
-            request[ACCOUNT] = session.account if session is not None and is_open else None
+            account = session.account if session is not None and is_open else None
+            request[ACCOUNT], request[DESK] = account, None
+            if session is not None and account is not None:
+                chosen = self._organisations.by_no(session.desk_no)
+                request[DESK] = desk_of(account, chosen, self._organisations.of(account))
             if action != PUBLIC:
                 refusal = await self._refuse(request, action)
                 if refusal is not None:

@@ -76,6 +76,20 @@ DECLARED = {
     ("GET", "/console/logs"): "own.read",
     ("GET", "/console/logs/{id}"): "own.read",
     ("GET", "/console/billing"): "own.read",
+    ("GET", "/console/organisations"): "own.read",
+    ("POST", "/console/organisations"): "own.write",
+    ("GET", "/console/organisations/{id}"): "own.read",
+    ("POST", "/console/organisations/{id}"): "own.write",
+    ("POST", "/console/organisations/{id}/invitations"): "own.write",
+    ("POST", "/console/organisations/{id}/invitations/{invitation}/withdraw"): "own.write",
+    ("POST", "/console/organisations/{id}/members/{member}"): "own.write",
+    ("POST", "/console/organisations/{id}/members/{member}/remove"): "own.write",
+    ("POST", "/console/organisations/{id}/transfer"): "own.write",
+    ("POST", "/console/organisations/{id}/leave"): "own.write",
+    ("POST", "/console/desk"): "own.write",
+    ("POST", "/console/invitations/{id}/accept"): "own.write",
+    ("POST", "/console/invitations/{id}/decline"): "own.write",
+    ("GET", "/invitations/{token}"): "public",
     ("GET", "/console/playground"): "own.read",
     ("POST", "/console/playground/key"): "own.write",
     ("GET", "/settings/profile"): "own.read",
@@ -141,6 +155,21 @@ DECLARED = {
     ("GET", "/api/v1/usage"): "own.read",
     ("GET", "/api/v1/requests"): "own.read",
     ("GET", "/api/v1/requests/{id}"): "own.read",
+    ("GET", "/api/v1/organisations"): "own.read",
+    ("POST", "/api/v1/organisations"): "own.write",
+    ("GET", "/api/v1/organisations/{id}"): "own.read",
+    ("PATCH", "/api/v1/organisations/{id}"): "own.write",
+    ("GET", "/api/v1/organisations/{id}/members"): "own.read",
+    ("PATCH", "/api/v1/organisations/{id}/members/{member}"): "own.write",
+    ("DELETE", "/api/v1/organisations/{id}/members/{member}"): "own.write",
+    ("POST", "/api/v1/organisations/{id}/transfer"): "own.write",
+    ("POST", "/api/v1/organisations/{id}/keys"): "own.write",
+    ("GET", "/api/v1/organisations/{id}/invitations"): "own.read",
+    ("POST", "/api/v1/organisations/{id}/invitations"): "own.write",
+    ("DELETE", "/api/v1/organisations/{id}/invitations/{invitation}"): "own.write",
+    ("GET", "/api/v1/invitations"): "own.read",
+    ("POST", "/api/v1/invitations/{id}/accept"): "own.write",
+    ("DELETE", "/api/v1/invitations/{id}"): "own.write",
 }
 PRIVATE = {route: action for route, action in DECLARED.items() if action != "public"}
 
@@ -185,6 +214,9 @@ class Victim:
         [factor] = await people.factors.listing(self.account)
         self.factor_id = factor.id
         self.key = (await self.platform.keys.issue(self.account, "theirs")).key
+        self.shared = await self.platform.organisations.found(self.account, "Theirs")
+        invite = self.platform.invitations.invite
+        self.invitation = await invite(self.account, self.shared, "guest@example.com")
         return self
 
     def path(self, canonical: str) -> str:
@@ -192,6 +224,11 @@ class Victim:
         ids["id"] = self.factor_id if "factors" in canonical else self.session_id
         if "/keys/" in canonical:
             ids["id"] = self.key.id
+        ids |= {"member": self.account.id, "invitation": self.invitation.id}
+        if "/organisations/" in canonical:
+            ids["id"] = self.shared.id
+        elif "/invitations/" in canonical:
+            ids["id"] = self.invitation.id
         if canonical.startswith("/admin/"):
             ids["id"] = ids["name"] = "nothing"
         return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], canonical)
@@ -200,6 +237,11 @@ class Victim:
         factors = await self.people.factors.listing(self.account)
         key = await self.platform.keys.named(self.key.id)
         if key.revoked_us is not None or key.name != "theirs" or key.ended_by:
+            return False
+        waiting = await self.platform.invitations.waiting(self.shared)
+        if waiting != [self.invitation] or self.shared.name != "Theirs":
+            return False
+        if self.shared.members.keys() != {self.account.no} or self.shared.keys:
             return False
         return len(factors) == 1 and await self.people.sessions.account(self.token) is self.account
 
@@ -315,7 +357,7 @@ async def test_every_action_by_every_role_is_as_the_table_says(gateway: RunningG
     async def page(request: web.Request) -> web.StreamResponse:
         return web.Response(text="done")
 
-    guard = Guard(people)
+    guard = Guard(people, gateway.gateway.platform.organisations)
     app = web.Application()
     for number, action in enumerate(sorted(ACTIONS)):
         app.router.add_routes([guard.post(f"/{number}/{{id}}", action, page)])
@@ -351,7 +393,8 @@ async def test_what_cannot_be_recorded_is_not_done(gateway: RunningGateway) -> N
         return web.Response()
 
     app = web.Application()
-    app.router.add_routes([Guard(people).get("/", "accounts.read", page)])
+    guard = Guard(people, gateway.gateway.platform.organisations)
+    app.router.add_routes([guard.get("/", "accounts.read", page)])
     account = await people.accounts.create("a@example.org", "support")
     token = await people.sessions.open(account)
     database = gateway.gateway.platform.database

@@ -23,6 +23,7 @@ from gateway.store.secrets import Secrets
 
 Role = Literal["member", "support", "finance", "operator", "administrator", "auditor"]
 State = Literal["active", "suspended"]
+ORGANISATION_DOMAIN = "organisation.invalid"  # RFC 2606: no mail can ever go there
 MAX_EMAIL = 254  # RFC 5321 4.5.3.1.3: a path is at most 256 octets, its brackets included
 _EMAIL = re.compile(
     r"[^\s@\x00-\x1f\x7f<>(),;:\\\"\[\]]{1,64}@[^\s@\x00-\x1f\x7f<>(),;:\\\"]{1,253}"
@@ -47,6 +48,11 @@ class Account:
         self.state = state
         self.created_us = created_us
         self.limits: Terms | None = None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody signs in as this account: as an organisation's, nobody does."""
+        return not self.email.endswith(f"@{ORGANISATION_DOMAIN}")
 
     def __repr__(self) -> str:
         return f"Account({self.id!r}, {self.role!r}, {self.state!r})"
@@ -105,6 +111,8 @@ class Accounts:
     async def create(self, email: str, role: Role = "member") -> Account:
         """A new, active account. Raises Refusal when the address is taken or malformed."""
         address = normal_email(email)
+        if address.endswith(f"@{ORGANISATION_DOMAIN}"):
+            raise Refusal("such addresses are organisations'; found one: tallygate organisations")
         taken = Refusal(f"the account {address} exists already")
         if address in self._by_email:
             raise taken

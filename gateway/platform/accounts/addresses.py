@@ -77,7 +77,7 @@ class Addresses:
 
         await self._database.write(write)
 
-    async def confirm(self, token: str) -> Account:
+    async def confirm(self, token: str, locale: str = "en") -> Account:
         """Use a link up: the account moves. Raises Refusal for a link that is no good."""
         refused = Refusal("the link is unknown, expired or already used; ask for a new one")
         if not token or len(token) > MAX_TOKEN:
@@ -103,7 +103,8 @@ class Addresses:
             if used.rowcount != 1 or account.state != "active":
                 return False
             self._accounts.change_address(connection, account, address)
-            self._mail.queue(connection, Letter("address_changed", account.email, account.id))
+            letter = Letter("address_changed", account.email, account.id, locale)
+            self._mail.queue(connection, letter)
             self._audit.append(connection, account.id, account.role, ACTION, account.id)
             return True
 

@@ -148,7 +148,7 @@ class Entrance:
         account = self._accounts.find(address) if "@" in address else None
         await self._guesses.take("reset", address, None, visit)
         token = self._sessions.new_token()
-        good = account is not None and account.state == "active"
+        good = account is not None and account.state == "active" and account.is_person
 
         def write(connection: Connection) -> None:
             now_us = self._clock.now_us()
@@ -168,7 +168,7 @@ class Entrance:
 
         await self._database.write(write)
 
-    async def reset(self, token: str, password: str) -> Account:
+    async def reset(self, token: str, password: str, locale: str = "en") -> Account:
         """Use a reset link up: the password is new and every session ends. Raises Refusal for a
         link that is no good, Problem for the password."""
         refused = Refusal("the link is unknown, expired or already used; ask for a new one")
@@ -197,7 +197,7 @@ class Entrance:
                 return False
             set_password(connection, account, made, now_us)
             end_all(connection, account.no, forget_devices=True)
-            self._mail.queue(connection, self._letter("password_changed", account))
+            self._mail.queue(connection, self._letter("password_changed", account, locale))
             return True
 
         if not await self._database.write(use):

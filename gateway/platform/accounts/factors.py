@@ -92,7 +92,9 @@ class Factors:
         await self._sessions.note(session, totp=secret)
         return secret
 
-    async def finish_totp(self, session: Session, account: Account, code: str) -> list[str]:
+    async def finish_totp(
+        self, session: Session, account: Account, code: str, locale: str = "en"
+    ) -> list[str]:
         """Add the app whose code this is; returns recovery codes with the first factor, else
         none. Raises Problem."""
         secret = session.context.get("totp", "")
@@ -101,7 +103,7 @@ class Factors:
         )
         if step is None:
             raise Problem("code", "wrong")
-        made = await self._add(account, "totp", "TOTP", secret, counter=step)
+        made = await self._add(account, "totp", "TOTP", secret, counter=step, locale=locale)
         await self._sessions.note(session)
         return made
 
@@ -113,14 +115,26 @@ class Factors:
         return passkeys.registration_options(account, site, asked, existing)
 
     async def add_passkey(
-        self, session: Session, account: Account, site: Site, answer: str, name: str
+        self,
+        session: Session,
+        account: Account,
+        site: Site,
+        answer: str,
+        name: str,
+        locale: str = "en",
     ) -> list[str]:
         """Add the passkey of an answer; recovery codes with the first factor. Raises Problem."""
         asked = passkeys.challenge(self._secrets, session, "register")
         made = passkeys.registered(answer, site, asked)
         key = base64.b64encode(made.public_key).decode("ascii")
         return await self._add(
-            account, "passkey", name, key, counter=made.counter, credential=made.credential
+            account,
+            "passkey",
+            name,
+            key,
+            counter=made.counter,
+            credential=made.credential,
+            locale=locale,
         )
 
     async def credentials(self, account: Account) -> list[bytes]:
@@ -128,7 +142,7 @@ class Factors:
         rows = await self._rows(account)
         return [row.credential for row in rows if row.kind == "passkey"]
 
-    async def remove(self, account: Account, id: str) -> bool:
+    async def remove(self, account: Account, id: str, locale: str = "en") -> bool:
         """Remove a factor; with the last one the recovery codes go too. Whether there was one."""
 
         def write(connection: Connection) -> bool:
@@ -143,16 +157,16 @@ class Factors:
                 connection.execute(
                     delete(recovery_codes).where(recovery_codes.c.account_no == account.no)
                 )
-            self._tell(connection, account)
+            self._tell(connection, account, locale)
             return True
 
         return await self._database.write(write)
 
-    async def renew_codes(self, account: Account) -> list[str]:
+    async def renew_codes(self, account: Account, locale: str = "en") -> list[str]:
         """New recovery codes, shown once; the old ones are worth nothing."""
 
         def write(connection: Connection) -> list[str]:
-            self._tell(connection, account)
+            self._tell(connection, account, locale)
             return self._new_codes(connection, account)
 
         return await self._database.write(write)
@@ -219,6 +233,7 @@ class Factors:
         *,
         counter: int,
         credential: bytes | None = None,
+        locale: str = "en",
     ) -> list[str]:
         id = self._ids.make("fac")
         label = name.strip()
@@ -242,7 +257,7 @@ class Factors:
                     created_us=self._clock.now_us(),
                 )
             )
-            self._tell(connection, account)
+            self._tell(connection, account, locale)
             return self._new_codes(connection, account) if number == 0 else []
 
         try:
@@ -295,8 +310,8 @@ class Factors:
         plain = "".join(each for each in code.lower() if each.isalnum())[:64]
         return self._secrets.subject_digest("recovery code", f"{account.id} {plain}")
 
-    def _tell(self, connection: Connection, account: Account) -> None:
-        self._mail.queue(connection, Letter("factor_changed", account.email, account.id))
+    def _tell(self, connection: Connection, account: Account, locale: str) -> None:
+        self._mail.queue(connection, Letter("factor_changed", account.email, account.id, locale))
 
 
 def _owner(session: Session) -> Account:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
 from gateway.platform.accounts.accounts import Account, Accounts, normal_email
+from gateway.platform.accounts.profiles import introduce
 from gateway.platform.accounts.sign_up import Policy, agree
 from gateway.platform.refusals import Problem, Refusal
 from gateway.store.database import Database
@@ -80,7 +81,7 @@ class Identities:
         )
         return await self._database.read(lambda c: list(c.scalars(query)))
 
-    async def create(self, person: Person) -> Account:
+    async def create(self, person: Person, locale: str = "en") -> Account:
         """A new account for somebody who has accepted the terms. Raises Problem."""
         if not self._policy.is_open:
             raise Problem("form", "closed")
@@ -92,6 +93,7 @@ class Identities:
             now_us = self._clock.now_us()
             policy = self._policy
             agree(connection, account, policy.terms_version, policy.minimum_age, now_us)
+            introduce(connection, self._secrets, account, locale, now_us)
             return account
 
         try:

@@ -16,7 +16,7 @@ from gateway.platform.accounts.accounts import Account
 from gateway.platform.audit import Audit
 from gateway.platform.refusals import Problem
 from gateway.store.database import Database
-from gateway.store.schema.accounts import profiles
+from gateway.store.schema.accounts import accounts, profiles
 from gateway.store.secrets import Secrets
 
 LANGUAGES: Final = ("en", "zh", "ja", "vi", "fr", "ru")
@@ -73,6 +73,19 @@ class Profiles:
         text = self._secrets.unseal(sealed, table="profiles", row=account.id)
         return msgspec.json.decode(text, type=Profile)
 
+    async def spoken_by(self, account_id: str) -> str:
+        """The language that an account, by its id, wishes its letters in; empty for none said."""
+        query = (
+            select(profiles.c.sealed)
+            .join(accounts, accounts.c.no == profiles.c.account_no)
+            .where(accounts.c.id == account_id)
+        )
+        sealed = await self._database.read(lambda c: c.scalar(query))
+        if sealed is None:
+            return ""
+        text = self._secrets.unseal(sealed, table="profiles", row=account_id)
+        return msgspec.json.decode(text, type=Profile).language
+
     async def change(self, account: Account, wanted: Profile) -> None:
         """Keep a profile as it was filled in. Raises Problem for a field that cannot be kept."""
         checked = _checked(wanted)
@@ -100,6 +113,18 @@ class Profiles:
             self._audit.append(connection, account.id, account.role, ACTION, account.id, detail)
 
         await self._database.write(write)
+
+
+def introduce(
+    connection: Connection, secrets: Secrets, account: Account, language: str, now_us: int
+) -> None:
+    """Inside a transaction: the first profile of a new account, in the language it came in."""
+    said = Profile(language=language if language in LANGUAGES else "")
+    text = msgspec.json.encode(said).decode()
+    sealed = secrets.seal(text, table="profiles", row=account.id)
+    connection.execute(
+        insert(profiles).values(account_no=account.no, sealed=sealed, updated_us=now_us)
+    )
 
 
 def _checked(wanted: Profile) -> Profile:

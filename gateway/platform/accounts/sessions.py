@@ -40,7 +40,10 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as found. `account` is None only before `open`. Times in epoch microseconds."""
+    """A session as found. `account` is None only before `open`. Times in epoch microseconds.
+
+    `desk_no` is the organisation's account whose console is open; None: the account's own.
+    """
 
     id: str
     digest: bytes = field(repr=False)
@@ -50,6 +53,7 @@ class Session:
     seen_us: int
     expires_us: int
     context: dict[str, Any] = field(repr=False)
+    desk_no: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ class Sessions:
             now_us,
             row.expires_us,
             context,
+            row.desk_no,
         )
 
     async def account(self, token: str) -> Account | None:
@@ -195,6 +200,11 @@ class Sessions:
                 .values(context_sealed=sealed)
             )
         )
+
+    async def sit_down(self, session: Session, desk_no: int | None) -> None:
+        """Show another console in this session: an organisation's, or None for one's own."""
+        chosen = update(sessions).where(sessions.c.digest == session.digest)
+        await self._database.write(lambda c: c.execute(chosen.values(desk_no=desk_no)))
 
     async def listing(self, account: Account) -> list[SessionRow]:
         """The account's open sessions, the newest first."""

@@ -34,7 +34,12 @@ class SignInLinks:
     async def create(
         self, account: Account, random: Callable[[int], str] = tokens.token_urlsafe
     ) -> str:
-        """A new token for an account; shown once, stored as a digest. Old links stay valid."""
+        """A new token for an account; shown once, stored as a digest. Old links stay valid.
+
+        Raises Refusal for an organisation's account.
+        """
+        if not account.is_person:
+            raise Refusal("nobody signs in as an organisation; its members sign in as themselves")
         token = random(32)
         digest = self._secrets.sign_in_digest(token.encode())
         now_us = self._clock.now_us()

@@ -14,9 +14,15 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
 from gateway.base.errors import Overloaded
-from gateway.platform.accounts.accounts import Account, Accounts, normal_email
+from gateway.platform.accounts.accounts import (
+    ORGANISATION_DOMAIN,
+    Account,
+    Accounts,
+    normal_email,
+)
 from gateway.platform.accounts.guesses import Guesses, Visit
 from gateway.platform.accounts.passwords import Passwords, check_new
+from gateway.platform.accounts.profiles import introduce
 from gateway.platform.accounts.sessions import MAX_TOKEN, token_digest
 from gateway.platform.mail import Letter, Mail
 from gateway.platform.refusals import Problem, Refusal
@@ -145,6 +151,7 @@ class SignUp:
                 )
             )
             agree(connection, account, row.terms_version, row.age, now_us)
+            introduce(connection, self._secrets, account, row.locale, now_us)
             return account
 
         try:
@@ -162,7 +169,9 @@ class SignUp:
         try:
             address = normal_email(wish.email)
         except Refusal:
-            raise Problem("email", "malformed") from None
+            address = ""
+        if not address or address.endswith(f"@{ORGANISATION_DOMAIN}"):
+            raise Problem("email", "malformed")
         check_new(wish.password, address)
         self.check_terms(wish.accepts_terms, wish.is_of_age)
         return address

@@ -49,6 +49,7 @@ class Keys:
         ids: IdFactory,
     ) -> None:
         self.ring = KeyRing(secrets.pepper)
+        self.on_end: Callable[[int], None] = _nothing  # told the number of a key that ended
         self._database = database
         self._accounts = accounts
         self._secrets = secrets
@@ -134,7 +135,7 @@ class Keys:
         now_us = self._clock.now_us()
         columns = api_keys.c
 
-        def change(connection: Connection) -> tuple[str, bytes]:
+        def change(connection: Connection) -> tuple[str, bytes, int]:
             query = select(columns.no, columns.id, columns.digest, columns.revoked_us).where(
                 (columns.id == name_or_id)
                 | (columns.prefix == name_or_id)
@@ -155,10 +156,11 @@ class Keys:
                     .where(columns.no == row.no)
                     .values(revoked_us=now_us, ended_by=ended_by)
                 )
-            return row.id, row.digest
+            return row.id, row.digest, row.no
 
-        id, digest = await self._database.write(change)
+        id, digest, no = await self._database.write(change)
         self.ring.remove(digest)
+        self.on_end(no)
         return id
 
     async def change(
@@ -249,6 +251,29 @@ class Keys:
         row.cache_ttl_s = ttl_s
         return row
 
+    async def rest(self, numbers: Collection[int], *, resting: bool) -> None:
+        """Let keys work no more for now, or again; those that were revoked stay so."""
+        columns = api_keys.c
+
+        def read(connection: Connection) -> list[Any]:
+            found: list[Any] = []
+            wanted = sorted(numbers)
+            for start in range(0, len(wanted), QUERY_NUMBERS):
+                part = wanted[start : start + QUERY_NUMBERS]
+                query = select(api_keys).where(columns.no.in_(part), columns.revoked_us.is_(None))
+                found += connection.execute(query).all()
+            return found
+
+        for row in await self._database.read(read):
+            if resting:
+                self.ring.remove(row.digest)
+                self.on_end(row.no)
+            elif self.ring.by_digest(row.digest) is None:
+                texts = (row.prefix, row.name, row.digest)
+                bounds = (row.expires_us, row.cache_ttl_s, read_scope(row.scope))
+                account = self._accounts.by_no(row.account_no)
+                self.ring.add(Key(row.no, row.id, account, *texts, *bounds))
+
     async def ids(self, numbers: Collection[int]) -> dict[int, str]:
         """The public ids of keys by number, as many as there are."""
         columns = api_keys.c
@@ -274,6 +299,10 @@ class Keys:
             return list(connection.execute(query).all())
 
         return [KeyRow(row, self._accounts) for row in await self._database.read(read)]
+
+
+def _nothing(_: int) -> None:
+    """Nobody wants to know."""
 
 
 def _label(name: str) -> str:

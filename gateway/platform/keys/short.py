@@ -40,16 +40,24 @@ class ShortKeys:
         return len(self._by_session)
 
     def issue(
-        self, account: Account, session_id: str, random: Callable[[int], bytes] = os.urandom
+        self,
+        account: Account,
+        session_id: str,
+        *,
+        number: int = PLAYGROUND_NO,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> ShortKey:
-        """A key for a session; the one it had before ends. The oldest of all makes room."""
+        """A key for a session; the one it had before ends. The oldest of all makes room.
+
+        It is limited and logged under `number`, which may be that of a stored key.
+        """
         self.end((session_id,))
         while len(self._by_session) >= MOST:
             self.end((next(iter(self._by_session)),))
         text = new_key_text(random)
         expires_us = self._clock.now_us() + LIFETIME_US
         key = Key(
-            PLAYGROUND_NO,
+            number,
             "key_playground",
             account,
             text[: len(KEY_PREFIX) + SHOWN_CHARACTERS],
@@ -66,6 +74,10 @@ class ShortKeys:
         now_us = self._clock.now_us()
         self.end([id for id, key in self._by_session.items() if (key.expires_us or 0) <= now_us])
         return tuple(self._by_session)
+
+    def end_number(self, number: int) -> None:
+        """End the keys that are used under the number of a stored key, which has ended."""
+        self.end([id for id, key in self._by_session.items() if key.no == number])
 
     def end(self, session_ids: Collection[str]) -> None:
         """End the keys of these sessions."""

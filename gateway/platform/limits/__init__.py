@@ -1,5 +1,5 @@
 """Limits: rates, concurrency and budgets of accounts and keys, decided in memory."""
 
-from gateway.platform.limits.terms import Limits, Terms
+from gateway.platform.limits.terms import Limits, Share, Terms
 
-__all__ = ["Limits", "Terms"]
+__all__ = ["Limits", "Share", "Terms"]

@@ -1,4 +1,4 @@
-"""An entry: the live state of the limits of one account or one key.
+"""An entry: the live state of the limits of one account, key or member of an organisation.
 
 The parts exist only where there is a limit. When limits change, what stays limited keeps what it
 has counted; requests that run keep the parts they were granted from.
@@ -12,7 +12,7 @@ from gateway.platform.limits.concurrency import Gate
 from gateway.platform.limits.rate import Bucket
 from gateway.platform.limits.terms import Limits
 
-Scope = Literal["account", "key"]
+Scope = Literal["account", "key", "member"]
 
 
 class Parts:
@@ -34,7 +34,7 @@ class Parts:
 
 
 class Entry:
-    """One account's or key's limits in use. `warm` entries are looked after by the limiter."""
+    """The limits of one account, key or member in use. `warm`: the limiter looks after it."""
 
     __slots__ = ("_saved", "limits", "no", "parts", "scope", "warm")
 

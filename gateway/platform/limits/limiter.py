@@ -1,10 +1,10 @@
 """The limiter: admits a request under all limits that bind it, or refuses it and changes nothing.
 
-The limits of an account and of a key are asked together: first every one whether it has room, then
-every one is taken from, without an await in between. What was taken is a Grant, resolved exactly
-once: by `cancel` in the same step, which leaves no trace, or by `finish` when the request ends.
-Only accounts and keys that are in use have an entry; `tick` forgets the idle ones. Knows no
-database: what must outlive the process is handed out and taken in as plain values.
+The limits of an account, a key and a share are asked together: first every one whether it has
+room, then every one is taken from, without an await in between. What was taken is a Grant,
+resolved exactly once: by `cancel` in the same step, which leaves no trace, or by `finish` when the
+request ends. Only what is in use has an entry; `tick` forgets the idle ones. Knows no database:
+what must outlive the process is handed out and taken in as plain values.
 """
 
 from collections.abc import Iterable
@@ -86,11 +86,11 @@ class Grant:
 
 
 class Limiter:
-    """Every limit in use, by account and by key number."""
+    """Every limit in use, by the number of its account, key or share."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: dict[Scope, dict[int, Entry]] = {"account": {}, "key": {}}
+        self._entries: dict[Scope, dict[int, Entry]] = {"account": {}, "key": {}, "member": {}}
         self._warm: set[Entry] = set()
         self._seeding = False
 
@@ -168,12 +168,14 @@ class Limiter:
         return requests, tokens
 
     def _bound(self, account_no: int, key_no: int, terms: Terms, now_ns: int) -> tuple[Entry, ...]:
-        """The entries that bind a request: its account's, and its key's where that has limits."""
+        """The entries that bind a request: its account's, its key's and the key's share's, where
+        those have limits."""
         account = self._entry("account", account_no, terms.account, now_ns)
-        own = terms.keys.get(key_no)
-        if own is None:
-            return (account,)
-        return (account, self._entry("key", key_no, own, now_ns))
+        own, share = terms.keys.get(key_no), terms.shares.get(key_no)
+        bound = (account,) if own is None else (account, self._entry("key", key_no, own, now_ns))
+        if share is None:
+            return bound
+        return (*bound, self._entry("member", share.no, share.limits, now_ns))
 
     def _entry(self, scope: Scope, no: int, limits: Limits, now_ns: int) -> Entry:
         entries = self._entries[scope]

@@ -1,7 +1,8 @@
 """What an account or a key may do: plain values, shared by all that have the same.
 
 None is no limit. An account's limits bind all of its keys together; a key's own bind that key
-besides, so further keys never buy more. Where the values come from, and what has been used of
+besides, so further keys never buy more. A share binds several keys of an account together: those
+of one member of an organisation. Where the values come from, and what has been used of
 them, is not known here.
 """
 
@@ -37,11 +38,20 @@ class Limits(NamedTuple):
 NO_LIMITS = Limits()
 
 
+class Share(NamedTuple):
+    """What some keys of an account may do together. `no` is unique among all shares."""
+
+    no: int
+    limits: Limits
+
+
 class Terms(NamedTuple):
-    """All that binds the requests of one account: its own limits, and those of single keys."""
+    """All that binds the requests of one account: its own limits, those of single keys, and the
+    shares that keys belong to, both by the key's number."""
 
     account: Limits
     keys: Mapping[int, Limits] = {}
+    shares: Mapping[int, Share] = {}
 
 
 def checked_limits(limits: Limits) -> Limits:

@@ -2,7 +2,8 @@
 
 Without an SMTP server a letter's link goes to the log and the letter stays where an administrator
 can read it; nothing is silently lost. Words are the renderer's: a letter here is a kind, an
-address, a language and values. No address or name is ever logged.
+address, a language and values; where the reader has an account, what that account's profile says
+of its language goes before. No address or name is ever logged.
 """
 
 import logging
@@ -32,6 +33,7 @@ Kind = Literal[
     "password_changed",
     "new_device",
     "factor_changed",
+    "invitation",
 ]
 
 
@@ -67,14 +69,20 @@ class Shown(NamedTuple):
 
 Render = Callable[[Letter], Written]
 Send = Callable[[str, str, Written], Awaitable[None]]
+Spoken = Callable[[str], Awaitable[str]]
 
 
 class Mail:
-    """Queues letters and delivers what is due."""
+    """Queues letters and delivers what is due.
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    `spoken` tells the language that an account (by id) wishes, or an empty text. It is asked when
+    a letter is sent and not when it is queued: a page takes as long for an address without one.
+    """
+
+    def __init__(self, database: Database, outbox: Outbox, spoken: Spoken | None = None) -> None:
         self._database = database
         self._outbox = outbox
+        self._spoken = spoken
 
     def queue(self, connection: Connection, letter: Letter, *, void: bool = False) -> None:
         """Inside a transaction: send this letter if the transaction is committed.
@@ -110,6 +118,9 @@ class Mail:
         fields = {"id": item.id}
         try:
             letter = Letter(**item.body)
+            if letter.account_id and self._spoken is not None:
+                wished = await self._spoken(letter.account_id)
+                letter = letter._replace(locale=wished or letter.locale)
             written = render(letter)
         except Exception:  # a fault of ours must not stop the letters behind it
             log.exception("a letter cannot be written", extra={"f": fields})

@@ -22,13 +22,17 @@ _table = request_log.c
 
 
 class Wanted(NamedTuple):
-    """A filter. `failed` True: failures only; False: only what was served. None filters nothing."""
+    """A filter. `failed` True: failures only; False: only what was served. None filters nothing.
+
+    `key_nos` are the only keys that may be seen at all; None: every one.
+    """
 
     model: str | None = None
     key_no: int | None = None
     failed: bool | None = None
     from_us: int | None = None
     until_us: int | None = None
+    key_nos: frozenset[int] | None = None
 
 
 class Found(NamedTuple):
@@ -77,6 +81,8 @@ def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
         query = query.where(_table.model == wanted.model)
     if wanted.key_no is not None:
         query = query.where(_table.key_no == wanted.key_no)
+    if wanted.key_nos is not None:
+        query = query.where(_table.key_no.in_(sorted(wanted.key_nos)))
     if wanted.failed is not None:
         served = _table.outcome.in_(sorted(SERVED))
         query = query.where(~served if wanted.failed else served)

@@ -30,13 +30,17 @@ class Point(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Which part of an account's usage: a range of hours, and perhaps one model or key."""
+    """Which part of an account's usage: a range of hours, and perhaps one model or key.
+
+    `key_nos` are the only keys that may be seen at all; None: every one.
+    """
 
     account_no: int
     from_hour: int
     until_hour: int
     model: str | None = None
     key_no: int | None = None
+    key_nos: frozenset[int] | None = None
 
 
 def series(
@@ -106,4 +110,6 @@ def _within(query: Select[Any], cut: Cut) -> Select[Any]:
         query = query.where(_table.model == cut.model)
     if cut.key_no is not None:
         query = query.where(_table.key_no == cut.key_no)
+    if cut.key_nos is not None:
+        query = query.where(_table.key_no.in_(sorted(cut.key_nos)))
     return query

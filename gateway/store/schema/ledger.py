@@ -47,6 +47,12 @@ ledger_entries = Table(
         sqlite_where=condition("kind <> 'charge'"),
         postgresql_where=condition("kind <> 'charge'"),
     ),
+    Index(  # what was taken back from a lot
+        "ix_ledger_entries_debit_no",
+        "debit_no",
+        sqlite_where=condition("kind IN ('revocation', 'forfeiture')"),
+        postgresql_where=condition("kind IN ('revocation', 'forfeiture')"),
+    ),
     sqlite_strict=True,
 )
 

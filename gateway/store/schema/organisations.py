@@ -1,11 +1,12 @@
 """Tables of organisations, and of credit adjustments that wait for a second pair of eyes.
 
-An organisation is an account that nobody signs in as: its wallet is the shared balance.
+An organisation is an account that nobody signs in as: its wallet is the shared balance. An
+invitation is found by its link's digest or by the keyed digest of the address it went to.
 """
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table
 
-from gateway.store.schema import integer, metadata, text
+from gateway.store.schema import integer, metadata, octets, text
 
 organisations = Table(
     "organisations",
@@ -47,6 +48,29 @@ organisation_keys = Table(
     sqlite_strict=True,
 )
 
+organisation_invitations = Table(
+    "organisation_invitations",
+    metadata,
+    text("id", primary_key=True),
+    integer("organisation_no"),
+    octets("digest", unique=True),  # of the link's token
+    octets("address_digest"),
+    octets("address_sealed"),
+    text("role"),
+    integer("monthly_limit_microusd", nullable=True),
+    integer("invited_by"),
+    integer("created_us"),
+    integer("expires_us"),
+    ForeignKeyConstraint(["organisation_no"], ["organisations.account_no"]),
+    ForeignKeyConstraint(["invited_by"], ["accounts.no"]),
+    CheckConstraint("length(digest) = 32", name="digest"),
+    CheckConstraint("role IN ('owner', 'manager', 'member')", name="role"),
+    CheckConstraint("monthly_limit_microusd >= 0", name="limit"),
+    Index("ix_organisation_invitations_organisation_no", "organisation_no"),
+    Index("ix_organisation_invitations_address_digest", "address_digest"),
+    sqlite_strict=True,
+)
+
 adjustments = Table(
     "adjustments",
     metadata,
@@ -60,9 +84,12 @@ adjustments = Table(
     integer("requested_us"),
     text("decided_by", nullable=True),
     integer("decided_us", nullable=True),
+    text("kind", server_default="grant"),  # revoke and forfeit take credit back
+    text("corrects", nullable=True),  # the ledger's transaction that a revocation makes good
     ForeignKeyConstraint(["account_no"], ["accounts.no"]),
     CheckConstraint("amount_microusd > 0", name="amount"),
     CheckConstraint("state IN ('waiting', 'approved', 'refused')", name="state"),
+    CheckConstraint("kind IN ('grant', 'revoke', 'forfeit')", name="kind"),
     CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", name="two_people"),
     Index("ix_adjustments_state_requested_us", "state", "requested_us"),
     sqlite_strict=True,

@@ -25,6 +25,7 @@ sessions = Table(
     integer("expires_us"),
     octets("agent_sealed", nullable=True),
     octets("context_sealed", nullable=True),  # what a step of signing in must remember
+    integer("desk_no", nullable=True),  # the organisation whose console is open; NULL: one's own
     ForeignKeyConstraint(["account_no"], ["accounts.no"]),
     CheckConstraint("length(digest) = 32", name="digest"),
     CheckConstraint("stage IN ('open', 'second', 'elsewhere', 'welcome')", name="stage"),

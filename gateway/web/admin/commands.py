@@ -24,6 +24,7 @@ from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import last_used_hour
 from gateway.store.secrets import SecretsError
 from gateway.web.admin.limits import LIMIT_COMMANDS
+from gateway.web.admin.organisations import ORGANISATION_COMMANDS
 from gateway.web.admin.people import (
     AuditHead,
     AuditPage,
@@ -53,7 +54,7 @@ from gateway.web.admin.reports import (
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
-READS = (".list", ".export", ".verify", ".balance", ".drift", ".presets", ".health")
+READS = (".list", ".members", ".export", ".verify", ".balance", ".drift", ".presets", ".health")
 log = logging.getLogger("tallygate.admin")
 MAX_EXPIRY_DAYS = 36_500
 HOUR_US = 3_600 * 1_000_000
@@ -134,6 +135,7 @@ async def accounts_suspend(platform: Platform, p: Email) -> Any:
     """Refuse an account's requests from the next one on."""
     account = platform.accounts.named(p.email)
     await platform.accounts.set_state(account, "suspended")
+    await platform.organisations.follow(account)
     await platform.people.sessions.revoke_all(account)
     return _account(platform, account)
 
@@ -142,6 +144,7 @@ async def accounts_activate(platform: Platform, p: Email) -> Any:
     """Take a suspension back."""
     account = platform.accounts.named(p.email)
     await platform.accounts.set_state(account, "active")
+    await platform.organisations.follow(account)
     return _account(platform, account)
 
 
@@ -286,6 +289,7 @@ COMMANDS: dict[str, Command] = {
     "keys.list": Command(KeyListing, keys_list),
     "keys.revoke": Command(KeyName, keys_revoke),
     **{name: Command(*row) for name, row in LIMIT_COMMANDS.items()},
+    **{name: Command(*row) for name, row in ORGANISATION_COMMANDS.items()},
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),

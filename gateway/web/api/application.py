@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.platform.assembly import Platform
-from gateway.web.api import account, keys, usage
+from gateway.web.api import account, keys, organisations, usage
 from gateway.web.api.door import Door, Operation
 from gateway.web.api.openapi import InferencePath, build_document
 from gateway.web.guard import public
@@ -16,6 +16,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *account.OPERATIONS,
     *keys.OPERATIONS,
     *usage.OPERATIONS,
+    *organisations.OPERATIONS,
 )
 
 

@@ -20,6 +20,7 @@ from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.keys import KeyPages
 from gateway.web.console.live import Live
 from gateway.web.console.logs import LogPages
+from gateway.web.console.organisations import OrganisationPages
 from gateway.web.console.overview import OverviewPage
 from gateway.web.console.playground import PlaygroundPages
 from gateway.web.console.profile import ProfilePages
@@ -72,7 +73,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     except ValueError as error:
         raise Refusal(f"setting server.trusted_proxies: {error}") from None
     people = platform.people
-    guard = Guard(people)
+    guard = Guard(people, platform.organisations)
     app.add_routes([public(route) for route in Health(plane).routes()])
     app.add_routes([public(route) for route in Realtime(plane).routes()])  # it asks for an API key
     app.add_routes(PublicPages(platform, pages).routes(guard))
@@ -86,6 +87,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes(LogPages(platform, pages, running).routes(guard))
     app.add_routes(BillingPages(platform, pages).routes(guard))
     app.add_routes(PlaygroundPages(platform, pages).routes(guard))
+    app.add_routes(OrganisationPages(platform, pages).routes(guard))
     app.add_routes(Live(platform, running).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(ProfilePages(people, pages).routes(guard))

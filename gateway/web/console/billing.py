@@ -14,7 +14,7 @@ from gateway.platform.ledger.balances import LotRow, Movement, lots_of, movement
 from gateway.platform.request_log.series import Cut, Point, series
 from gateway.web.console.ranges import PRESETS, read_range
 from gateway.web.console.render import Pages
-from gateway.web.console.signed_in import account_of
+from gateway.web.console.signed_in import desk
 from gateway.web.guard import Guard
 
 SHOWN_LOTS: Final = 200
@@ -34,12 +34,15 @@ class BillingPages:
 
     async def page(self, request: web.Request) -> web.Response:
         """Balance, lots, what filled them, and each day's charges."""
-        account, platform = account_of(request), self._platform
+        at, platform = desk(request), self._platform
+        account, whole = at.account, at.may("ledger.read")
         span = read_range(request.query, platform.clock.now_us())
-        cut = Cut(account.no, span.from_hour, span.until_hour)
+        cut = Cut(account.no, span.from_hour, span.until_hour, key_nos=at.key_nos)
 
         def read(c: Connection) -> tuple[list[LotRow], list[Movement], list[Point]]:
             days = series(c, cut, group=None)
+            if not whole:  # where the credit came from is not for every member
+                return [], [], days
             return lots_of(c, account.no), movements_of(c, account.no), days
 
         lots, movements, days = await platform.database.read(read)

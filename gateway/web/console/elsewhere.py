@@ -109,7 +109,7 @@ class ElsewherePages:
         person = Person(**_session(request).context)
         try:
             self._people.sign_up.check_terms(form.ticked("terms"), form.ticked("age"))
-            account = await self._people.identities.create(person)
+            account = await self._people.identities.create(person, visit_of(request).locale)
         except Problem as problem:
             return self._welcome(request, problem)
         return self._let_in(request, await self._people.entrance.enter(account, visit_of(request)))

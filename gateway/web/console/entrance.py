@@ -179,7 +179,8 @@ class EntrancePages:
         """Use the link up; the owner signs in with the new password."""
         form = await read_form(request)
         try:
-            await self._people.entrance.reset(request.match_info["token"], form.text("password"))
+            token, locale = request.match_info["token"], visit_of(request).locale
+            await self._people.entrance.reset(token, form.text("password"), locale)
         except Problem as problem:
             return self._pages.render(request, "new_password.html", status=422, problem=problem)
         except Refusal:

@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from gateway.platform.accounts import Account
 from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.assembly import Platform
 from gateway.platform.keys import IssuedKey, KeyRow
 from gateway.platform.limits.budget import PERIODS, period_no, period_start_us
 from gateway.platform.limits.terms import Limits
+from gateway.platform.organisations import Desk
 from gateway.platform.refusals import Problem, Refusal
 from gateway.platform.request_log.series import Cut, KeyUse, use_by_key
 from gateway.web.console.forms import read_form
@@ -25,7 +25,7 @@ from gateway.web.console.key_forms import (
     typed_fields,
 )
 from gateway.web.console.render import Pages
-from gateway.web.console.signed_in import MOST_KEYS, account_of, trial_model
+from gateway.web.console.signed_in import MOST_KEYS, desk, key_rows, trial_model
 from gateway.web.guard import Guard, redirect
 
 PAGE: Final = "/console/keys"
@@ -43,6 +43,7 @@ class Listed(NamedTuple):
     spent_microusd: int
     limit_microusd: int | None
     last_used_us: int | None
+    owner: str = ""  # whom an organisation's key was issued to
 
 
 class KeyPages:
@@ -67,9 +68,9 @@ class KeyPages:
 
     async def page(self, request: web.Request) -> web.Response:
         """The table."""
-        account = account_of(request)
-        rows = await self._platform.keys.listing(account, MOST_KEYS)
-        listed = await self._listed(account, rows)
+        at = desk(request)
+        rows = await key_rows(self._platform, at)
+        listed = await self._listed(at, rows)
         everything = request.query.get("ended", "") == "1"
         living = [each for each in listed if each.state in ("active", "rotated")]
         return self._pages.render(
@@ -87,29 +88,33 @@ class KeyPages:
 
     async def make(self, request: web.Request) -> web.Response:
         """Make the key and show it, once."""
-        account, platform, form = account_of(request), self._platform, await read_form(request)
+        at, platform, form = desk(request), self._platform, await read_form(request)
         try:
             wish = read_key_form(form, platform.clock.now_us())
         except Problem as problem:
             return self._form(request, typed_fields(form), problem)
-        issued = await platform.keys.issue(
-            account, wish.name, expires_us=wish.expires_us, scope=wish.scope
-        )
+        bounds: Any = {"expires_us": wish.expires_us, "scope": wish.scope}
+        if at.organisation is not None:
+            issued = await platform.organisations.issue_key(
+                at.organisation, at.person, wish.name, **bounds
+            )
+        else:
+            issued = await platform.keys.issue(at.account, wish.name, **bounds)
         if any(value is not None for value in wish.limits):
-            await self._limit(account, issued.key.id, wish.limits)
-        await self._record(account, "keys.create", issued.key.id)
+            await self._limit(at, issued.key.id, wish.limits)
+        await self._record(at, "keys.create", issued.key.id)
         return self._made(request, issued, wish)
 
     async def detail(self, request: web.Request) -> web.Response:
         """One key, with the form of what can be changed."""
-        account, row = await self._asked(request)
+        at, row = await self._asked(request)
         fields = shown_fields(row, self._platform.tiers.of_key(row))
-        [listed] = await self._listed(account, [row])
+        [listed] = await self._listed(at, [row])
         return self._form(request, fields, listed=listed)
 
     async def change(self, request: web.Request) -> web.Response:
         """Rename, bind, date and limit a key."""
-        account, row = await self._asked(request)
+        at, row = await self._asked(request)
         platform, form = self._platform, await read_form(request)
         try:
             wish = read_key_form(form, platform.clock.now_us(), row.expires_us)
@@ -118,73 +123,81 @@ class KeyPages:
             )
         except (Problem, Refusal) as error:
             problem = error if isinstance(error, Problem) else Problem("name", "ended")
-            [listed] = await self._listed(account, [row])
+            [listed] = await self._listed(at, [row])
             return self._form(request, typed_fields(form), problem, listed)
-        await self._limit(account, row.id, wish.limits)
-        await self._record(account, "keys.change", row.id)
+        await self._limit(at, row.id, wish.limits)
+        await self._record(at, "keys.change", row.id)
         return redirect(f"{PAGE}/{row.id}")
 
     async def rotate(self, request: web.Request) -> web.Response:
         """Another key in the place of this one, which works on for a while."""
-        account, row = await self._asked(request)
+        at, row = await self._asked(request)
         platform, form = self._platform, await read_form(request)
         hours = GRACES.get(form.text("grace"))
         if hours is None:
             raise web.HTTPUnprocessableEntity
         limits = platform.tiers.of_key(row)
         try:
-            issued = await platform.keys.rotate(row, hours * HOUR_US)
+            if at.organisation is not None:
+                issued = await platform.organisations.rotate_key(
+                    at.organisation, row, hours * HOUR_US
+                )
+            else:
+                issued = await platform.keys.rotate(row, hours * HOUR_US)
         except Refusal:
             raise web.HTTPConflict from None
         if any(value is not None for value in limits):
-            await self._limit(account, issued.key.id, limits)
-        await self._record(account, "keys.rotate", row.id, f"in its place {issued.key.id}")
+            await self._limit(at, issued.key.id, limits)
+        await self._record(at, "keys.rotate", row.id, f"in its place {issued.key.id}")
         wish = KeyWish(row.name, row.scope, row.expires_us, limits)
         return self._made(request, issued, wish, grace_h=hours, replaced=row)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End a key now."""
-        account, row = await self._asked(request)
-        await self._platform.keys.revoke(row.id, account)
-        await self._record(account, "keys.revoke", row.id)
+        at, row = await self._asked(request)
+        await self._platform.keys.revoke(row.id, at.account)
+        await self._record(at, "keys.revoke", row.id)
         return redirect(PAGE)
 
     async def leaked(self, request: web.Request) -> web.Response:
         """End a key that somebody else may know, and show what was done with it."""
-        account, row = await self._asked(request)
-        await self._platform.keys.revoke(row.id, account, ended_by="leaked")
-        await self._record(account, "keys.leaked", row.id)
+        at, row = await self._asked(request)
+        await self._platform.keys.revoke(row.id, at.account, ended_by="leaked")
+        await self._record(at, "keys.leaked", row.id)
         return redirect(f"/console/logs?key={row.no}&range=30d")
 
     # --- what the handlers share ----------------------------------------------------------------
 
-    async def _asked(self, request: web.Request) -> tuple[Account, KeyRow]:
-        """The key of the path, of this account. Raises HTTPNotFound."""
-        account = account_of(request)
+    async def _asked(self, request: web.Request) -> tuple[Desk, KeyRow]:
+        """The key of the path, among those that may be seen. Raises HTTPNotFound."""
+        at = desk(request)
         try:
-            return account, await self._platform.keys.named(request.match_info["id"], account)
+            row = await self._platform.keys.named(request.match_info["id"], at.account)
         except Refusal:
             raise web.HTTPNotFound from None
+        if not at.shows(row.no):
+            raise web.HTTPNotFound
+        return at, row
 
-    async def _limit(self, account: Account, id: str, limits: Limits) -> None:
-        row = await self._platform.keys.named(id, account)
+    async def _limit(self, at: Desk, id: str, limits: Limits) -> None:
+        row = await self._platform.keys.named(id, at.account)
         await self._platform.tiers.set_key(row, limits._asdict())
 
-    async def _record(self, account: Account, action: str, id: str, detail: str = "") -> None:
-        audit = self._platform.people.audit
-        await audit.record(account.id, account.role, action, id, detail)
+    async def _record(self, at: Desk, action: str, id: str, detail: str = "") -> None:
+        audit, person = self._platform.people.audit, at.person
+        await audit.record(person.id, person.role, action, id, detail)
 
-    async def _listed(self, account: Account, rows: list[KeyRow]) -> list[Listed]:
+    async def _listed(self, at: Desk, rows: list[KeyRow]) -> list[Listed]:
         platform, now_us = self._platform, self._platform.clock.now_us()
         hour = now_us // HOUR_US
         since = [period_start_us(p, period_no(p, now_us)) // HOUR_US for p in PERIODS]
-        cut = Cut(account.no, max(0, min(hour - USED_HOURS, *since)), hour + 1)
+        cut = Cut(at.account.no, max(0, min(hour - USED_HOURS, *since)), hour + 1)
         uses: dict[int, KeyUse] = {}
         if rows:
             uses = await platform.database.read(lambda c: use_by_key(c, cut, since))
-        return [self._line(row, uses.get(row.no), now_us) for row in rows]
+        return [self._line(row, uses.get(row.no), now_us, at) for row in rows]
 
-    def _line(self, row: KeyRow, use: KeyUse | None, now_us: int) -> Listed:
+    def _line(self, row: KeyRow, use: KeyUse | None, now_us: int, at: Desk) -> Listed:
         limits = self._platform.tiers.of_key(row)
         period, spent, limit = PERIODS[-1], use.spent_microusd[-1] if use is not None else 0, None
         for index, name in enumerate(BUDGETS):
@@ -194,7 +207,9 @@ class KeyPages:
                 period, limit = PERIODS[index], value
                 break
         last_us = use.last_hour * HOUR_US if use is not None else None
-        return Listed(row, state_of(row, now_us), period, spent, limit, last_us)
+        owner = at.organisation.keys.get(row.no) if at.organisation is not None else None
+        email = self._platform.accounts.by_no(owner).email if owner is not None else ""
+        return Listed(row, state_of(row, now_us), period, spent, limit, last_us, email)
 
     def _form(
         self,

@@ -12,7 +12,12 @@ from gateway.web.console import i18n
 from gateway.web.console.render import describe_agent, environment
 
 _ROOM = Path(__file__).parent / "templates" / "mail"
-_PATHS = {"confirm": "/confirm/", "reset": "/reset/", "address": "/settings/address/"}
+_PATHS = {
+    "confirm": "/confirm/",
+    "reset": "/reset/",
+    "address": "/settings/address/",
+    "invitation": "/invitations/",
+}
 
 
 class Letters:

@@ -20,9 +20,10 @@ from gateway.base.errors import StorageUnavailable
 from gateway.platform.accounts.alive import alive
 from gateway.platform.accounts.roles import OWN_READ
 from gateway.platform.assembly import Platform
+from gateway.platform.organisations import Desk, desk_of
 from gateway.platform.request_log.search import newest_seq
 from gateway.web.console.running import Running
-from gateway.web.console.signed_in import account_of
+from gateway.web.console.signed_in import desk
 from gateway.web.guard import SESSION, Guard
 
 INTERVAL_S: Final = 1.0
@@ -47,10 +48,11 @@ class State(NamedTuple):
 class _Watcher:
     """One open stream; `news` holds the newest state alone, so nothing queues up."""
 
-    __slots__ = ("account_no", "ended", "news", "session_id", "told", "wake")
+    __slots__ = ("account_no", "desk", "ended", "news", "session_id", "told", "wake")
 
-    def __init__(self, account_no: int, session_id: str) -> None:
-        self.account_no = account_no
+    def __init__(self, desk: Desk, session_id: str) -> None:
+        self.desk = desk
+        self.account_no = desk.account.no
         self.session_id = session_id
         self.news: State | None = None
         self.told: State | None = None
@@ -87,11 +89,11 @@ class Live:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events (WHATWG HTML, 9.2) until something ends them."""
-        account, session = account_of(request), request[SESSION]
-        mine = sum(1 for each in self._watchers if each.account_no == account.no)
+        at, session = desk(request), request[SESSION]
+        mine = sum(1 for each in self._watchers if each.desk.person is at.person)
         if session is None or mine >= FEW or len(self._watchers) >= MOST:
             raise web.HTTPTooManyRequests
-        watcher = _Watcher(account.no, session.id)
+        watcher = _Watcher(at, session.id)
         self._watchers.add(watcher)
         if self._loop is None:
             self._loop = asyncio.create_task(self._run())
@@ -153,11 +155,15 @@ class Live:
         newest, living = await self._platform.database.read(read)
         counts, bank = self._running.counts(), self._platform.bank
         for watcher in self._watchers:
-            no = watcher.account_no
-            if watcher.session_id not in living:
-                watcher.end()
+            no, at = watcher.account_no, watcher.desk
+            if watcher.session_id not in living or desk_of(at.person, at.organisation) != at:
+                watcher.end()  # or the part in an organisation is another now
             elif no in newest:
                 wallet = bank.wallets.get(no)
                 held = wallet.held_microusd if wallet is not None else 0
                 balance = self._platform.ledger.balance(no)
-                watcher.tell(State(counts.get(no, 0), newest[no], balance, held))
+                if at.key_nos is None:
+                    watcher.tell(State(counts.get(no, 0), newest[no], balance, held))
+                else:  # how much others ask is not for every member
+                    own = len(self._running.of(no, at.key_nos))
+                    watcher.tell(State(own, 0, balance, 0))

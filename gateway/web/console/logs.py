@@ -27,7 +27,7 @@ from gateway.web.console.figures import Figure, figure
 from gateway.web.console.ranges import PRESETS, Range, read_range
 from gateway.web.console.render import Pages
 from gateway.web.console.running import Running
-from gateway.web.console.signed_in import account_of, key_names
+from gateway.web.console.signed_in import desk, key_names
 from gateway.web.guard import Guard
 
 ROWS: Final = 50
@@ -73,23 +73,25 @@ class LogPages:
 
     async def page(self, request: web.Request) -> web.Response:
         """Histogram and rows. An id that is searched for leads to its request."""
-        account, platform, query = account_of(request), self._platform, request.query
+        at, platform, query = desk(request), self._platform, request.query
+        account, key_nos = at.account, at.key_nos
         sought = query.get("id", "").strip()
         if sought.startswith("req_") and sought.removeprefix("req_").isalnum():
             raise web.HTTPSeeOther(f"/console/logs/{sought}")
         span = read_range(query, platform.clock.now_us(), "7d")
         model = query.get("model", "")[:MAX_MODEL] or None
-        names = await key_names(platform, account, request)
+        names = await key_names(platform, at, request)
         key_no = _number(query.get("key", ""))
         failed = STATES.get(query.get("state", ""))
         until_us = span.until_hour * HOUR_US if not span.name else None
-        wanted = Wanted(model, key_no, failed, span.from_hour * HOUR_US, until_us)
-        cut = Cut(account.no, span.from_hour, span.until_hour, model, key_no)
+        wanted = Wanted(model, key_no, failed, span.from_hour * HOUR_US, until_us, key_nos)
+        cut = Cut(account.no, span.from_hour, span.until_hour, model, key_no, key_nos)
         before = _number(query.get("before", ""))
 
         def read(c: Connection) -> tuple[list[Point], list[str], Found, int]:
             points = series(c, cut, group=None, hours_a_bucket=span.hours_a_bucket)
-            models = models_of(c, Cut(account.no, span.from_hour, span.until_hour))
+            whole = Cut(account.no, span.from_hour, span.until_hour, key_nos=key_nos)
+            models = models_of(c, whole)
             found = search(c, account.no, wanted, before_seq=before, limit=ROWS)
             return points, list(models), found, newest_seq(c, account.no)
 
@@ -110,20 +112,24 @@ class LogPages:
             next_seq=found.next_seq,
             first=before is None,
             newest_seq=newest,
-            running=self._running.of(account.no) if before is None else [],
+            running=self._running.of(account.no, key_nos) if before is None else [],
         )
 
     async def detail(self, request: web.Request) -> web.Response:
         """One request of the account; while it runs, what is known of it. Raises HTTPNotFound."""
-        account, platform = account_of(request), self._platform
+        at, platform = desk(request), self._platform
+        account = at.account
         id = request.match_info["id"]
         whole = await platform.database.read(lambda c: read_whole(c, account.no, id))
+        if whole is not None and not at.shows(whole.row.key_no):
+            raise web.HTTPNotFound
         live = None
         if whole is None:
-            live = next((each for each in self._running.of(account.no) if each.id == id), None)
+            mine = self._running.of(account.no, at.key_nos)
+            live = next((each for each in mine if each.id == id), None)
             if live is None:
                 raise web.HTTPNotFound
-        names = await key_names(platform, account, request)
+        names = await key_names(platform, at, request)
         return self._pages.render(
             request, "console/request.html", whole=whole, live=live, key_names=names
         )

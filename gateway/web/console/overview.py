@@ -18,7 +18,7 @@ from gateway.web.console import i18n
 from gateway.web.console.figures import Row, figure
 from gateway.web.console.ranges import HOURS_A_DAY, Range, preset
 from gateway.web.console.render import Pages, language_of
-from gateway.web.console.signed_in import account_of, trial_model
+from gateway.web.console.signed_in import desk, key_rows, trial_model
 from gateway.web.guard import Guard
 
 FAILURES: Final = 5
@@ -47,9 +47,9 @@ class OverviewPage:
 
     async def overview(self, request: web.Request) -> web.Response:
         """Everything of the signed-in account at a glance."""
-        account, platform = account_of(request), self._platform
-        span = preset("30d", platform.clock.now_us())
-        usage = await platform.database.read(lambda c: read_usage(c, account.no, span))
+        at, platform = desk(request), self._platform
+        account, span = at.account, preset("30d", platform.clock.now_us())
+        usage = await platform.database.read(lambda c: read_usage(c, account.no, span, at.key_nos))
         with i18n.speaking(language_of(request)):
             other, none = i18n.gettext("Other"), i18n.gettext("no model")
         wallet = platform.bank.wallets.get(account.no)
@@ -59,27 +59,35 @@ class OverviewPage:
             "console/overview.html",
             balance_microusd=balance_microusd,
             held_microusd=wallet.held_microusd if wallet is not None else 0,
-            days_left=days_left(usage.points, span, balance_microusd),
+            # A member sees a part of the spending, which tells nothing of the whole balance.
+            days_left=days_left(usage.points, span, balance_microusd)
+            if at.key_nos is None
+            else None,
             today=usage.days[0],
             yesterday=usage.days[1],
             figure=figure(usage.points, span, "cost", lambda name: name or none, other),
             failures=[entry.row for entry in usage.failures],
-            keys=await platform.keys.listing(account, 1),
+            keys=await key_rows(platform, at, 1),
             newest_seq=usage.newest_seq,
             trial_model=trial_model(platform),
         )
 
 
-def read_usage(connection: Connection, account_no: int, span: Range) -> Usage:
+def read_usage(
+    connection: Connection,
+    account_no: int,
+    span: Range,
+    key_nos: frozenset[int] | None = None,
+) -> Usage:
     """Thirty days by model, the last two of them, and the newest failures."""
-    cut = Cut(account_no, span.from_hour, span.until_hour)
+    cut = Cut(account_no, span.from_hour, span.until_hour, key_nos=key_nos)
     points = series(connection, cut, group="model")
-    newest = newest_seq(connection, account_no)
+    newest = newest_seq(connection, account_no) if key_nos is None else len(points)
     failures: list[LoggedRequest] = []
     hour = last_failed_hour(connection, cut) if newest else None
     if hour is not None:
         until_us = span.start_us(0) + (hour + 1) * 3_600_000_000
-        wanted = Wanted(failed=True, until_us=until_us)
+        wanted = Wanted(failed=True, until_us=until_us, key_nos=key_nos)
         failures = search(connection, account_no, wanted, limit=FAILURES).rows
     today = (span.until_hour - 1) // HOURS_A_DAY
     return Usage(points, (_of_day(points, today), _of_day(points, today - 1)), failures, newest)

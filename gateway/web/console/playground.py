@@ -12,8 +12,9 @@ from aiohttp import web
 from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.assembly import Platform
 from gateway.platform.catalog import Model
+from gateway.platform.keys.short import PLAYGROUND_NO
 from gateway.web.console.render import Pages
-from gateway.web.console.signed_in import account_of, trial_model
+from gateway.web.console.signed_in import account_of, desk, trial_model
 from gateway.web.guard import SESSION, Guard
 
 
@@ -47,10 +48,13 @@ class PlaygroundPages:
 
     async def key(self, request: web.Request) -> web.Response:
         """A short-lived key for this session, as JSON: the only answer that holds one."""
-        account, session = account_of(request), request[SESSION]
+        at, session, platform = desk(request), request[SESSION], self._platform
         if session is None:
             raise web.HTTPForbidden
-        short = self._platform.short_keys.issue(account, session.id)
+        number = PLAYGROUND_NO
+        if at.organisation is not None:  # what a member asks there is theirs, by a key of theirs
+            number = await platform.organisations.playground_key(at.organisation, at.person)
+        short = platform.short_keys.issue(at.account, session.id, number=number)
         return web.json_response({"key": short.text, "expires_ms": short.expires_us // 1_000})
 
 

@@ -73,7 +73,9 @@ class ProfilePages:
     async def set_address(self, request: web.Request) -> web.Response:
         """Use the link up."""
         try:
-            await self._people.addresses.confirm(request.match_info["token"])
+            await self._people.addresses.confirm(
+                request.match_info["token"], visit_of(request).locale
+            )
         except Refusal:
             problem = Problem("link", "bad")
             return self._pages.render(request, "new_address.html", status=403, problem=problem)

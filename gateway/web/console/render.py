@@ -18,7 +18,7 @@ from gateway.base.money import format_usd
 from gateway.platform.accounts.roles import may
 from gateway.web.console import i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
-from gateway.web.guard import ACCOUNT
+from gateway.web.guard import ACCOUNT, DESK
 from gateway.web.security import NONCE, is_https
 
 _ROOM = Path(__file__).parent
@@ -151,6 +151,7 @@ class Pages:
             base_url=base_url(request),
             path=request.path,
             back=local_path(request.path_qs) if request.method == "GET" else "/",
+            desk=request.get(DESK),
             area=_area(request.path) if account is not None else "public",
             theme=theme if theme in THEMES else "",
             status=status,

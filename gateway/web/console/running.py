@@ -41,10 +41,14 @@ class Running:
                 found[no] = found.get(no, 0) + 1
         return found
 
-    def of(self, account_no: int) -> list[RunningRequest]:
-        """An account's running requests, the newest first."""
+    def of(self, account_no: int, key_nos: frozenset[int] | None = None) -> list[RunningRequest]:
+        """An account's running requests, or those of some of its keys, the newest first."""
         mine: Iterable[Exchange] = (
-            x for x in self._plane.active if x.key is not None and x.key.account.no == account_no
+            x
+            for x in self._plane.active
+            if x.key is not None
+            and x.key.account.no == account_no
+            and (key_nos is None or x.key.no in key_nos)
         )
         newest = sorted(mine, key=lambda x: x.id, reverse=True)[: self.SHOWN]
         return [self._told(x) for x in newest]

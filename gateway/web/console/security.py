@@ -99,7 +99,10 @@ class SecurityPages:
         """Take the first code of the app."""
         session, account, form = await self._asked(request)
         try:
-            codes = await self._people.factors.finish_totp(session, account, form.text("code"))
+            locale = visit_of(request).locale
+            codes = await self._people.factors.finish_totp(
+                session, account, form.text("code"), locale
+            )
         except Problem as problem:
             secret = str(session.context.get("totp", ""))
             if not secret:
@@ -113,7 +116,12 @@ class SecurityPages:
         try:
             await self._confirm(request, session, form)
             codes = await self._people.factors.add_passkey(
-                session, account, self._site(request), form.text("answer"), form.text("name")
+                session,
+                account,
+                self._site(request),
+                form.text("answer"),
+                form.text("name"),
+                visit_of(request).locale,
             )
         except Problem as problem:
             return await self._page(request, problem)
@@ -126,7 +134,8 @@ class SecurityPages:
             await self._confirm(request, session, form)
         except Problem as problem:
             return await self._page(request, problem)
-        if not await self._people.factors.remove(account, request.match_info["id"]):
+        id, locale = request.match_info["id"], visit_of(request).locale
+        if not await self._people.factors.remove(account, id, locale):
             raise web.HTTPNotFound
         return redirect(PAGE)
 
@@ -137,7 +146,8 @@ class SecurityPages:
             await self._confirm(request, session, form)
         except Problem as problem:
             return await self._page(request, problem)
-        return self._codes(request, await self._people.factors.renew_codes(account))
+        locale = visit_of(request).locale
+        return self._codes(request, await self._people.factors.renew_codes(account, locale))
 
     # --- while signing in -----------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from gateway.web.console import i18n
 from gateway.web.console.figures import MEASURES, as_csv, figure
 from gateway.web.console.ranges import PRESETS, Range, read_range
 from gateway.web.console.render import Pages, language_of
-from gateway.web.console.signed_in import account_of, key_names
+from gateway.web.console.signed_in import desk, key_names
 from gateway.web.guard import Guard
 
 BY: Final[dict[str, Group]] = {"model": "model", "key": "key_no", "provider": "provider"}
@@ -68,15 +68,15 @@ class UsagePages:
     async def _read(
         self, request: web.Request
     ) -> tuple[Range, str, list[Point], Callable[[Any], str]]:
-        account, platform = account_of(request), self._platform
+        at, platform = desk(request), self._platform
         span = read_range(request.query, platform.clock.now_us())
         by = request.query.get("by", "")
         by = by if by in BY else "model"
-        cut = Cut(account.no, span.from_hour, span.until_hour)
+        cut = Cut(at.account.no, span.from_hour, span.until_hour, key_nos=at.key_nos)
         points = await platform.database.read(
             lambda c: series(c, cut, group=BY[by], hours_a_bucket=span.hours_a_bucket)
         )
-        names = await key_names(platform, account, request) if by == "key" else {}
+        names = await key_names(platform, at, request) if by == "key" else {}
         with i18n.speaking(language_of(request)):
             none = i18n.gettext("none")
 

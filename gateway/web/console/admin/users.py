@@ -119,6 +119,7 @@ class UserPages:
         """Refuse everything of an account from now on."""
         account = self._other(request)
         await self._platform.accounts.set_state(account, "suspended")
+        await self._platform.organisations.follow(account)
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
 
@@ -126,6 +127,7 @@ class UserPages:
         """Take a suspension back."""
         account = self._other(request)
         await self._platform.accounts.set_state(account, "active")
+        await self._platform.organisations.follow(account)
         return redirect(f"{PAGE}/{account.id}")
 
     async def give_role(self, request: web.Request) -> web.Response:
