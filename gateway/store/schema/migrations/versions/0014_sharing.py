@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 NAME = "organisation_invitations"
