@@ -27,10 +27,15 @@ BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Compiled once, also where PYTHONDONTWRITEBYTECODE would have every start compile all of it anew.
+COMPILED := $(BIN)/python -m compileall -q gateway
+
 run: $(VENV)/.run $(VENDOR) ## build what is needed and start the gateway on 127.0.0.1:8080
+	@$(COMPILED)
 	@$(BIN)/tallygate serve $(ARGS)
 
 test: $(VENV)/.dev $(VENDOR) $(NODE_SDK) $(BROWSER) ## set up everything and run all tests
+	@$(COMPILED)
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## lint and type-check
@@ -81,6 +86,7 @@ clean: ## remove what was built (never data/)
 	@rm -rf build $(VENV) gateway/_native/*.so
 
 bench: $(VENV)/.dev ## measure against nginx and a plain proxy (ARGS="--all" for every gateway)
+	@$(COMPILED)
 	@$(BIN)/python -m benchmarks.load.run $(ARGS)
 
 bench-compare: $(VENV)/.dev ## compare the last measurement with benchmarks/baseline.json

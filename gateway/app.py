@@ -21,7 +21,6 @@ from gateway.base.errors import StorageUnavailable
 from gateway.base.telemetry import Metrics, start_logging
 from gateway.platform.assembly import FirstStart, Platform, open_platform
 from gateway.platform.mail import SmtpServer
-from gateway.platform.metering.encodings import preload
 from gateway.proxy.exchange import Plane
 from gateway.proxy.probe import probe
 from gateway.proxy.providers.kinds import HTTP_KINDS
@@ -159,11 +158,6 @@ def health_job(plane: Plane) -> Job:
     return Job("health", HEALTH_INTERVAL_S, check)
 
 
-def encodings_of(platform: Platform) -> frozenset[str]:
-    """The encodings that the catalog's models name."""
-    return frozenset(model.encoding for model in platform.catalog.snapshot.models.values())
-
-
 async def _serve(
     settings: Settings, data_dir: Path, catalog_file: Path | None, started: Started
 ) -> None:
@@ -176,16 +170,17 @@ async def _serve(
         if catalog_file is not None:
             await platform.catalog.apply_file(catalog_file)
         gateway = Gateway(platform)
-        await asyncio.to_thread(preload, encodings_of(platform))
+        await platform.catalog.preload()
         await gateway.start(settings.server_host, settings.server_port)
     except BaseException:
         await platform.close()
         raise
-    gc.collect()
-    gc.freeze()  # what start-up built lives as long as the process: never scan it again
+    gc.freeze()  # what start-up built lives as long as the process: never scan it
     gc.set_threshold(GC_THRESHOLD, 20, 50)
+    gc.enable()
     started(settings.server_host, gateway.port, platform.first_start)
     await platform.first_start_shown()
+    await asyncio.to_thread(gateway.plane.pool.prepare_tls)
     await stop.wait()
     await gateway.stop(settings.server_shutdown_timeout_s)
 

@@ -7,6 +7,7 @@ a method is declared nogil. It must know nothing of JSON, SSE, models, prices or
 """
 
 import hashlib
+import threading
 import unicodedata
 import zlib
 from pathlib import Path
@@ -31,12 +32,12 @@ cdef extern from "bpe.h":
         uint32_t n_tokens
         size_t arena_size
     tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
-                            size_t size)
+                            size_t size) nogil
     void tg_vocab_free(tg_vocab *vocab)
 
 
 cdef extern from "bpe_long.h":
-    int tg_long_prepare(tg_vocab *vocab)
+    int tg_long_prepare(tg_vocab *vocab) nogil
 
 
 cdef extern from "tokens.h":
@@ -110,6 +111,7 @@ NORMALIZED = frozenset({"qwen"})
 cdef uint8_t _marks[TG_NORMAL_BYTES]
 
 cdef dict _loaded = {}
+_loading = threading.RLock()  # a provided vocabulary may be made of another
 cdef dict _provided = {}
 
 
@@ -148,20 +150,31 @@ def splitter(str name not None):
 
 
 cpdef load(str encoding):
-    """Load an encoding's vocabulary now rather than at first use; ValueError for an unknown name."""
+    """Load an encoding's vocabulary now rather than at first use; ValueError for an unknown name.
+
+    From any thread: other threads run meanwhile (it takes 0.1 to 0.2 s), and of two that ask for
+    the same one the second waits.
+    """
     encoding = ESTIMATES.get(encoding, (encoding,))[0]
     encoding = ALIASES.get(encoding, encoding)
     if encoding not in _loaded:
-        if encoding in _provided:
-            data = _provided[encoding]()
-        elif encoding in vocabularies():
-            data = _read(encoding + ".tgv")
-        else:
-            raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
-        if encoding in NORMALIZED:
-            _find_marks()
-        _loaded[encoding] = _build(_read("unicode.tgu"), data)
+        with _loading:
+            _load(encoding)
     return _loaded[encoding]
+
+
+cdef _load(str encoding):
+    if encoding in _loaded:
+        return
+    if encoding in _provided:
+        data = _provided[encoding]()
+    elif encoding in vocabularies():
+        data = _read(encoding + ".tgv")
+    else:
+        raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
+    if encoding in NORMALIZED:
+        _find_marks()
+    _loaded[encoding] = _build(_read("unicode.tgu"), data)
 
 
 cdef _mark(Py_ssize_t point):
@@ -192,11 +205,16 @@ cdef _find_marks():
 
 cdef _Vocabulary _build(bytes classes, bytes data):
     cdef _Vocabulary vocabulary = _Vocabulary()
-    vocabulary.tables = tg_vocab_load(
-        <const uint8_t *>PyBytes_AS_STRING(classes), <size_t>len(classes),
-        <const uint8_t *>PyBytes_AS_STRING(data), <size_t>len(data),
-    )
-    if vocabulary.tables is NULL or not tg_long_prepare(vocabulary.tables):
+    cdef const uint8_t *table = <const uint8_t *>PyBytes_AS_STRING(classes)
+    cdef const uint8_t *packed = <const uint8_t *>PyBytes_AS_STRING(data)
+    cdef size_t table_size = len(classes), size = len(data)
+    cdef tg_vocab *tables
+    cdef bint sound
+    with nogil:
+        tables = tg_vocab_load(table, table_size, packed, size)
+        sound = tables is not NULL and tg_long_prepare(tables)
+    vocabulary.tables = tables
+    if not sound:
         raise VocabularyError("a vocabulary is malformed, or memory is short")
     return vocabulary
 

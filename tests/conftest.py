@@ -1,21 +1,29 @@
 """What holds for every run: its own folder for files, fresh compiled modules, the real event loop.
 
 Files of a run lie in a folder that no other run shares, so that runs beside each other, or left
-behind by others, cannot disturb it; what passed is deleted at once, what failed stays to be read.
+behind by others, cannot disturb it; what passed is deleted at once, what failed stays to be read
+for a day. A run that is ended by SIGTERM ends as by Ctrl-C: fixtures stop what they started.
 """
 
 import asyncio
-import contextlib
+import compileall
 import os
+import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import uvloop
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN_FOLDER = pytest.StashKey[Path]()
+PASSED = pytest.StashKey[bool]()
+PREFIX = "tallygate-"
+KEPT_S = 86_400
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,18 +34,41 @@ def pytest_configure(config: pytest.Config) -> None:
             f"{', '.join(stale)}: not compiled since the last change; "
             "run `make test`, or `.venv/bin/python setup.py build_ext --inplace`"
         )
+    # The gateways that tests start need not compile all of it each time, whatever the environment.
+    compileall.compile_dir(ROOT / "gateway", quiet=1)
+    signal.signal(signal.SIGTERM, interrupt)
     if config.option.basetemp is None and not config.option.collectonly:
+        remove_old_folders()
         # Short and in the system's folder: Unix sockets lie in it, whose paths are 107 bytes long.
-        config.stash[OWN_FOLDER] = Path(tempfile.mkdtemp(prefix="tallygate-"))
+        config.stash[OWN_FOLDER] = Path(tempfile.mkdtemp(prefix=PREFIX))
         config.option.basetemp = str(config.stash[OWN_FOLDER])
 
 
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM becomes what pytest knows how to end by."""
+    raise KeyboardInterrupt
+
+
+def remove_old_folders() -> None:
+    """Folders of runs that failed, or were killed, over a day ago."""
+    before_s = time.time() - KEPT_S
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if folder.is_dir() and folder.stat().st_mtime < before_s:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Whether anything failed, for `pytest_unconfigure`."""
+    session.config.stash[PASSED] = exitstatus == pytest.ExitCode.OK
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """An empty folder goes; one with files of failed tests stays."""
+    """The run's folder goes if all passed; after a failure its files stay."""
     folder = config.stash.get(OWN_FOLDER, None)
-    if folder is not None:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    if folder is None:
+        return
+    if config.stash.get(PASSED, False) or not any(folder.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stale_modules() -> list[str]:

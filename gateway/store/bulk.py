@@ -22,7 +22,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
 # Powers of two: each step of a batch gives up the interpreter lock, and few steps make any size.
@@ -79,14 +79,22 @@ def bulk_insert(table: Table, columns: Sequence[str], absent: Sequence[str] = ()
     return Bulk(len(columns), lambda count, _: insert(table).values([row] * count))
 
 
+def _upsert_of(dialect: Dialect) -> Any:
+    """The dialect's own INSERT, which knows ON CONFLICT."""
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 0.1 s, and for nothing on SQLite
+
+        return postgresql.insert
+    return sqlite.insert
+
+
 def bulk_add(table: Table, columns: Sequence[str]) -> Bulk:
     """Insert rows, or add to the row of the same primary key in every column outside it."""
     keys = [key.name for key in table.primary_key]
     row: dict[str, Any] = dict.fromkeys(columns, 0)
 
     def build(count: int, dialect: Dialect) -> ClauseElement:
-        module = postgresql if dialect.name == "postgresql" else sqlite
-        statement = module.insert(table).values([row] * count)
+        statement = _upsert_of(dialect)(table).values([row] * count)
         sums = {c: table.c[c] + statement.excluded[c] for c in columns if c not in keys}
         merged: ClauseElement = statement.on_conflict_do_update(index_elements=keys, set_=sums)
         return merged

@@ -6,7 +6,9 @@ import resource
 import shutil
 import subprocess
 import sys
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -208,7 +210,9 @@ def test_vocabularies_are_small_and_their_sums_recorded(name: str) -> None:
 
 LOAD_FROM = """
 import sys
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from gateway._native import tokens
 tokens.DATA = Path(sys.argv[1])
@@ -244,3 +248,21 @@ def test_an_endless_piece_takes_no_memory() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2000  # KiB
     assert counter.count == 0  # one piece, not decided yet
     assert counter.finish() > 80 * 65536 // 128
+
+
+def test_threads_that_need_the_same_vocabulary_load_it_once() -> None:
+    made, together = [], threading.Barrier(4)
+    packed = tokens._read("cl100k_base.tgv")
+
+    def make() -> bytes:
+        made.append(threading.get_ident())
+        return bytes(packed)
+
+    def count(_: int) -> int:
+        together.wait(10)
+        return int(tokens.count("hello world", "made_by_threads"))
+
+    tokens.provide("made_by_threads", make)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(count, range(4))) == {tokens.count("hello world", "cl100k_base")}
+    assert len(made) == 1

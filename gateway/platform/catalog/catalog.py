@@ -22,7 +22,7 @@ from gateway.platform.catalog.entries import Document
 from gateway.platform.catalog.reader import CatalogError, nearest
 from gateway.platform.catalog.schedule import Version, history, schedule, take_back
 from gateway.platform.catalog.snapshot import Snapshot
-from gateway.platform.metering.encodings import known_encodings, refusal
+from gateway.platform.metering.encodings import known_encodings, preload, refusal
 from gateway.platform.pricing.prices import Price
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
@@ -48,6 +48,7 @@ class Catalog:
         self._clock = clock
         self._sandbox = sandbox
         self._environ = environ
+        self._preloading = False
 
     async def load(self) -> None:
         """Read the database and swap the snapshot."""
@@ -62,12 +63,23 @@ class Catalog:
 
         document, created_us, next_price_us = await self._database.read(read)
         before = self.snapshot
-        self.snapshot = build_snapshot(
+        snapshot = build_snapshot(
             document, created_us, self._environ, sandbox=self._sandbox, next_price_us=next_price_us
         )
+        if self._preloading:
+            await asyncio.to_thread(preload, encodings_of(snapshot))
+        self.snapshot = snapshot
         for warning in self.snapshot.warnings:
             if warning not in before.warnings:  # each is said once
                 log.warning("catalog", extra={"f": {"warning": warning}})
+
+    async def preload(self) -> None:
+        """Load the vocabularies that count the models' tokens, off the loop.
+
+        From now on also those of each new snapshot before a request can meet it: one takes 0.2 s.
+        """
+        self._preloading = True
+        await asyncio.to_thread(preload, encodings_of(self.snapshot))
 
     async def refresh_due(self) -> bool:
         """Reload when a scheduled price has taken effect; cheap to call often."""
@@ -145,6 +157,11 @@ class Catalog:
         now_us = self._clock.now_us()
         await self._database.write(lambda connection: take_back(connection, model, now_us))
         await self.load()
+
+
+def encodings_of(snapshot: Snapshot) -> frozenset[str]:
+    """The encodings that a snapshot's models name."""
+    return frozenset(model.encoding for model in snapshot.models.values())
 
 
 def check_encodings(document: Document) -> None:

@@ -47,9 +47,12 @@ def refusal(name: str) -> str | None:
 
 
 def preload(names: frozenset[str]) -> None:
-    """Load the vocabularies of these encodings, so that no first request waits for one."""
+    """Load the vocabularies of these encodings, so that no first request waits for one.
+
+    From any thread: others run meanwhile.
+    """
     for name in sorted(names):
-        tokens.count("", name)
+        tokens.load(name)
 
 
 def encoding_for_model(name: str) -> str:

@@ -40,18 +40,13 @@ ledger_entries = Table(
     CheckConstraint("amount_microusd > 0", name="amount"),
     CheckConstraint("debit_no <> credit_no", name="sides"),
     CheckConstraint("length(hash) = 32", name="hash"),
-    # Charges have no place in it: it finds what filled a lot, and costs a charge nothing.
-    Index(
-        "ix_ledger_entries_credit_no",
-        "credit_no",
-        sqlite_where=condition("kind <> 'charge'"),
-        postgresql_where=condition("kind <> 'charge'"),
-    ),
+    # Charges have no place in it: it finds what filled a lot, and costs a charge nothing. On
+    # PostgreSQL too, where the migration says so: naming its dialect here would import it (0.1 s).
+    Index("ix_ledger_entries_credit_no", "credit_no", sqlite_where=condition("kind <> 'charge'")),
     Index(  # what was taken back from a lot
         "ix_ledger_entries_debit_no",
         "debit_no",
         sqlite_where=condition("kind IN ('revocation', 'forfeiture')"),
-        postgresql_where=condition("kind IN ('revocation', 'forfeiture')"),
     ),
     sqlite_strict=True,
 )

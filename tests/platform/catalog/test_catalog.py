@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -62,6 +63,25 @@ async def test_apply_is_idempotent_and_swaps_the_snapshot(opened):
     assert model.price.version == 1 and model.output_reserve_tokens is None
     assert await opened.apply(EXAMPLE) == []
     assert opened.catalog.snapshot.models["gpt-4o-mini"].price.version == 1
+
+
+async def test_no_request_meets_a_vocabulary_that_is_not_loaded(opened, monkeypatch):
+    loaded = []
+
+    def load(names):
+        assert threading.current_thread() is not threading.main_thread()
+        loaded.append((set(names), set(opened.catalog.snapshot.models)))
+
+    monkeypatch.setattr("gateway.platform.catalog.catalog.preload", load)
+    await opened.apply(EXAMPLE)
+    assert loaded == []  # a command that counts nothing waits for nothing
+    await opened.catalog.preload()
+    await opened.apply(EXAMPLE.replace("gpt-4o-mini", "other").replace("o200k", "cl100k"))
+    assert loaded == [
+        ({"o200k_base"}, {"gpt-4o-mini"}),
+        ({"o200k_base", "cl100k_base"}, {"gpt-4o-mini"}),
+    ]
+    assert "other" in opened.catalog.snapshot.models
 
 
 async def test_a_snapshot_is_immutable(opened):
