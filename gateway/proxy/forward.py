@@ -79,6 +79,7 @@ async def forward(x: Exchange, metering: Metering) -> None:
         step.candidate.health.retries += 1
         if step.wait_s:
             await sleep(step.wait_s)
+            step = course.woken(step, router.now_s())
 
 
 def note_attempt(x: Exchange, step: Step, begun_s: float, error: GatewayError) -> None:

@@ -128,6 +128,32 @@ async def test_no_client_sees_a_fault_while_a_target_is_healthy(
         await gateway.assert_nothing_leaked()
 
 
+@pytest.mark.parametrize("fault", ["kill", "429", "500"])
+async def test_targets_that_break_by_turns_with_hardly_a_pause_show_no_fault(
+    tmp_path: Path, three: list[FakeUpstream], fault: str
+) -> None:
+    """Breakers open for five seconds, as by default: each is open when the next target breaks."""
+    catalog = routes.providers(three) + routes.model([0, 1, 2])
+    async with running(tmp_path / "data", catalog=catalog) as gateway:
+        load = Load(gateway)
+
+        async def turns() -> None:
+            for broken in (0, 1, 2, 0, 1, 2):
+                three[broken].handler = FAULTS[fault]
+                await asyncio.sleep(0.25)
+                three[broken].handler = healthy
+                await asyncio.sleep(0.05)
+
+        await load.during(turns)
+        assert load.failures == []
+        assert load.answered > 100
+        attempts = sum(len(fake.requests) for fake in three)
+        assert attempts <= 1.2 * load.answered + 16 * 2  # each turn strikes 16 at once
+        spent = 10_000_000 - await gateway.balance_microusd()
+        assert spent == COST_MICROUSD * load.answered
+        await gateway.assert_nothing_leaked()
+
+
 async def states(gateway: RunningGateway, first: int) -> set[str]:
     rows = await gateway.command("providers.health")
     return {row["state"] for row in rows if row["provider"] in [f"up{n}" for n in range(first)]}

@@ -21,9 +21,11 @@ LONGEST_OPEN_S = 60.0
 LONGEST_REQUESTED_S = 120.0  # a provider's Retry-After is followed this far
 JITTER = 0.2  # of an open time, up and down
 PROBE_TIMEOUT_S = 60.0  # a probe that is silent for longer does not keep others from probing
-# A retry that is not to a healthy target costs a token; each first attempt earns a tenth of one.
-RETRY_RATIO = 0.1
-RETRY_BURST = 20.0
+# A retry in vain costs the target that it was made for a token; each first attempt earns a part of
+# one. At half of all attempts failing, two retries cost one token: 1.1 attempts a request.
+RETRY_RATIO = 0.05
+RETRY_BURST = 10.0
+RETRY_DEBT = 1_000.0  # retries that ran at once may all be in vain
 DECAY_S = 10.0  # of the latency average, after a peak
 SAMPLES = 64  # latest latencies that a percentile is taken of
 LEAST_SAMPLES = 20
@@ -179,15 +181,33 @@ class TargetHealth:
 
     # --- retries --------------------------------------------------------------------------------
 
-    def spend_retry(self) -> bool:
-        """Take a token of the retry budget, if there is one."""
+    def may_retry(self) -> bool:
+        """Whether the budget has a token left for a retry, which costs it only if in vain."""
         earned = (self.requests - self._earned_at) * RETRY_RATIO
         self._earned_at = self.requests
         self._tokens = min(RETRY_BURST, self._tokens + earned)
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        return self._tokens >= 1
+
+    def charge_retry(self) -> None:
+        """A retry that was made for this target was in vain."""
+        self._tokens = max(self._tokens - 1, -RETRY_DEBT)
+
+    def spend_retry(self) -> bool:
+        """Take a token of the retry budget, if there is one."""
+        allowed = self.may_retry()
+        if allowed:
+            self.charge_retry()
+        return allowed
+
+    @property
+    def failing(self) -> bool:
+        """Whether it is open, or failed more than once in a row: once may be chance."""
+        return self.state != CLOSED or self._consecutive > 1
+
+    @property
+    def failed_s(self) -> float:
+        """When it failed last; minus infinity for one that never did."""
+        return self._failed_s
 
     # --- latency --------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """What follows a failed attempt: another key, another target, the same one later, or the end.
 
 One table says for each error whether another target, or the same one, may do better, and whether it
-tells against the target. A retry beside a healthy target costs a token of the failing target's
-budget, so that a provider which fails half of its requests is not asked twice as often. A breaker
-advises and never forbids: where no target is available, the one that comes back first is asked,
-and then each other one while there are tokens. Decides on values; sending, waiting and raising are
-the caller's.
+tells against the target. A retry elsewhere than at a healthy target is made while the failing
+target's budget has tokens, and costs one if it is in vain: so a provider which fails half of its
+requests is not asked twice as often, yet one failing target does not use up what its healthy
+neighbours could have answered. A breaker advises and never forbids: where no target is available,
+the one whose last failure is the longest ago is asked, and then each other one. Decides on values;
+sending, waiting and raising are the caller's.
 """
 
 import email.utils
@@ -28,7 +29,7 @@ from gateway.base.errors import (
     UpstreamTruncated,
     UpstreamUnreachable,
 )
-from gateway.proxy.routing.health import CLOSED
+from gateway.proxy.routing.health import CLOSED, TargetHealth
 from gateway.proxy.routing.keys import LIMITED, REFUSED
 from gateway.proxy.routing.router import Candidate, Step
 
@@ -81,6 +82,7 @@ class Course:
         "_attempts",
         "_candidates",
         "_limits",
+        "_payer",
         "_random",
         "_repeats",
         "_tried",
@@ -103,6 +105,7 @@ class Course:
         self._attempts = 0
         self._repeats = 0
         self._waited_s = 0.0
+        self._payer: TargetHealth | None = None  # for whom the present attempt is a retry
 
     def first(self, now_s: float) -> Step | None:
         """Where to begin; None when as many requests run everywhere as may."""
@@ -115,6 +118,9 @@ class Course:
         """Book how an attempt failed, and choose the next; None when there is none."""
         rule = RULES.get(type(error), NO_RULE)
         self._book(step, error, rule, now_s)
+        payer, self._payer = self._payer, None
+        if payer is not None and rule.blames:
+            payer.charge_retry()
         silent = isinstance(error, (UpstreamCredentials, *UNSAID))
         if self.worst is None or isinstance(self.worst, UNSAID) or not silent:
             self.worst = error
@@ -134,6 +140,16 @@ class Course:
             self._again.pop(here, None)
         unsaid = isinstance(error, UNSAID)
         return self._elsewhere(here, now_s, free=unsaid) or self._once_more(here, now_s)
+
+    def woken(self, step: Step, now_s: float) -> Step:
+        """The step to make now that its wait is over: elsewhere, if its breaker opened meanwhile.
+
+        The requests that fail as a target breaks wait for it all at once; in vain, once one knows.
+        """
+        if step.candidate.health.allows(now_s):
+            return step
+        left = [each for each in self._candidates if each not in self._tried and not each.full]
+        return self._to(_least_bad(left), now_s) if left else step
 
     def _book(self, step: Step, error: GatewayError, rule: Rule, now_s: float) -> None:
         health, keys = step.candidate.health, step.candidate.keys
@@ -161,39 +177,48 @@ class Course:
             # What a broken target can no longer take, or a healthy one takes on, is no storm.
             if free or here.health.state != CLOSED or each.health.healthy(now_s):
                 return self._to(each, now_s)
-            if here.health.spend_retry():
-                return self._to(each, now_s)
-            return None
+            return self._paid(here, self._to(each, now_s))
         return None
 
+    def _paid(self, here: Candidate, step: Step) -> Step | None:
+        """The step, if the budget of the target that failed allows for it."""
+        if not here.health.may_retry():
+            return None
+        self._payer = here.health
+        return step
+
     def _once_more(self, here: Candidate, now_s: float) -> Step | None:
-        """A target tried before, after a wait; else one whose breaker is open, as a last resort."""
+        """A target tried before, after a wait, or one whose breaker is open, as a last resort."""
         limits = self._limits
         self._repeats += 1
         ready = [each for each in self._again if each.health.allows(now_s) and not each.full]
+        left = [each for each in self._candidates if each not in self._tried and not each.full]
+        if left and here.health.failing:
+            return self._paid(here, self._to(_least_bad(left), now_s))
         if ready and self._attempts < limits.attempts:
             each = min(ready, key=self._again.__getitem__)
             backoff_s = min(FIRST_WAIT_S * 2 ** (self._repeats - 1), LONGEST_WAIT_S)
             wait_s = max(backoff_s * self._random(), self._again[each] - now_s)
-            if self._waited_s + wait_s > limits.budget_s or not here.health.spend_retry():
+            if self._waited_s + wait_s > limits.budget_s:
                 return None
             self._waited_s += wait_s
             key_no = each.keys.pick(now_s + wait_s)
-            return Step(each, each.keys.least_bad() if key_no is None else key_no, wait_s)
-        left = [each for each in self._candidates if each not in self._tried and not each.full]
-        if left and here.health.spend_retry():
-            return self._to(min(left, key=lambda each: each.health.open_until_s), now_s)
-        return None
+            key_no = each.keys.least_bad() if key_no is None else key_no
+            return self._paid(here, Step(each, key_no, wait_s))
+        return self._paid(here, self._to(_least_bad(left), now_s)) if left else None
 
     def _least_bad(self, now_s: float) -> Step | None:
         left = [each for each in self._candidates if not each.full]
-        if not left:
-            return None
-        return self._to(min(left, key=lambda each: each.health.open_until_s), now_s)
+        return self._to(_least_bad(left), now_s) if left else None
 
     def _to(self, each: Candidate, now_s: float) -> Step:
         key_no = each.keys.pick(now_s)
         return Step(each, each.keys.least_bad() if key_no is None else key_no)
+
+
+def _least_bad(left: Sequence[Candidate]) -> Candidate:
+    """Of targets that nothing speaks for: the one that has not failed for longest."""
+    return min(left, key=lambda each: each.health.failed_s)
 
 
 def retry_after_s(headers: dict[bytes, bytes], now_unix_s: float) -> float | None:

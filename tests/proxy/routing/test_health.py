@@ -123,13 +123,25 @@ def test_whatever_happens_it_recovers_with_the_first_probe_that_succeeds(events,
     assert health.state == CLOSED and health.allows(now_s)
 
 
-def test_retries_are_a_tenth_of_requests_after_the_burst():
+def test_retries_in_vain_are_a_twentieth_of_requests_after_the_burst():
     health = fresh()
     granted = 0
     for _ in range(10_000):
         health.requests += 1
         granted += health.spend_retry()
-    assert 1_000 <= granted <= 1_000 + RETRY_BURST
+    assert 500 <= granted <= 500 + RETRY_BURST
+
+
+def test_a_retry_that_helps_costs_nothing_and_debts_are_paid_back():
+    health = fresh()
+    assert all(health.may_retry() for _ in range(1_000))
+    for _ in range(60):  # they ran at once, and none helped
+        health.charge_retry()
+    assert not health.may_retry()
+    health.requests += 1_000
+    assert not health.may_retry()
+    health.requests += 30
+    assert health.may_retry()
 
 
 def test_a_peak_counts_at_once_and_fades():
