@@ -1,13 +1,14 @@
-"""Credit given by hand: who asked, who agreed, and why, before it is in the ledger.
+"""Credit given or taken back by hand: who asked, who agreed, and why, before it is in the ledger.
 
-What one person gives one account within a day stays theirs to give up to a limit; above it a
-second person must agree, and nobody agrees with themselves. The decision, the audit row and the
-ledger's entry are one transaction.
+What one person gives one account within a day, or takes back from it, stays theirs to decide up to
+a limit; above it a second person must agree, and nobody agrees with themselves. To forfeit credit,
+which may reach what was paid for, always takes two. The decision, the audit row and the ledger's
+entry are one transaction; nothing waits longer than the credit that it would take.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -19,13 +20,17 @@ from gateway.platform.accounts.roles import may
 from gateway.platform.audit import Audit
 from gateway.platform.ledger.chart import kind_of_source
 from gateway.platform.ledger.ledger import Ledger
+from gateway.platform.ledger.takings import Taking
 from gateway.platform.refusals import Refusal
 from gateway.store.database import Database
 from gateway.store.schema.organisations import adjustments
 
+Kind = Literal["grant", "revoke", "forfeit"]
+TAKINGS: Final[dict[str, Taking]] = {"revoke": "revocation", "forfeit": "forfeiture"}
 DAY_US = 86_400 * 1_000_000
 REQUEST, DECIDE = "credits.request", "credits.decide"
-MAX_REASON = 300
+MAX_REASON = 200  # as much as the ledger keeps of one
+_FIELDS: Final = ("id", "amount_microusd", "source", "reason", "kind", "corrects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,8 @@ class Adjustment:
     requested_us: int
     decided_by: str | None
     decided_us: int | None
-    kind: str = "grant"
-    corrects: str | None = None
+    kind: Kind = "grant"
+    corrects: str | None = None  # the ledger's transaction that a revocation makes good
 
 
 class _NeedsTwo(Exception):
@@ -84,13 +89,20 @@ class Adjustments:
         reason: str,
         *,
         id: str | None = None,
+        kind: Kind = "grant",
+        corrects: str | None = None,
     ) -> Adjustment:
-        """Give credit, or ask for it to be given; the same `id` again does nothing more.
+        """Give credit or take it back, or ask for that; the same `id` again does nothing more.
 
-        Raises Refusal, MoneyError.
+        `source` is of a grant. `corrects` names the transaction whose credit a revocation takes
+        back; without it only credit that was given by hand is taken. Raises Refusal, MoneyError:
+        nothing is taken that is not there.
         """
         _entitled(by, REQUEST)
-        kind_of_source(source)
+        if kind == "grant":
+            kind_of_source(source)
+        elif source:
+            raise Refusal("what is taken back goes where it came from")
         if checked(amount_microusd) <= 0:
             raise Refusal("the amount of an adjustment must be above zero")
         words = reason.strip()
@@ -105,12 +117,15 @@ class Adjustments:
             "reason": words,
             "requested_by": by.id,
             "requested_us": self._clock.now_us(),
+            "kind": kind,
+            "corrects": corrects or None,
         }
 
         def give(connection: Connection) -> None:
             if _is_repeated(connection, row):
                 raise _Repeated
-            if self._given_today(connection, by, account) + amount_microusd > self._limit_microusd:
+            today_microusd = self._alone_today(connection, by, account, kind)
+            if kind == "forfeit" or today_microusd + amount_microusd > self._limit_microusd:
                 raise _NeedsTwo
             add(connection, "approved")
 
@@ -119,7 +134,7 @@ class Adjustments:
             connection.execute(insert(adjustments).values(state=state, **row))
 
         try:
-            await self._grant(account, amount_microusd, source, words, id, give)
+            await self._move(row, account, give)
         except _NeedsTwo:
             await self._database.write(lambda c: add(c, "waiting"))
         except _Repeated:
@@ -147,8 +162,8 @@ class Adjustments:
             self._record(connection, by, DECIDE, id, "approved" if approve else "refused")
 
         if approve:
-            amount_microusd = wish.amount_microusd
-            await self._grant(wish.account, amount_microusd, wish.source, wish.reason, id, settle)
+            row = {name: getattr(wish, name) for name in _FIELDS}
+            await self._move(row, wish.account, settle)
         else:
             await self._database.write(settle)
         return await self.named(id)
@@ -173,30 +188,33 @@ class Adjustments:
         rows = await self._database.read(lambda c: c.execute(query).all())
         return [self._adjustment(row) for row in rows]
 
-    async def _grant(
-        self,
-        account: Account,
-        amount_microusd: int,
-        source: str,
-        reason: str,
-        id: str,
-        within: Callable[[Connection], None],
+    async def _move(
+        self, row: Mapping[str, Any], account: Account, within: Callable[[Connection], None]
     ) -> None:
-        await self._ledger.grant(
-            account.no,
-            amount_microusd,
-            source=source,
-            reason=reason,
-            transaction_id=f"adjust:{id}",
-            within=within,
+        """Let the ledger do what an adjustment says."""
+        common: dict[str, Any] = {
+            "reason": row["reason"],
+            "transaction_id": f"adjust:{row['id']}",
+            "within": within,
+        }
+        amount_microusd, kind = row["amount_microusd"], row["kind"]
+        if kind == "grant":
+            await self._ledger.grant(account.no, amount_microusd, source=row["source"], **common)
+            return
+        taking, corrects = TAKINGS[kind], row["corrects"]
+        await self._ledger.take(
+            account.no, amount_microusd, taking=taking, corrects=corrects, **common
         )
 
-    def _given_today(self, connection: Connection, by: Account, account: Account) -> int:
-        """What one person gave alone, so that many small ones are no way around the limit."""
+    def _alone_today(
+        self, connection: Connection, by: Account, account: Account, kind: Kind
+    ) -> int:
+        """What one person did alone, so that many small ones are no way around the limit."""
         columns = adjustments.c
         query = select(func.sum(columns.amount_microusd)).where(
             columns.requested_by == by.id,
             columns.account_no == account.no,
+            columns.kind == kind,
             columns.state == "approved",
             columns.decided_by.is_(None),
             columns.requested_us > self._clock.now_us() - DAY_US,
@@ -223,7 +241,7 @@ def _is_repeated(connection: Connection, wanted: dict[str, Any]) -> bool:
     found = connection.execute(select(adjustments).where(adjustments.c.id == wanted["id"])).first()
     if found is None:
         return False
-    same = ("account_no", "amount_microusd", "source", "reason", "requested_by")
+    same = ("account_no", "requested_by", *_FIELDS[1:])
     if any(getattr(found, name) != wanted[name] for name in same):
         raise Refusal("this form was sent before with other content; open the page again")
     return True

@@ -14,9 +14,9 @@ def test_an_operators_first_hour(cli, tmp_path):
         "created member ann@example.com (acc_"
     )
     said = cli.ok("credits", "grant", "ann@example.com", "12.5", "--reason", "welcome")
-    assert said == (
-        "granted 12.50 USD to ann@example.com (adjustment: welcome)\nbalance 12.50 USD\n"
-    )
+    first, transaction, last = said.splitlines()
+    assert first == "granted 12.50 USD to ann@example.com (adjustment: welcome)"
+    assert transaction.startswith("transaction grant:") and last == "balance 12.50 USD"
     assert cli.ok("credits", "balance", "ANN@example.com") == "balance 12.50 USD\n"
     made = cli.json("keys", "create", "ann@example.com", "--name", "laptop")
     assert set(made) >= {"id", "key", "prefix"}
@@ -48,6 +48,41 @@ def test_a_grant_with_the_same_id_grants_once(cli):
     assert cli.json("credits", "balance", "ann@example.com")["balance_microusd"] == 5_000_000
     said = cli.fails("credits", "grant", "ann@example.com", "6", "--reason", "r", "--id", "order-1")
     assert "order-1" in said
+
+
+def test_credit_is_taken_back_once_and_never_below_zero(cli):
+    cli.ok("accounts", "create", "ann@example.com")
+    cli.ok("credits", "grant", "ann@example.com", "5", "--reason", "r", "--id", "order-1")
+    cli.ok("credits", "grant", "ann@example.com", "2", "--reason", "r", "--source", "cash:manual")
+    take = ("credits", "revoke", "ann@example.com")
+    named = ("--reason", "wrong account", "--corrects", "grant:order-1", "--id", "back-1")
+    for _ in range(2):
+        assert cli.ok(*take, "3", *named) == (
+            "took 3.00 USD back from ann@example.com (wrong account)\nbalance 4.00 USD\n"
+        )
+    assert "other fields" in cli.fails(*take, "1", *named)
+    assert "not so much left" in cli.fails(*take, "3", "--reason", "more than was given by hand")
+    assert "no credit" in cli.fails(*take, "1", "--reason", "r", "--corrects", "grant:none")
+    assert "a reason is needed" in cli.fails(*take, "1", "--reason", " ")
+    assert "positive amount" in cli.fails(*take, "-1", "--reason", "r")
+    assert cli.json("credits", "balance", "ann@example.com")["balance_microusd"] == 4_000_000
+    assert cli.json("ledger", "verify")["ok"] is True
+
+
+def test_an_organisation_from_the_command_line(cli):
+    for name in ("ann", "bob"):
+        cli.ok("accounts", "create", f"{name}@example.com")
+    made = cli.json("organisations", "create", "ann@example.com", "Firm")
+    cli.ok("credits", "grant", made["email"], "5", "--reason", "shared")
+    cli.ok("organisations", "set", made["id"], "bob@example.com", "--monthly", "2.5")
+    [ann, bob] = cli.json("organisations", "members", made["id"])
+    assert (ann["part"], ann["monthly_usd"], bob["monthly_usd"]) == ("owner", None, "2.50")
+    [row] = cli.json("organisations", "list")
+    assert (row["name"], row["members"], row["balance_usd"]) == ("Firm", 2, "5.00")
+    assert "needs an owner" in cli.fails("organisations", "remove", made["id"], "ann@example.com")
+    assert "have left" not in cli.ok("organisations", "remove", made["id"], "bob@example.com")
+    assert "no organisation" in cli.fails("organisations", "members", "acc_1")
+    assert "nobody signs in" in cli.fails("accounts", "link", made["email"])
 
 
 def test_suspension_and_links(cli):

@@ -132,6 +132,7 @@ DECLARED = {
     ("POST", "/admin/users/{id}/role"): "accounts.role",
     ("POST", "/admin/users/{id}/sessions"): "sessions.revoke",
     ("POST", "/admin/users/{id}/credit"): "credits.request",
+    ("POST", "/admin/users/{id}/credit/back"): "credits.request",
     ("GET", "/admin/adjustments"): "credits.read",
     ("POST", "/admin/adjustments/{id}"): "credits.decide",
     ("GET", "/admin/ledger"): "ledger.read",

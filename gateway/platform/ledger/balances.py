@@ -23,6 +23,7 @@ from gateway.store.schema.ledger import (
     wallets,
 )
 
+TAKEN = "ledger_entries.kind IN ('revocation', 'forfeiture')"  # as the index over them says
 _take_from_lots = bulk_change(lots, "no", ("remaining_microusd",))
 _take_from_wallets = bulk_change(
     wallets, "account_no", ("balance_microusd",), ("remainder_picousd",)
@@ -111,6 +112,19 @@ def add_lot(
     return row
 
 
+def take_from(connection: Connection, account_no: int, parts: list[tuple[int, int]]) -> None:
+    """Take amounts from lots by number, and all of it from their wallet. Raises MoneyError."""
+    flat = [value for part in parts for value in part]
+    if _take_from_lots.run(connection, flat) != len(parts):
+        raise MoneyError("credit is taken back from a lot that is not stored")
+    carried = connection.scalar(
+        select(wallets.c.remainder_picousd).where(wallets.c.account_no == account_no)
+    )
+    change = (account_no, sum(amount for _, amount in parts), carried)
+    if _take_from_wallets.run(connection, change) != 1:
+        raise MoneyError("credit is taken back from a wallet that is not stored")
+
+
 def lots_of(connection: Connection, account_no: int) -> list[LotRow]:
     """An account's lots, oldest first, spent ones included."""
     query = select(lots).where(lots.c.account_no == account_no).order_by(lots.c.no)
@@ -118,7 +132,10 @@ def lots_of(connection: Connection, account_no: int) -> list[LotRow]:
 
 
 class Movement(NamedTuple):
-    """An entry that filled a lot: a grant, a payment, an adjustment. `source` names the account."""
+    """An entry that filled a lot, or took credit back: then its amount is below zero.
+
+    `source` names the account on the other side.
+    """
 
     seq: int
     transaction_id: str
@@ -130,7 +147,7 @@ class Movement(NamedTuple):
 
 
 def movements_of(connection: Connection, account_no: int) -> list[Movement]:
-    """What filled an account's lots, newest first."""
+    """What filled an account's lots, and what was taken back from them, newest first."""
     entries, accounts = ledger_entries.c, ledger_accounts
     columns = (entries.seq, entries.transaction_id, entries.kind, accounts.c.code)
     query = (
@@ -138,6 +155,21 @@ def movements_of(connection: Connection, account_no: int) -> list[Movement]:
         .join(lots, lots.c.ledger_no == entries.credit_no)
         .join(accounts, accounts.c.no == entries.debit_no)
         .where(lots.c.account_no == account_no, condition("ledger_entries.kind <> 'charge'"))
+        .order_by(entries.seq.desc())
+    )
+    found = [Movement(*row[:6], row[6] or "") for row in connection.execute(query)]
+    return sorted([*found, *takings_of(connection, account_no)], key=lambda each: -each.seq)
+
+
+def takings_of(connection: Connection, account_no: int) -> list[Movement]:
+    """What was taken back from an account's lots, newest first, below zero."""
+    entries, accounts = ledger_entries.c, ledger_accounts
+    columns = (entries.seq, entries.transaction_id, entries.kind, accounts.c.code)
+    query = (
+        select(*columns, -entries.amount_microusd, entries.at_us, entries.memo)
+        .join(lots, lots.c.ledger_no == entries.debit_no)
+        .join(accounts, accounts.c.no == entries.credit_no)
+        .where(lots.c.account_no == account_no, condition(TAKEN))
         .order_by(entries.seq.desc())
     )
     return [Movement(*row[:6], row[6] or "") for row in connection.execute(query)]

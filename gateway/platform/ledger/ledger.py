@@ -1,4 +1,4 @@
-"""The ledger as other rooms see it: grant credit, read balances, load the bank.
+"""The ledger as other rooms see it: grant credit, take it back, read balances, load the bank.
 
 Grants are written durably first and credited in memory after; their transaction id is the
 idempotency key. Order of every movement: the key first, then every refusal, then what must
@@ -7,14 +7,16 @@ succeed. Charges do not pass here: `settlement` writes them in batches.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Connection
 
 from gateway.base.money import MoneyError, checked
-from gateway.platform.ledger import balances, chart, journal
+from gateway.platform.ledger import balances, chart, journal, takings
 from gateway.platform.ledger.balances import LotRow
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.reconcile import check_start
+from gateway.platform.ledger.takings import Taking
 from gateway.store.database import Database, DatabaseError
 
 CHARGE_PREFIX = "charge:"
@@ -30,7 +32,7 @@ class Ledger:
     def __init__(self, database: Database, bank: Bank) -> None:
         self._database = database
         self._bank = bank
-        self._running: set[asyncio.Task[LotRow]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     def load(self, connection: Connection) -> None:
         """Check the ledger, then fill the bank; once, at start, before any grant or charge.
@@ -86,6 +88,64 @@ class Ledger:
         task.add_done_callback(self._running.discard)
         # A caller that goes away must not part the durable grant from its credit in memory.
         return await asyncio.shield(task)
+
+    async def take(
+        self,
+        account_no: int,
+        amount_microusd: int,
+        *,
+        taking: Taking,
+        reason: str,
+        transaction_id: str,
+        corrects: str | None = None,
+        within: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Take credit back; see `takings`. Repeating a transaction id takes nothing more.
+
+        `within` is run in the same transaction before it: what it raises, prevents the taking.
+        Raises MoneyError when there is not so much left, TransactionConflict, StorageUnavailable.
+        """
+        journal.check_text(transaction_id, "a transaction id")
+        journal.check_text(reason, "a reason")
+        if transaction_id.startswith(CHARGE_PREFIX):
+            raise MoneyError(f"ids that start with {CHARGE_PREFIX!r} belong to requests")
+        wanted = (account_no, amount_microusd, taking, reason, transaction_id, corrects)
+        task = asyncio.ensure_future(self._take(*wanted, within))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await asyncio.shield(task)
+
+    async def _take(
+        self,
+        account_no: int,
+        amount: int,
+        taking: Taking,
+        reason: str,
+        transaction_id: str,
+        corrects: str | None,
+        within: Callable[[Connection], None] | None,
+    ) -> None:
+        done = (account_no, amount, taking, reason, transaction_id, corrects)
+        if await self._database.read(lambda c: takings.was_written(c, *done)):
+            return
+        lots = await self._database.read(
+            lambda c: takings.lots_for(c, account_no, taking, corrects)
+        )
+        at_us, bank = self._database.clock.now_us(), self._bank
+        parts = takings.withdraw(bank, account_no, amount, lots)
+
+        def write(connection: Connection) -> None:
+            if within is not None:
+                within(connection)
+            takings.write_taking(
+                connection, account_no, parts, taking, reason, transaction_id, corrects, at_us
+            )
+
+        try:
+            await self._database.write(write)
+        except BaseException:
+            takings.give_back(bank, account_no, parts)
+            raise
 
     async def _grant(
         self,

@@ -1,8 +1,9 @@
 """An account's statement: its charges and its credits as one list, newest first.
 
 Charges are rows of the request log, which say what the ledger's entries say (`ledger.agreement`
-compares them); credits are the account's lots. Both are found by the account's own index, so a
-page costs the same at any depth. Amounts are signed: below zero lowered the balance.
+compares them); credits are the account's lots, and what was taken back from those. All are found
+by the account's own indexes, so a page costs the same at any depth. Amounts are signed: below
+zero lowered the balance.
 """
 
 import re
@@ -10,27 +11,28 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from gateway.platform.ledger.balances import LotRow, lots_of
+from gateway.platform.ledger.balances import LotRow, lots_of, takings_of
 from gateway.store.schema.request_log import request_log
 
-_CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+_CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,18})")
 CHARGE = "charge"
 
 
 class Cursor(NamedTuple):
-    """Where a page ended: the last charge's `seq` and the last credit's number; 0: none left."""
+    """Where a page ended: the numbers of the last charge, credit and taking before it."""
 
     seq: int
     lot_no: int
+    taking_seq: int
 
     def __str__(self) -> str:
-        return f"{self.seq}.{self.lot_no}"
+        return f"{self.seq}.{self.lot_no}.{self.taking_seq}"
 
     @classmethod
     def parse(cls, text: str) -> "Cursor | None":
         """The inverse of `str`; None for anything else."""
         found = _CURSOR.fullmatch(text)
-        return cls(int(found[1]), int(found[2])) if found else None
+        return cls(*map(int, found.groups())) if found else None
 
 
 class Line(NamedTuple):
@@ -43,7 +45,7 @@ class Line(NamedTuple):
     balance_microusd: int | None = None
 
 
-START = Cursor(10**18 - 1, 10**18 - 1)  # as many digits as a cursor may have
+START = Cursor(10**18 - 1, 10**18 - 1, 10**18 - 1)  # as many digits as a cursor may have
 
 
 def statement(
@@ -53,17 +55,26 @@ def statement(
     at = before or START
     charges = _charges(connection, account_no, at.seq, limit + 1)
     credits = [lot for lot in lots_of(connection, account_no) if lot.no < at.lot_no][::-1]
+    takings = [each for each in takings_of(connection, account_no) if each.seq < at.taking_seq]
     lines: list[Line] = []
-    seq, lot_no = at
-    while len(lines) < limit and (charges or credits):
-        if charges and (not credits or charges[0][2] >= credits[0].at_us):
+    seq, lot_no, taking_seq = at
+    while len(lines) < limit and (charges or credits or takings):
+        charged_us = charges[0][2] if charges else -1
+        credited_us = credits[0].at_us if credits else -1
+        taken_us = takings[0].at_us if takings else -1
+        if charged_us >= max(credited_us, taken_us):
             seq, request_id, started_us, cost_microusd = charges.pop(0)
             lines.append(Line(started_us, CHARGE, -cost_microusd, request_id))
+        elif taken_us >= credited_us:
+            taking = takings.pop(0)
+            taking_seq = taking.seq
+            lines.append(Line(taking.at_us, taking.kind, taking.amount_microusd, None))
         else:
             lot = credits.pop(0)
             lot_no = lot.no
             lines.append(_credit(lot))
-    return lines, Cursor(seq, lot_no) if charges or credits else None
+    more = bool(charges or credits or takings)
+    return lines, Cursor(seq, lot_no, taking_seq) if more else None
 
 
 def with_balances(lines: list[Line], balance_microusd: int) -> list[Line]:

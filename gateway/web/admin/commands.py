@@ -85,6 +85,16 @@ class Grant(msgspec.Struct, forbid_unknown_fields=True):
     source: str = "adjustment"
 
 
+class Revocation(msgspec.Struct, forbid_unknown_fields=True):
+    """Credit to take back; with the same `id` a repeated command takes once."""
+
+    email: str
+    usd: str
+    reason: str
+    id: str | None = None
+    corrects: str | None = None
+
+
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     """A key's owner, its name, and after how many days it stops working."""
 
@@ -174,6 +184,24 @@ async def credits_grant(platform: Platform, p: Grant) -> Any:
     )
     granted = {"transaction_id": transaction_id, "granted_usd": format_usd(amount_microusd)}
     return granted | _balance(platform, account)
+
+
+async def credits_revoke(platform: Platform, p: Revocation) -> Any:
+    """Take credit back; the same id again takes nothing more."""
+    account, amount_microusd = platform.accounts.named(p.email), parse_usd(p.usd)
+    if not p.reason.strip():
+        raise Refusal("a reason is needed; it stands in the ledger")
+    transaction_id = f"revoke:{p.id or platform.ids.make('revoke')}"
+    await platform.ledger.take(
+        account.no,
+        amount_microusd,
+        taking="revocation",
+        reason=p.reason.strip(),
+        transaction_id=transaction_id,
+        corrects=p.corrects,
+    )
+    taken = {"transaction_id": transaction_id, "revoked_usd": format_usd(amount_microusd)}
+    return taken | _balance(platform, account)
 
 
 async def credits_balance(platform: Platform, p: Email) -> Any:
@@ -284,6 +312,7 @@ COMMANDS: dict[str, Command] = {
     "audit.export": Command(AuditPage, audit_export),
     "audit.verify": Command(AuditHead, audit_verify),
     "credits.grant": Command(Grant, credits_grant),
+    "credits.revoke": Command(Revocation, credits_revoke),
     "credits.balance": Command(Email, credits_balance),
     "keys.create": Command(NewKey, keys_create),
     "keys.list": Command(KeyListing, keys_list),

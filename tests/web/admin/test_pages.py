@@ -111,6 +111,32 @@ async def test_credit_is_one_pair_in_the_ledger_and_one_form_gives_it_once(
     await gateway.assert_nothing_leaked()
 
 
+async def test_credit_is_taken_back_by_a_form(gateway: RunningGateway) -> None:
+    one, id = await staff(gateway), user(gateway)
+    found = re.search(
+        r'/credit/back">\s*<input[^>]*value="(\w+)"', (await one.get(f"/admin/users/{id}"))[1]
+    )
+    assert found is not None
+    form = {"usd": "4", "kind": "revoke", "reason": "given twice", "once": found[1]}
+    for _ in range(2):
+        status, where = await one.post(f"/admin/users/{id}/credit/back", **form)
+        assert (status, where) == (303, f"/admin/users/{id}")
+    assert await gateway.balance_microusd() == 6_000_000
+    _, text = await one.get(f"/admin/users/{id}")
+    assert "revocation" in text and re.search(r"[-−]\$?4\b", text)
+    for wrong in ({"usd": "7"}, {"kind": "grant"}, {"reason": ""}, {"corrects": "charge:x"}):
+        fresh = form | {"once": await once(one, id)} | wrong
+        assert (await one.post(f"/admin/users/{id}/credit/back", **fresh))[0] == 422, wrong
+    support = await staff(gateway, "support")
+    assert (await support.post(f"/admin/users/{id}/credit/back", **form))[0] == 403
+    forfeit = form | {"once": await once(one, id), "kind": "forfeit", "usd": "1"}
+    await one.post(f"/admin/users/{id}/credit/back", **forfeit)
+    assert await gateway.balance_microusd() == 6_000_000  # it waits for another person
+    _, text = await one.get("/admin/adjustments")
+    assert "forfeited" in text
+    await gateway.assert_nothing_leaked()
+
+
 async def test_a_large_adjustment_needs_another_person(gateway: RunningGateway) -> None:
     one, other = await staff(gateway, "finance"), await staff(gateway, "finance", "second")
     id = user(gateway)

@@ -15,6 +15,7 @@ from gateway.base.money import MoneyError, parse_usd
 from gateway.platform.accounts import Account
 from gateway.platform.accounts.accounts import Role
 from gateway.platform.accounts.roles import ROLES
+from gateway.platform.adjustments import Kind
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.statement import Line, statement, with_balances
@@ -25,6 +26,7 @@ from gateway.web.guard import Guard, redirect
 
 PAGE: Final = "/admin/users"
 SOURCES: Final = ("adjustment", "promotion", "cash:manual")
+TAKINGS: Final[tuple[Kind, ...]] = ("revoke", "forfeit")
 MAX_SEARCH: Final = 100
 _ADJUSTMENT = re.compile(r"adj_[0-9a-f]{28}")
 
@@ -47,6 +49,7 @@ class UserPages:
             guard.post(PAGE + "/{id}/role", "accounts.role", self.give_role),
             guard.post(PAGE + "/{id}/sessions", "sessions.revoke", self.end_sessions),
             guard.post(PAGE + "/{id}/credit", "credits.request", self.give_credit),
+            guard.post(PAGE + "/{id}/credit/back", "credits.request", self.take_back),
             guard.get("/admin/adjustments", "credits.read", self.adjustments),
             guard.post("/admin/adjustments/{id}", "credits.decide", self.decide),
         ]
@@ -111,6 +114,7 @@ class UserPages:
             roles=ROLES,
             sources=SOURCES,
             once=platform.ids.make("adj"),
+            once_back=platform.ids.make("adj"),
             alone_usd=platform.settings.accounts_four_eyes_usd,
             refused=refused,
         )
@@ -164,6 +168,28 @@ class UserPages:
                 form.text("source"),
                 form.text("reason"),
                 id=once,
+            )
+        except (Refusal, MoneyError) as refusal:
+            return await self._page(request, account, str(refusal))
+        return redirect(f"{PAGE}/{account.id}")
+
+    async def take_back(self, request: web.Request) -> web.Response:
+        """Take credit back, or ask for it; the same form sent twice takes once."""
+        account = account_of(self._platform, request.match_info["id"])
+        form = await read_form(request)
+        kind: Kind | None = next((each for each in TAKINGS if each == form.text("kind")), None)
+        try:
+            if kind is None or not _ADJUSTMENT.fullmatch(form.text("once")):
+                raise Refusal("the form is not from this page; open it again")
+            await self._platform.adjustments.request(
+                who(request),
+                account,
+                parse_usd(form.text("usd")),
+                "",
+                form.text("reason"),
+                id=form.text("once"),
+                kind=kind,
+                corrects=form.text("corrects").strip()[:MAX_SEARCH] or None,
             )
         except (Refusal, MoneyError) as refusal:
             return await self._page(request, account, str(refusal))
