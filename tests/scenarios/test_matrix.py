@@ -3,7 +3,7 @@
 Each client asks each kind all questions of tests/fakes/clients/matrix.py: text, a picture, parallel
 tools with their results, a schema, thinking, thinking with tools; whole and streamed. The client
 must be told everything, the provider asked everything and given its own signatures back, and the
-row that is charged must hold the provider's numbers. The README's table is these pairs.
+row that is charged must hold the provider's numbers. The guide lists these pairs.
 """
 
 import dataclasses
@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.web.console.guides import FOLDER
 from tests.fakes.clients.matrix import ASKS, CLIENTS, check_seen, check_told
 from tests.fakes.gateway import running
 from tests.fakes.providers.plan import CACHED, INPUT, OUTPUT, REASONING
 from tests.fakes.providers.server import providers
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
-# The kind of provider, as the README names it -> its entry in the catalog.
+GUIDE = (FOLDER / "translation.md").read_text("utf-8")
+# The kind of provider, as the guide names it -> its entry in the catalog.
 PROVIDERS = {
     "openai (chat)": 'kind = "openai"\nendpoints = ["chat"]\nbase_url = "{address}/v1"',
     "openai (responses)": 'kind = "openai"\nendpoints = ["responses"]\nbase_url = "{address}/v1"',
@@ -69,7 +70,7 @@ SPOKEN = {
 
 
 def table() -> str:
-    """The README's table: a cell stands there when its test is here."""
+    """The guide's table: a cell stands there when its test is here."""
     lines = [
         "| SDK | " + " | ".join(PROVIDERS) + " |",
         "|---" * (len(PROVIDERS) + 1) + "|",
@@ -115,5 +116,5 @@ async def test_everything_is_asked_told_and_charged(tmp_path: Path, client: str)
             await gateway.assert_nothing_leaked()
 
 
-def test_the_readme_has_the_table() -> None:
-    assert table() in README
+def test_the_guide_has_the_table() -> None:
+    assert table() in GUIDE

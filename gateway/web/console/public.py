@@ -13,6 +13,7 @@ from gateway.platform.assembly import Platform
 from gateway.platform.request_log.rollup import DAY_US
 from gateway.platform.request_log.status import ModelDay, days_served, first_tokens_ms
 from gateway.web.console.forms import read_form
+from gateway.web.console.guides import GUIDES, NAMES
 from gateway.web.console.i18n import LANGUAGES
 from gateway.web.console.legal import facts
 from gateway.web.console.offers import Offer, offer, sources
@@ -85,7 +86,11 @@ class PublicPages:
         """How to call the API, with this visitor's own address."""
         rows = [(error, " ".join((error.__doc__ or "").split())) for error in CATALOGUE.values()]
         return self._pages.render(
-            request, "public/docs.html", errors=rows, trial_model=self._trial_model()
+            request,
+            "public/docs.html",
+            errors=rows,
+            guides=[(name, GUIDES[name].title) for name in NAMES],
+            trial_model=self._trial_model(),
         )
 
     async def status(self, request: web.Request) -> web.Response:

@@ -1,15 +1,15 @@
-"""The README lists everything that translation leaves out, and nothing else."""
+"""The guide to translation lists everything that it leaves out, and nothing else."""
 
 import re
-from pathlib import Path
 
 from gateway.proxy.dialects import converse, gemini, responses
 from gateway.proxy.dialects.chat import request_writer as chat_writer
 from gateway.proxy.dialects.chat import shapes as chat_shapes
 from gateway.proxy.dialects.messages import request_writer as messages_writer
 from gateway.proxy.dialects.messages import shapes as messages_shapes
+from gateway.web.console.guides import FOLDER
 
-README = (Path(__file__).resolve().parents[3] / "README.md").read_text("utf-8")
+GUIDE = (FOLDER / "translation.md").read_text("utf-8")
 HEAD = "| dialect | dropped | when | why |\n|---|---|---|---|\n"
 
 
@@ -29,5 +29,5 @@ def rows() -> list[str]:
 
 
 def test_the_table_of_what_is_dropped_is_the_codes_own() -> None:
-    _, _, rest = README.partition(HEAD)
+    _, _, rest = GUIDE.partition(HEAD)
     assert rest.partition("\n\n")[0].splitlines() == rows()
