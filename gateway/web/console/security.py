@@ -18,8 +18,10 @@ from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.accounts.sessions import Session
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem
+from gateway.web.console import i18n
 from gateway.web.console.forms import Form, read_form
-from gateway.web.console.render import Pages
+from gateway.web.console.qr import qr_code
+from gateway.web.console.render import Pages, language_of
 from gateway.web.guard import ACCOUNT, SESSION, Guard, redirect, visit_of, with_token
 from gateway.web.security import is_https
 
@@ -209,12 +211,16 @@ class SecurityPages:
     def _totp(
         self, request: web.Request, account: Account, secret: str, problem: Problem | None = None
     ) -> web.Response:
+        uri = one_time.uri(secret, account.email, NAME)
+        with i18n.speaking(language_of(request)):
+            picture = qr_code(uri, i18n.gettext("QR code of the key for an authenticator app"))
         return self._pages.render(
             request,
             "totp.html",
             status=200 if problem is None else 422,
             secret=secret,
-            uri=one_time.uri(secret, account.email, NAME),
+            uri=uri,
+            picture=picture,
             problem=problem,
         )
 
