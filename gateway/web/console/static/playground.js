@@ -1,6 +1,7 @@
 // The playground's page: composing, streaming to one or two columns, history.
 import { copy, enliven, say } from "@/shell.js";
-import { ask, costMicrousd, samples } from "@/playground-wire.js";
+import { samples } from "@/playground-samples.js";
+import { ask, costMicrousd } from "@/playground-wire.js";
 import { Store } from "@/playground-store.js";
 import { render } from "@/playground-text.js";
 
@@ -39,7 +40,7 @@ function showUser(turn) {
 function facts(answer) {
   const parts = [];
   if (answer.usage) parts.push(words.tokens.replace("{in}", count.format(answer.usage.input + answer.usage.cacheRead + answer.usage.cacheWrite)).replace("{out}", count.format(answer.usage.output)));
-  const cost = costMicrousd(answer.usage, offers.get(answer.model)?.price);
+  const cost = costMicrousd(answer.usage, (offers.get(answer.model) ?? offers.get(answer.model.split(":")[0]))?.price);
   if (cost !== undefined) parts.push(money.format(cost / 1e6));
   if (answer.firstMs !== undefined) parts.push(words.first.replace("{time}", milliseconds.format(answer.firstMs)));
   return parts.join(" · ");
@@ -124,10 +125,20 @@ function requestFor(model, column) {
   return { model, system: $("system").value.trim(), messages, params: { temperature: number("temperature"), top_p: number("top_p") }, tools: tools(), maxTokens: number("max_tokens") };
 }
 
+/** Whether the newest turn is in sight: only then does the page follow what is written. */
+function atEnd() {
+  return $("turns").getBoundingClientRect().bottom < innerHeight + 40;
+}
+
 async function answerInto(column, answer, request, signal) {
   let frame = 0;
   const shown = () => {
-    frame ||= requestAnimationFrame(() => { frame = 0; showAnswer(column, answer); });
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      const near = atEnd();
+      showAnswer(column, answer);
+      if (near) column.parentElement.scrollIntoView({ block: "end" });
+    });
   };
   try {
     await ask($("dialect").value, request, answer, signal, shown);
@@ -136,7 +147,9 @@ async function answerInto(column, answer, request, signal) {
     else answer.error = error.told ?? words.unreachable;
   }
   cancelAnimationFrame(frame);
+  const near = atEnd();
   await render(showAnswer(column, answer), answer.text);
+  if (near) column.parentElement.scrollIntoView({ block: "end" });
 }
 
 async function send(event) {
@@ -159,7 +172,7 @@ async function send(event) {
   columns.forEach((column, index) => showAnswer(column, reply.answers[index]));
   running = new AbortController();
   busy(true);
-  columns[0].scrollIntoView({ block: "nearest" });
+  columns[0].parentElement.scrollIntoView({ block: "end" });
   await Promise.all(columns.map((column, index) => answerInto(column, reply.answers[index], requests[index], running.signal)));
   running = undefined;
   busy(false);
