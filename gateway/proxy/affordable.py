@@ -12,7 +12,7 @@ from gateway.platform.metering.reports import CACHE_WRITE_1H
 from gateway.platform.metering.usage import MAX_TOKENS, Usage
 from gateway.platform.pricing.prices import Price
 from gateway.platform.pricing.rating import rate
-from gateway.proxy.exchange import Exchange
+from gateway.proxy.exchange import NO_FILES, Exchange
 from gateway.proxy.fields import field
 
 
@@ -26,6 +26,11 @@ def reckon_text(x: Exchange, price: Price) -> None:
     elif x.endpoint.family == "openai":
         dear = max(dear, price.cache_write)
     x.input_picousd += x.measured_input * (dear - price.input)
+    if x.files is not NO_FILES:
+        documents, pictures, sound = x.files
+        x.input_picousd += documents * dear
+        x.input_picousd += pictures * max(dear, units.get("image_input", 0))
+        x.input_picousd += sound * max(dear, units.get("audio_input", 0))
     x.output_picousd = max(price.output, price.reasoning or 0)
     if units:
         x.output_picousd = max(x.output_picousd, units.get("image_output", 0))

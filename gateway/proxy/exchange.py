@@ -191,6 +191,9 @@ class Metering(NamedTuple):
     conclude: Callable[["Exchange", StreamMeter | BodyMeter | None], None]
 
 
+NO_FILES = (0, 0, 0)
+
+
 class Exchange(msgspec.Struct, eq=False):
     """One request. Times are seconds of the monotonic clock unless the name says otherwise.
 
@@ -245,6 +248,7 @@ class Exchange(msgspec.Struct, eq=False):
     measured_input: int = 0
     measured_output: int = 0
     measured_exact: bool = False
+    files: tuple[int, int, int] = NO_FILES  # tokens of documents, pictures, sound, at most
     reported_input: int | None = None
     reported_output: int | None = None
     usage: Usage = Usage()

@@ -1,5 +1,7 @@
 """Counting the prompt: with the counter of whichever model is to serve the request.
 
+Files in it are not counted but bounded, for the hold alone.
+
 A request that goes to a fallback of another tokenizer is counted once more, with that model's.
 """
 
@@ -7,6 +9,7 @@ from gateway._native.jsonscan import scan_request
 from gateway._native.tokens import Counter
 from gateway.platform.metering.framing import framed_prompt_tokens
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.media.prompt_files import files_bound
 
 
 def count_prompt(x: Exchange) -> None:
@@ -21,3 +24,7 @@ def count_prompt(x: Exchange) -> None:
         x.endpoint.name, counter.finish(), scan.message_count, scan.tool_count
     )
     x.measured_exact = counter.exact
+    if scan.media_parts:
+        models = (x.model, *x.fallbacks)
+        names = [target.model for model in models for target in model.targets]
+        x.files = files_bound(x.body, names, max(model.context_tokens for model in models))
