@@ -15,7 +15,10 @@ SOURCE = Path(__file__).resolve().parent
 ROOT = SOURCE.parent.parent
 OUTPUT = ROOT / "build" / "bench"
 PROGRAMS = {
-    "mock": ("mock.c", "mock_request.c", "mock_answer.c", "mock_fault.c", "mock_journal.c"),
+    "mock": (
+        *("mock.c", "mock_request.c", "mock_answer.c", "mock_messages.c"),
+        *("mock_fault.c", "mock_journal.c"),
+    ),
     "client": ("client.c", "response.c", "histogram.c"),
 }
 FLAGS = ("-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", "-Werror")

@@ -70,7 +70,8 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class Launch:
     """A command, and how to speak to what it starts. `headers` are "Name: value" lines; `inside`
-    is a model that streams slowly with no upstream, if the gateway has one."""
+    is a model that streams slowly with no upstream, `translated` one whose upstream speaks another
+    dialect than the client, if the gateway has such."""
 
     command: tuple[str, ...]
     key: str = "none"
@@ -79,6 +80,7 @@ class Launch:
     path: str = "/v1/chat/completions"
     model: str = MODEL
     inside: str = ""
+    translated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,8 @@ def tallygate(site: Site, fill: Callable[[Path], None] | None = None) -> Launch:
     catalog = str(site.fill("tallygate.toml", "catalog.toml"))
     where = ("--host", "127.0.0.1", "--port", str(site.port))
     command = (str(binary), "serve", "--data", data, *where, "--catalog", catalog)
-    return Launch(command, key=key, inside="sandbox/lorem:tokens=15,tps=1")
+    inside = "sandbox/lorem:tokens=15,tps=1"
+    return Launch(command, key=key, inside=inside, translated="claude-mock")
 
 
 def _version_of(distribution: str) -> Callable[[], str]:

@@ -25,7 +25,7 @@ enum fault {
 enum usage {
   U_ASKED, U_OFF, U_ON, U_EACH, U_NEGATIVE, U_HUGE, U_NULL, U_TEXT, U_PARTIAL, U_COUNT
 };
-enum shape { CHAT, COMPLETION, EMBEDDING };
+enum shape { CHAT, COMPLETION, EMBEDDING, MESSAGES };
 
 /* What one request asks for; defaults, then the directive found in its text. */
 struct plan {
@@ -77,6 +77,13 @@ void put_document(struct conn *c, const char *status, const char *extra, const c
                   size_t n);
 size_t write_document(struct conn *c, char **body);
 int end_answer(struct conn *c, int how);
+size_t write_text(struct conn *c, int k, char *to);
+size_t write_all_text(struct conn *c, char *to);
+
+/* mock_messages.c: the same of Anthropic's Messages */
+void put_messages_piece(struct conn *c);
+void put_messages_tail(struct conn *c);
+size_t write_message(struct conn *c, char *to);
 
 /* mock_fault.c: what an ill one does; both return 1 when they took the answer over */
 int fault_before_body(struct conn *c, int *verdict);

@@ -1,5 +1,6 @@
 /* What a healthy upstream says: JSON documents, and event streams of one HTTP chunk an event.
- * Shapes follow the OpenAI API reference (chat completions, completions, embeddings). The parts
+ * Shapes follow the OpenAI API reference (chat completions, completions, embeddings); those of
+ * Anthropic's Messages are in mock_messages.c. The parts
  * of an event that do not change within a stream are written once, into conn.prefix.
  */
 #define _GNU_SOURCE
@@ -24,7 +25,7 @@ static size_t write_stamp(char *to) {
 }
 
 /* The text of piece k, JSON-escaped already. `room` is at least 512 + pad. */
-static size_t write_text(struct conn *c, int k, char *to) {
+size_t write_text(struct conn *c, int k, char *to) {
   const struct plan *p = &c->plan;
   size_t n = 0;
   if (p->stamped && (p->streaming || k == 0)) n += write_stamp(to);
@@ -45,7 +46,7 @@ static size_t write_text(struct conn *c, int k, char *to) {
 
 /* All pieces at once. The words of the plan asked for last are kept, since a load test asks for
  * the same thousands of times; only the stamp is new. */
-static size_t write_all_text(struct conn *c, char *to) {
+size_t write_all_text(struct conn *c, char *to) {
   static char kept[16 << 10];
   static size_t kept_len;
   static int kept_lang, kept_pieces;
@@ -170,6 +171,10 @@ static size_t write_delta(struct conn *c, int k, char *to) {
 }
 
 static void put_piece(struct conn *c) {
+  if (c->plan.shape == MESSAGES) {
+    put_messages_piece(c);
+    return;
+  }
   static char *to;
   static size_t cap;
   size_t n = (size_t)c->prefix_len;
@@ -198,6 +203,11 @@ static void put_tail(struct conn *c) {
   const struct plan *p = &c->plan;
   char to[1024];
   size_t n = (size_t)c->prefix_len;
+  if (p->shape == MESSAGES) {
+    put_messages_tail(c);
+    put_text(c, "0\r\n\r\n");
+    return;
+  }
   memcpy(to, c->prefix, n);
   if (p->shape == COMPLETION) ADD("{\"index\":0,\"text\":\"\",\"logprobs\":null,");
   else ADD("{\"index\":0,\"delta\":{},\"logprobs\":null,");
@@ -284,6 +294,7 @@ size_t write_document(struct conn *c, char **body) {
     to[n++] = '}';
     return n;
   }
+  if (p->shape == MESSAGES) return write_message(c, to);
   memcpy(to, c->prefix, n = (size_t)c->prefix_len);
   if (p->shape == COMPLETION) ADD("{\"index\":0,\"text\":\"");
   else if (p->tools)

@@ -110,6 +110,7 @@ static void make_plan(struct conn *c, const char *path, const char *body, size_t
   if (path_len >= 11 && !memcmp(path + path_len - 11, "/embeddings", 11)) p->shape = EMBEDDING;
   else if (path_len >= 17 && !memcmp(path + path_len - 17, "/chat/completions", 17))
     p->shape = CHAT;
+  else if (path_len >= 9 && !memcmp(path + path_len - 9, "/messages", 9)) p->shape = MESSAGES;
   else p->shape = COMPLETION;
   read_model(p, body, n);
   p->streaming = p->shape != EMBEDDING && is_true(body, n, "\"stream\"");

@@ -36,6 +36,7 @@ DIRECT = "direct"
 SHOWN = (
     *("cpu_per_request", "cpu_per_piece", "requests_per_s", "pieces_per_s", "failures", "error"),
     *("added_p50_ms", "added_p99_ms", "closed_upstream", "close_p50_ms", "all_complete"),
+    *("translation_ratio", "cpu_passed", "cpu_translated"),
     *("kib_per_stream", "at_once", "answered_inside", "foreign_cpus"),
 )
 
@@ -87,12 +88,14 @@ class Run:
             target = Target(running.pid, running.port, running.launch, recipe.max_streams)
             self._measure(recipe.name, target, recipe.version(), recipe.note, compare=True)
 
-    def _wanted(self, name: str) -> list[str]:
+    def _wanted(self, name: str, target: Target) -> list[str]:
+        skipped = set() if target.launch.translated else {"translated"}
         if self._options.sections:
-            return [s for s in SECTIONS if s in self._options.sections]
-        skipped = {"streams"} if not self._options.all and name not in QUICK_STREAMS else set()
+            return [s for s in SECTIONS if s in self._options.sections and s not in skipped]
+        if not self._options.all and name not in QUICK_STREAMS:
+            skipped.add("streams")
         if name == DIRECT:
-            skipped |= {"first"}
+            skipped.add("first")
         return [s for s in SECTIONS if s not in skipped]
 
     def _measure(self, name: str, target: Target, version: str, note: str, compare: bool) -> None:
@@ -101,7 +104,7 @@ class Run:
         self.contenders[name] = {"version": version, "note": note, "sections": sections}
         if self._reference is not target:
             self._loads.warm(target)
-        for section in self._wanted(name):
+        for section in self._wanted(name, target):
             found: dict[str, Any] = {"runs": [], "nginx": []}
             sections[section] = found
             rounds = self._options.rounds if section in RATIOS else 1

@@ -27,6 +27,7 @@ from benchmarks.load.upstream import Upstream
 Figures = dict[str, Any]
 QUIET_TIMEOUT_S = 20.0
 LEAVERS = 20
+TURNS = 5  # of a passed and a translated load each
 SPARE_FILES = 20  # for what a gateway opens meanwhile besides streams
 
 
@@ -149,6 +150,34 @@ class Loads:
         """64 streams whose 200 pieces come in one write: the cost of bytes."""
         options = ("-c", 64, "-t", 100_000_000, "-n", 200)
         return self._drive(target, max(2.0, self._seconds * 0.6), *options)
+
+    def translated(self, target: Target) -> Figures:
+        """100 streams of 200 pieces, 10 ms apart, in turn passed through and translated from
+        Anthropic's Messages: the same gateway, the same minute, the cost of a piece of each.
+        """
+        if not target.launch.translated:
+            return {"error": "it translates nothing here"}
+        other = replace(target, launch=replace(target.launch, model=target.launch.translated))
+        total = 100 * max(1, round(self._seconds / 2))
+        options = ("-c", 100, "-t", total, "-n", 200, "-d", 10, "-r", 1000)
+        costs: dict[str, list[float]] = {"passed": [], "translated": []}
+        found: Figures = {}
+        for _ in range(TURNS):
+            for name, each in (("passed", target), ("translated", other)):
+                found = self._drive(each, self._seconds * 2 + 6, *options)
+                if found["failures"] or not found.get("cpu_per_piece"):
+                    return {"error": f"{name}: {found['failures']} streams failed", **found}
+                costs[name].append(found["cpu_per_piece"])
+                self.wait_until_quiet(target)
+        pairs = zip(costs["translated"], costs["passed"], strict=True)
+        ratios = sorted(round(theirs / ours, 3) for theirs, ours in pairs)
+        return {
+            "cpu_passed": costs["passed"],
+            "cpu_translated": costs["translated"],
+            "translation_ratios": ratios,
+            "translation_ratio": ratios[len(ratios) // 2],
+            "failures": 0,
+        }
 
     def first(self, target: Target) -> Figures:
         """Time to the first piece when half of the gateway's CPU is in use (open loop), and the
@@ -276,6 +305,7 @@ SECTIONS: dict[str, Callable[[Loads, Target], Figures]] = {
     "p50x20": Loads.p50x20,
     "burst": Loads.burst,
     "first": Loads.first,
+    "translated": Loads.translated,
     "abort": Loads.abort,
 }
 # The sections whose cost is compared with nginx, and the figure compared.

@@ -8,10 +8,16 @@ import time
 from typing import Any
 
 import pytest
+from anthropic import types
+from anthropic.types import Message
+from pydantic import TypeAdapter
 
 from benchmarks.load.upstream import Upstream
 
 DEADLINE_S = 10.0
+RawMessageStreamEvent: TypeAdapter[types.RawMessageStreamEvent] = TypeAdapter(
+    types.RawMessageStreamEvent
+)
 
 
 def ask(
@@ -67,6 +73,26 @@ def raw(upstream: Upstream, directive: str, *, stream: bool = True, close: bool 
 
 def entry(upstream: Upstream, tag: str) -> dict[str, Any]:
     return next(e for e in reversed(upstream.requests()) if e["id"] == tag)
+
+
+def test_messages_are_anthropics(upstream: Upstream) -> None:
+    """A stream and a document that the official SDK's own types accept."""
+    path = "/v1/messages"
+    status, _, body = ask(upstream, "n=7 in=11 out=5 cached=4", stream=True, path=path)
+    assert status == 200
+    blocks = [block.split("\n") for block in body.decode().strip().split("\n\n")]
+    found = [RawMessageStreamEvent.validate_python(json.loads(data[6:])) for _, data in blocks]
+    assert [name[7:] for name, _ in blocks] == [event.type for event in found]
+    assert [event.type for event in found if event.type != "content_block_delta"] == [
+        "message_start",
+        "content_block_start",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+    assert sum(event.type == "content_block_delta" for event in found) == 7
+    status, _, body = ask(upstream, "n=3", stream=False, path=path)
+    assert status == 200 and Message.model_validate_json(body).stop_reason == "end_turn"
 
 
 def test_stream_has_the_asked_pieces_then_usage_then_done(upstream: Upstream) -> None:
