@@ -22,6 +22,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "keys": ("gateway.cli.keys", "Create, list and revoke API keys."),
     "limits": ("gateway.cli.limits", "Rates, concurrency and budgets of tiers, accounts, keys."),
     "catalog": ("gateway.cli.catalog", "Providers, models and prices."),
+    "prices": ("gateway.cli.prices", "Compare prices with known ones; take those over."),
     "providers": ("gateway.cli.providers", "Add known providers."),
     "requests": ("gateway.cli.requests", "Look into the request log."),
     "usage": ("gateway.cli.usage", "Compare reported and measured usage."),

@@ -120,6 +120,11 @@ def known_fields(table: Mapping[str, object]) -> tuple[str, ...]:
     return (*FIELDS, *(name for name in table if is_unit(name)))
 
 
+def shown(amount: int | None) -> str | None:
+    """A price of tokens in USD per million, as a catalog writes it."""
+    return None if amount is None else format_price(amount)
+
+
 def render(price: Price) -> dict[str, str]:
     """The inverse of `parse`, shortest form: fields equal to their default are left out."""
     table: dict[str, str] = {}

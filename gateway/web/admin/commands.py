@@ -35,6 +35,7 @@ from gateway.web.admin.people import (
     mail_list,
 )
 from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
+from gateway.web.admin.prices import PriceImport, prices_compare, prices_import
 from gateway.web.admin.reports import (
     DAY_US,
     MAX_LISTED,
@@ -54,7 +55,17 @@ from gateway.web.admin.reports import (
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
-READS = (".list", ".members", ".export", ".verify", ".balance", ".drift", ".presets", ".health")
+READS = (
+    ".list",
+    ".members",
+    ".export",
+    ".verify",
+    ".balance",
+    ".drift",
+    ".presets",
+    ".health",
+    ".compare",
+)
 log = logging.getLogger("tallygate.admin")
 MAX_EXPIRY_DAYS = 36_500
 HOUR_US = 3_600 * 1_000_000
@@ -322,6 +333,8 @@ COMMANDS: dict[str, Command] = {
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),
+    "prices.compare": Command(Nothing, prices_compare),
+    "prices.import": Command(PriceImport, prices_import),
     "providers.health": Command(Nothing, providers_health),
     "providers.presets": Command(Nothing, providers_presets),
     "providers.add": Command(NewProvider, providers_add, makes=True),

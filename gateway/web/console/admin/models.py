@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.base.money import MoneyError, format_price
+from gateway.base.money import MoneyError
 from gateway.platform.assembly import Platform
-from gateway.platform.catalog.comparison import FIELDS, compare_prices
+from gateway.platform.catalog.comparison import compare_prices, known_prices
 from gateway.platform.catalog.document import Document, ModelEntry, parse
 from gateway.platform.catalog.render import render
 from gateway.platform.catalog.schedule import NOTICE_DAYS, pending
@@ -208,10 +208,7 @@ def _shown(price: Price | None, request: web.Request) -> dict[str, str]:
 
 def _proposal(theirs: Reference | None) -> str:
     """Known prices as the query of a model's page; empty where they are not enough for a price."""
-    if theirs is None or theirs.input is None or theirs.output is None:
-        return ""
-    known = {name: getattr(theirs, name) for name in FIELDS}
-    return urlencode({n: format_price(v) for n, v in known.items() if v is not None})
+    return urlencode(known_prices(theirs))
 
 
 def _words(price: Price | None) -> str:
