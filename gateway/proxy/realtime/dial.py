@@ -76,9 +76,11 @@ async def dial(
     await resolve(loop, provider.host, provider.port, allow_private=provider.allow_private_address)
     host = f"[{provider.host}]" if ":" in provider.host else provider.host
     scheme = "wss" if provider.scheme == "https" else "ws"
-    url = f"{scheme}://{host}:{provider.port}{provider.path}/realtime?model={quote(model, safe='')}"
+    url = f"{scheme}://{host}:{provider.port}{provider.path}{session_path(provider, model)}"
     headers = {"User-Agent": "tallygate"}
-    if provider.api_key is not None:
+    if provider.api_key is not None and provider.kind == "azure-openai":
+        headers["api-key"] = provider.api_key
+    elif provider.api_key is not None:
         headers["Authorization"] = f"Bearer {provider.api_key}"
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_refuse_redirect)
@@ -111,6 +113,15 @@ async def dial(
     finally:
         if not connected:
             await session.close()
+
+
+def session_path(provider: Provider, model: str) -> str:
+    """Path and query behind the provider's own; Azure's with a version names the deployment."""
+    name, version = quote(model, safe=""), provider.api_version
+    if provider.kind != "azure-openai" or version is None:
+        return f"/realtime?model={name}"
+    base = "" if provider.path.endswith("/openai") else "/openai"
+    return f"{base}/realtime?api-version={version}&deployment={name}"
 
 
 async def _refuse_redirect(*_: Any) -> None:

@@ -25,7 +25,7 @@ POLICIES: Final = {
 }
 # Endpoints that people look for by what they do; the order is that of the page.
 ABILITIES: Final = {
-    "chat": ("chat", "messages", "responses", "gemini"),
+    "chat": ("chat", "messages", "responses", "gemini", "converse"),
     "embeddings": ("embeddings",),
     "images": ("images", "image_edits"),
     "speech": ("speech",),
