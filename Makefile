@@ -22,7 +22,7 @@ VENDOR := gateway/web/console/static/vendor/chart.js
 BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV)/.browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-compare catalogues clean
+.PHONY: help run test check bench bench-compare catalogues clean enumeration
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,11 @@ $(VENV)/.browser: | $(VENV)/.dev
 
 catalogues: $(VENV)/.dev ## bring the six languages' catalogues up to date and list what they lack
 	@$(BIN)/python -m gateway.web.console.messages update
+
+enumeration: $(VENV)/.dev ## whether the clock tells an address or the beginning of a key (10 minutes, quiet machine)
+	@ENUMERATION_SAMPLES=$${SAMPLES:-10000} $(BIN)/python -m pytest --timeout 7200 tests/platform/accounts/test_enumeration.py -k same_time
+	@ENUMERATION_SAMPLES=300 ENUMERATION_COST=12 $(BIN)/python -m pytest --timeout 7200 tests/platform/accounts/test_enumeration.py -k same_time
+	@KEY_TIMING_SAMPLES=1000000 $(BIN)/python -m pytest --timeout 7200 tests/platform/keys/test_timing.py
 
 crash: $(VENV)/.dev ## a hundred rounds of kill -9 under streaming load
 	@CRASH_ROUNDS=100 $(BIN)/python -m pytest --timeout 1800 tests/scenarios/test_money.py -k kill_9

@@ -52,15 +52,23 @@ def test_the_variable_serves_where_there_is_no_file_and_must_agree_where_there_i
 
 
 def test_every_purpose_has_its_own_key():
+    """One salt for two purposes was an incident elsewhere: no digest is good for another use."""
     secrets = Secrets(b"m" * 32)
     value = b"the same value"
-    results = {
-        secrets.key_digest(value),
-        secrets.sign_in_digest(value),
-        secrets.pepper,
-        secrets.pseudonym("acc", value.decode()).encode(),
+    purposes = {
+        "key": secrets.key_digest,
+        "sign-in": secrets.sign_in_digest,
+        "address": secrets.address_digest,
+        "password": secrets.password_digest,
+        "audit": secrets.audit_digest,
+        "subject": lambda data: secrets.subject_digest("kind", data.decode()),
+        "other subject": lambda data: secrets.subject_digest("other kind", data.decode()),
+        "pseudonym": lambda data: secrets.pseudonym("acc", data.decode()).encode(),
+        "pepper": lambda _: secrets.pepper,
     }
-    assert len(results) == 4
+    results = {name: make(value) for name, make in purposes.items()}
+    assert len(set(results.values())) == len(purposes)
+    assert value not in results.values()
     other = Secrets(b"n" * 32)
     assert other.key_digest(value) != secrets.key_digest(value)
     assert other.key_id != secrets.key_id
