@@ -4,13 +4,14 @@ One middleware around the console and the health pages. Scripts and styles run o
 response's nonce (CSP level 3); nothing is loaded from another origin; no page may be framed. A POST
 must come from the same site by `Sec-Fetch-Site` or, where a browser does not send it, `Origin`
 (Fetch Metadata, W3C; RFC 6454); a cookie without either is refused. It knows no page's content
-and no account.
+and no account. A page may come as a promise of its text (`DRAW`), which is kept off the event
+loop: drawing one takes milliseconds in which no stream could go on.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -23,6 +24,8 @@ from gateway.web.spoken import spoken
 ErrorPage = Callable[[web.Request, int, str], web.Response]
 
 log = logging.getLogger("tallygate.web")
+# What makes the text of a response that has none yet; run in the thread of pages.
+DRAW: web.ResponseKey[Callable[[], Awaitable[str]]] = web.ResponseKey("draw", object)  # type: ignore[arg-type]
 NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
 BODY_TIMEOUT_S = 20
 READ_METHODS = frozenset({"GET", "HEAD"})
@@ -113,7 +116,7 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
         nonce = request[NONCE] = secrets.token_urlsafe(16)
         try:
             await _check(request, allowed_hosts)
-            response = await handler(request)
+            response = await _drawn(await handler(request))
         except web.HTTPException as error:
             response = render_error(request, error.status, _words(error))
             for name in ("Allow", "Location", "Retry-After"):
@@ -124,6 +127,7 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
         except Exception:
             log.exception("page failed")
             response = render_error(request, 500, spoken("Something here went wrong. Try again."))
+        response = await _drawn(response)  # pages of errors, too
         headers = response.headers
         headers.update(_HEADERS)
         headers["Content-Security-Policy"] = content_security_policy(nonce)
@@ -133,6 +137,14 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
         return response
 
     return middleware
+
+
+async def _drawn(response: web.StreamResponse) -> web.StreamResponse:
+    draw = response.get(DRAW)
+    if draw is not None and isinstance(response, web.Response):
+        response.text = await draw()
+        del response[DRAW]
+    return response
 
 
 def _words(error: web.HTTPException) -> str:

@@ -1,8 +1,9 @@
 """Passwords: bcrypt over a keyed SHA-256 digest, in threads of their own.
 
 A hash takes about a quarter of a second of a core on purpose, so there are few threads, they run
-at the lowest priority, and a bounded number of callers wait for them: a flood of sign-ins is
-refused before it slows the data plane. A password that belongs to nobody costs the same work.
+when nothing else wants the core, and a bounded number of callers wait for them, for a bounded
+time: a flood of sign-ins is refused before it slows the data plane. A password that belongs to
+nobody costs the same work.
 """
 
 import asyncio
@@ -20,8 +21,9 @@ from gateway.platform.refusals import Problem
 from gateway.store.secrets import Secrets
 
 T = TypeVar("T")
-THREADS = 1
-MAX_WAITING = 16
+MOST_THREADS = 4
+MAX_WAITING = 16  # for each thread: the last of them waits about five seconds
+PATIENCE_S = 10.0  # how long a hash may wait to begin
 NICE = 19
 MIN_CHARACTERS = 8  # NIST SP 800-63B 5.1.1.2
 MAX_CHARACTERS = 256
@@ -29,14 +31,19 @@ RETRY_S = 5
 
 
 class Passwords:
-    """Makes and checks hashes; `cost` is bcrypt's (2^cost rounds)."""
+    """Makes and checks hashes; `cost` is bcrypt's (2^cost rounds).
+
+    More callers than `most_waiting` are refused at once.
+    """
 
     def __init__(self, secrets: Secrets, cost: int) -> None:
         self.cost = cost
         self._secrets = secrets
         self._waiting = 0
+        threads = thread_count()
+        self.most_waiting = threads * MAX_WAITING
         self._threads = ThreadPoolExecutor(
-            THREADS, thread_name_prefix="tallygate-password", initializer=_yield_to_others
+            threads, thread_name_prefix="tallygate-password", initializer=_yield_to_others
         )
 
     async def hash(self, password: str) -> str:
@@ -70,12 +77,16 @@ class Passwords:
         return self._secrets.password_digest(password.encode(errors="surrogatepass"))
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MAX_WAITING:
+        if self._waiting >= self.most_waiting:
             raise Overloaded(retry_after_s=RETRY_S)
         self._waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        submitted = self._threads.submit(work)
+        future = asyncio.wrap_future(submitted)
         future.add_done_callback(self._done)
-        # Shielded: a caller that goes away does not make room while its work still waits.
+        # Not cancelled with its caller, who would make room while the work still waits.
+        done, _ = await asyncio.wait({future}, timeout=PATIENCE_S)
+        if not done and submitted.cancel():  # it never began: nothing else left the core idle
+            raise Overloaded(retry_after_s=RETRY_S)
         return await asyncio.shield(future)
 
     def _done(self, future: asyncio.Future[Any]) -> None:
@@ -94,6 +105,18 @@ def check_new(password: str, email: str = "") -> None:
         raise Problem("password", "is_address")
 
 
+def thread_count() -> int:
+    """A thread for every second core that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, min(MOST_THREADS, cores // 2))
+
+
 def _yield_to_others() -> None:
-    with suppress(OSError, AttributeError):  # threads have priorities of their own on Linux only
+    """Run this thread only when the core has nothing else to do; Linux only (sched(7))."""
+    with suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))

@@ -73,6 +73,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
         app[TRUSTED] = parse_networks(platform.settings.server_trusted_proxies)
     except ValueError as error:
         raise Refusal(f"setting server.trusted_proxies: {error}") from None
+    app.on_cleanup.append(pages.close)
     people = platform.people
     guard = Guard(people, platform.organisations)
     app.add_routes([public(route) for route in Health(plane).routes()])

@@ -258,6 +258,7 @@ class OrganisationPages:
             organisation=organisation,
             mine=mine,
             may=may,
+            members=tuple(organisation.members.values()),
             parts=PARTS,
             balance_microusd=self._platform.ledger.balance(organisation.account.no),
             spent_by=await self._room.spent_this_month(organisation),

@@ -2,12 +2,15 @@
 
 Every template is autoescaped and an unknown name is an error. A page is in the reader's language
 and theme (`i18n`, cookies `locale` and `theme`), and its frame is that of its address: console,
-administration or public. It decides nothing and reads no room.
+administration or public. It decides nothing and reads no room. Templates are drawn in a thread of
+their own, so what they are given must not change meanwhile.
 """
 
+import asyncio
 import functools
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +22,7 @@ from gateway.platform.accounts.roles import may
 from gateway.web.console import i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.guard import ACCOUNT, DESK
-from gateway.web.security import NONCE, is_https
+from gateway.web.security import DRAW, NONCE, is_https
 
 _ROOM = Path(__file__).parent
 THEMES: Final = ("light", "dark")
@@ -132,6 +135,11 @@ class Pages:
             import_map=import_map(self.assets),
             spoken_languages=tuple(i18n.LANGUAGES.values()),
         )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tallygate-pages")
+
+    async def close(self, _: Any = None) -> None:
+        """End the thread that draws."""
+        self._thread.shutdown(wait=False)
 
     def text(self, template: str, language: i18n.Language, /, **values: Any) -> str:
         """A template as text in a language."""
@@ -141,10 +149,14 @@ class Pages:
     def render(
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
-        """A page with this response's nonce; `account` is None for a visitor."""
+        """A page with this response's nonce; `account` is None for a visitor.
+
+        Its text is not there yet: the middleware of `security` has it drawn.
+        """
         account = values.setdefault("account", request.get(ACCOUNT))
         theme = request.cookies.get("theme", "")
-        text = self.text(
+        write = functools.partial(
+            self.text,
             template,
             language_of(request),
             nonce=request[NONCE],
@@ -157,7 +169,9 @@ class Pages:
             status=status,
             **values,
         )
-        response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+        response = web.Response(status=status, content_type="text/html", charset="utf-8")
+        loop = asyncio.get_running_loop()
+        response[DRAW] = lambda: loop.run_in_executor(self._thread, write)
         response.headers["Vary"] = "Accept-Language, Cookie"
         return response
 

@@ -1,12 +1,14 @@
 """Signing in: counted tries, known devices, resets, and what ends a session."""
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
 
 from gateway.base.errors import Overloaded, TooManyAttempts
 from gateway.platform.accounts.guesses import ACCOUNT_LIMIT, ADDRESS_LIMIT, Visit
+from gateway.platform.accounts.passwords import thread_count
 from gateway.platform.refusals import Problem, Refusal
 from tests.platform.accounts.conftest import HOME, PASSWORD
 
@@ -93,17 +95,31 @@ async def test_right_passwords_are_not_counted(owner, ann):
 
 
 async def test_a_flood_is_refused_before_it_hashes(owner, ann):
+    passwords = owner.people.passwords
+    many = passwords.most_waiting + 24
     results = await asyncio.gather(
-        *(owner.people.passwords.hash("a password") for _ in range(40)), return_exceptions=True
+        *(passwords.hash("a password") for _ in range(many)), return_exceptions=True
     )
     refused = [each for each in results if isinstance(each, Overloaded)]
     assert len(refused) == 24 and refused[0].retry_after_s
 
 
+async def test_a_hash_that_nothing_lets_begin_is_refused_in_the_end(owner, ann, monkeypatch):
+    monkeypatch.setattr("gateway.platform.accounts.passwords.PATIENCE_S", 0.02)
+    passwords, free = owner.people.passwords, threading.Event()
+    blocked = [passwords._threads.submit(free.wait, 10) for _ in range(thread_count())]
+    with pytest.raises(Overloaded):
+        await passwords.hash("a password")
+    free.set()
+    assert all(each.result() for each in blocked)
+    assert await passwords.hash("a password") and passwords._waiting == 0
+
+
 async def test_a_caller_who_leaves_makes_no_room_while_its_work_waits(owner, ann):
     passwords = owner.people.passwords
     passwords.cost = 10
-    tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(16)]
+    many = passwords.most_waiting
+    tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(many)]
     await asyncio.sleep(0)
     for task in tasks:
         task.cancel()
@@ -120,7 +136,8 @@ async def test_a_caller_who_leaves_makes_no_room_while_its_work_waits(owner, ann
 async def test_a_try_that_was_never_made_is_not_counted(owner, ann):
     passwords = owner.people.passwords
     passwords.cost = 10
-    tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(16)]
+    many = passwords.most_waiting
+    tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(many)]
     await asyncio.sleep(0)
     for _ in range(12):
         with pytest.raises(Overloaded):
