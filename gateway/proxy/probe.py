@@ -23,6 +23,7 @@ from gateway.proxy.dialects.endpoints import (
     RESPONSES,
     Endpoint,
 )
+from gateway.proxy.dialects.translation import spoken_by, wire_of
 from gateway.proxy.exchange import Client, Exchange, Plane, new_exchange
 
 TIMEOUT_S = 20.0
@@ -89,14 +90,16 @@ def _place(plane: Plane, provider: str) -> tuple[Model, Target]:
 
 
 def _exchange(plane: Plane, model: Model, target: Target) -> Exchange:
-    """A request in the first dialect that the provider speaks itself."""
-    spoken = [each for each in _ASKED if each[0].name in target.provider.endpoints]
+    """A request in the first dialect that the target speaks itself, or that is translated to it."""
+    own = [each for each in _ASKED if each[0].name in spoken_by(target)]
+    spoken = own or [each for each in _ASKED if wire_of(each[0], target) is not None]
     if not spoken:
         raise Refusal("this provider speaks none of the endpoints that a test can ask")
     endpoint, fields = spoken[0]
     body = msgspec.json.encode({"model": target.model, **fields})
     x = new_exchange(plane, cast(Client, None), endpoint, body, "", {})
     x.scan, x.model_name, x.model = scan_request(body), target.model, model
+    x.wire = wire_of(endpoint, target) or endpoint
     if endpoint.max_tokens_field:
         x.clamped_tokens = OUTPUT_TOKENS
     return x

@@ -16,9 +16,11 @@ from gateway.base.errors import (
     ModelNotFound,
     NotServed,
 )
+from gateway.platform.keys import Key
 from gateway.proxy.authenticate import key_of
 from gateway.proxy.dialects.endpoints import Family, Place, family_of, find, is_unserved
 from gateway.proxy.dialects.errors import error_body, error_headers, request_id_line
+from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.drive import drive
 from gateway.proxy.exchange import Plane, new_exchange
 from gateway.proxy.pipeline import serve
@@ -67,7 +69,7 @@ class Inference:
         try:
             if place is not None:
                 raise MethodNotAllowed("Use POST.")
-            body = self._list(request, path, family)
+            key, body = self._list(request, path, family)
         except GatewayError as error:
             allow = b"" if not isinstance(error, MethodNotAllowed) else b"Allow: POST\r\n"
             if allow and place is None:  # RFC 9110, 15.5.6
@@ -75,7 +77,17 @@ class Inference:
             self._refuse(connection, error, family, request_id, allow)
             return
         lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n".encode()
-        connection.respond(200, lines + request_id_line(family, request_id), body)
+        lines += request_id_line(family, request_id) + self._rates(key, family)
+        connection.respond(200, lines, body)
+
+    def _rates(self, key: Key, family: Family) -> bytes:
+        """How the rates of account and key stand; asking for the models takes nothing of them."""
+        terms = key.account.limits
+        if terms is None:
+            return b""
+        plane = self._plane
+        requests, tokens = plane.limiter.standing(key.account.no, key.no, terms)
+        return limit_headers(requests, tokens, plane.clock.now_us(), family)
 
     def _refuse(
         self,
@@ -89,7 +101,7 @@ class Inference:
         headers = error_headers(error, family, request_id) + lines
         connection.respond(error.status, headers, error_body(error, family, request_id))
 
-    def _list(self, request: Request, path: bytes, family: Family) -> bytes:
+    def _list(self, request: Request, path: bytes, family: Family) -> tuple[Key, bytes]:
         """`GET /v1/models` and `GET /v1/models/{id}`, in the client's form. Raises GatewayError."""
         if is_unserved(path):
             raise NotServed()
@@ -101,7 +113,8 @@ class Inference:
         if request.method != b"GET":
             raise MethodNotAllowed("Use GET.")
         query = request.target.partition(b"?")[2]
-        if key_of(self._plane, credential(request.headers, query)) is None:
+        key = key_of(self._plane, credential(request.headers, query))
+        if key is None:
             raise InvalidKey()
         snapshot = self._plane.catalog.snapshot
         if snapshot is not self._models.snapshot:
@@ -109,7 +122,7 @@ class Inference:
         body = self._models.find(family, unquote(path[len(base) + 1 :].decode("latin-1")))
         if body is None:
             raise ModelNotFound(param="model")
-        return body
+        return key, body
 
 
 def credential(headers: dict[bytes, bytes], query: bytes) -> str:

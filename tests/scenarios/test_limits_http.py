@@ -4,8 +4,10 @@ The client is a few lines over raw sockets, so that the gateway is what takes th
 """
 
 import asyncio
+import contextlib
 import json
 import re
+import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
@@ -137,8 +139,30 @@ async def test_ten_thousand_requests_never_run_more_at_once_than_may(tmp_path: P
         assert used == {"requests_running": 0}
 
 
+async def test_lists_of_models_say_how_the_rates_stand_and_take_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        await gateway.command("limits.set", email=EMAIL, requests_per_minute=7)
+        for path, name in (("/v1/models", ""), ("/v1/models/sandbox/lorem", "2023-06-01")):
+            headers = {"Authorization": f"Bearer {gateway.key}"}
+            headers |= {"anthropic-version": name} if name else {}
+            async with gateway.session.get(gateway.url + path, headers=headers) as answer:
+                assert answer.status == 200
+                assert answer.headers["x-ratelimit-limit-requests"] == "7"
+                assert answer.headers["x-ratelimit-remaining-requests"] == "7"
+                assert ("anthropic-ratelimit-requests-limit" in answer.headers) == bool(name)
+
+
+def stored_until_us(data: Path) -> int:
+    """Until when the stored state remembers the latest requests."""
+    with contextlib.closing(sqlite3.connect(f"file:{data}/tallygate.db?mode=ro", uri=True)) as db:
+        query = "SELECT max(reset_us) FROM limit_state WHERE kind = 'requests'"
+        return db.execute(query).fetchone()[0] or 0
+
+
 async def test_limits_outlive_kill_9_within_their_window(tmp_path: Path) -> None:
-    """What was answered before the kill counts after it, to the request and the micro-dollar."""
+    """What was answered before the kill counts after it: budgets as they were charged, rates as
+    they were stored last, which is every second.
+    """
     with serving(tmp_path / "data") as process:
         key = process.fund("10", "other@example.com")
         body = {"model": FAST, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
@@ -156,8 +180,11 @@ async def test_limits_outlive_kill_9_within_their_window(tmp_path: Path) -> None
                         seen["ok" if ok else (await answer.json())["error"]["code"]] += 1
             return seen
 
-        started_s = time.monotonic()
+        started_s, started_us = time.monotonic(), time.time_ns() // 1000
         assert await ask(25) == {"ok": 25}
+        async with asyncio.timeout(20):  # 25 requests are forgotten two seconds each
+            while stored_until_us(tmp_path / "data") < started_us + 50_000_000:
+                await asyncio.sleep(0.1)
         before = process.run("limits", "show", "other@example.com")["used"]
         process.kill()
         process.start()

@@ -36,15 +36,22 @@ WIRES: dict[str, Dialect | Wire] = {**DIALECTS, CONVERSE.name: CONVERSE}
 _CONVERSE = frozenset((CONVERSE.name,))
 
 
-def wire_of(endpoint: Endpoint, target: Target) -> Endpoint | None:
-    """What to speak to a target for a client of this endpoint; None when there is no way.
-
-    The client's own dialect where the provider speaks it, else the first it can be translated to.
-    Bedrock takes Messages for Anthropic's models alone, and Converse for all.
+def spoken_by(target: Target) -> frozenset[str]:
+    """The dialects of a target: its provider's, but that Bedrock takes Messages for Anthropic's
+    models alone, and Converse for all.
     """
     spoken = target.provider.endpoints
     if CONVERSE.name in spoken and "anthropic." not in target.model:
-        spoken = _CONVERSE
+        return _CONVERSE
+    return spoken
+
+
+def wire_of(endpoint: Endpoint, target: Target) -> Endpoint | None:
+    """What to speak to a target for a client of this endpoint; None when there is no way.
+
+    The client's own dialect where the target speaks it, else the first it can be translated to.
+    """
+    spoken = spoken_by(target)
     if endpoint.name in spoken:
         return endpoint
     if endpoint.name not in DIALECTS:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from gateway.base.errors import UpstreamTimeout
+from gateway.proxy.dialects.translation import spoken_by
 from gateway.proxy.routing.router import Candidate, Step
 
 Sent = TypeVar("Sent")
@@ -55,7 +56,7 @@ def rival_of(candidates: Sequence[Candidate], step: Step, now_s: float) -> Step 
             continue
         theirs, ours = target.provider, mine.provider
         # What they speak decides the one dialect in which the exchange is metered and translated.
-        alike = theirs.kind == ours.kind and theirs.endpoints == ours.endpoints
+        alike = theirs.kind == ours.kind and spoken_by(target) == spoken_by(mine)
         alike = alike and target.price is mine.price
         if alike and each.available(now_s) and each.health.healthy(now_s):
             key_no = each.keys.pick(now_s)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.proxy.dialects.translation import spoken_by
+from gateway.proxy.probe import probe
 from tests.fakes.gateway import RunningGateway, running
 from tests.fakes.providers import bedrock, converse, messages
 from tests.fakes.providers.plan import Plan
@@ -82,6 +84,14 @@ KINDS = {
     "converse": "eu.meta.llama3-3-70b-instruct-v1:0",
 }
 KEYS = {"chat": "sk-upstream", "responses": "azure", "messages": "sk-ant", "gemini": "AIza"}
+FORMS = {
+    "chat": b"/v1/chat/completions",
+    "responses": b"/v1/responses",
+    "messages": b"/v1/messages",
+    "gemini": b":generateContent",
+    "bedrock": b"/invoke",
+    "converse": b"/converse",
+}
 OWN_LINES = {
     *("host", "content-type", "content-length", "accept", "accept-encoding", "user-agent"),
     *("authorization", "x-api-key", "x-goog-api-key", "api-key", "anthropic-version"),
@@ -195,6 +205,28 @@ async def test_a_wrong_key_that_google_calls_a_bad_request_is_the_gateways(
     upstream.handler = answering({"error": {"code": 400, "message": message}}, 400)
     answer = await gateway.post(payload("chat", "gemini"))
     assert (answer.status, answer.code) == (502, "upstream_credentials_exhausted")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_test_of_a_provider_asks_in_its_own_form(
+    gateway: RunningGateway, upstream: FakeUpstream, kind: str
+) -> None:
+    upstream.handler = answering({})
+    found = await probe(gateway.plane, kind)
+    assert found.status == 200
+    [request] = upstream.requests
+    line = request.head.split(b"\r\n")[0].split(b" ")[1]
+    assert line.endswith(FORMS[kind]), line
+    body = request.json
+    if kind == "converse":
+        assert body["messages"] == [{"role": "user", "content": [{"text": "Say OK."}]}]
+        assert body["inferenceConfig"] == {"maxTokens": 16}
+
+
+def test_targets_of_other_forms_never_race(gateway: RunningGateway) -> None:
+    snapshot = gateway.plane.catalog.snapshot
+    spoken = {name: spoken_by(snapshot.models[name].targets[0]) for name in KINDS}
+    assert spoken["bedrock"] != spoken["converse"]  # though kind and endpoints are the same
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
