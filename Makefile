@@ -21,6 +21,9 @@ VENDOR := gateway/web/console/static/vendor/chart.js
 # A browser for the tests of the pages: one of the system's, else Playwright's own.
 BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV)/.browser)
 
+# A PostgreSQL for the tests of the store: the system's.
+POSTGRES := $(if $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null),,$(VENV)/.postgres)
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench bench-compare catalogues clean enumeration
 
@@ -34,7 +37,7 @@ run: $(VENV)/.run $(VENDOR) ## build what is needed and start the gateway on 127
 	@$(COMPILED)
 	@$(BIN)/tallygate serve $(ARGS)
 
-test: $(VENV)/.dev $(VENDOR) $(NODE_SDK) $(BROWSER) ## set up everything and run all tests
+test: $(VENV)/.dev $(VENDOR) $(NODE_SDK) $(BROWSER) $(POSTGRES) ## set up everything and run all tests
 	@$(COMPILED)
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -72,6 +75,11 @@ $(VENV)/.browser: | $(VENV)/.dev
 	  { { test -z "$$CI" || $$install --with-deps; } && $$install || \
 	    { test -n "$$CI" && apt-get update && apt-get install -y chromium; }; } >/dev/null 2>&1 && touch $@ || \
 	  echo "tallygate: no browser could be installed, so its tests are skipped; on Debian: apt-get install chromium"
+
+# As with the browser; elsewhere the tests that need it say so and are skipped.
+$(VENV)/.postgres: | $(VENV)/.dev
+	@{ test -n "$$CI" && apt-get update && apt-get install -y postgresql; } >/dev/null 2>&1 && touch $@ || \
+	  echo "tallygate: no PostgreSQL was found, so its tests are skipped; on Debian: apt-get install postgresql"
 
 catalogues: $(VENV)/.dev ## bring the six languages' catalogues up to date and list what they lack
 	@$(BIN)/python -m gateway.web.console.messages update

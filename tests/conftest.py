@@ -12,12 +12,14 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import pytest
 import uvloop
+
+from tests.fakes.postgres import Server, server
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN_FOLDER = pytest.StashKey[Path]()
@@ -87,6 +89,21 @@ def stale_modules() -> list[str]:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop the gateway runs on is the loop it is tested on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One server for the run; skips where there is none."""
+    with server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A new database of either kind: a path, or a URL."""
+    if request.param == "sqlite":
+        return tmp_path / "t.db"
+    return str(request.getfixturevalue("postgres").database())
 
 
 @pytest.fixture

@@ -121,16 +121,16 @@ def _run_here(data: Path, name: str, params: dict[str, Any], busy: _Busy) -> Any
     from gateway.web.admin.commands import COMMANDS, run_command
     from gateway.web.admin.reports import ledger_report
 
-    if not COMMANDS[name].makes and not (data / DATABASE_FILE).exists():
+    settings = load_settings()
+    if not (settings.store_url or COMMANDS[name].makes or (data / DATABASE_FILE).exists()):
         raise CommandFailed(
             f"there is no installation in {data}; start one with: tallygate serve --data {data}"
         )
-    settings = load_settings()
     logging.getLogger("tallygate").addHandler(logging.NullHandler())
 
     async def run() -> Any:
         if name == "ledger.verify":
-            return ledger_report(await verify_ledger(data))
+            return ledger_report(await verify_ledger(settings, data))
         platform = await open_platform(settings, data, first_start=False)
         try:
             return await run_command(platform, name, params)

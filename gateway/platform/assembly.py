@@ -127,9 +127,11 @@ async def open_platform(
     database: Database | None = None
     try:
         path = folder.file(DATABASE_FILE)
-        # A database whose key file is gone must not silently get another key.
-        secrets = Secrets.open(folder.path, environ, create=not path.exists())
-        database = await asyncio.to_thread(Database.open, path, clock=clock, secrets=secrets)
+        url = settings.store_url
+        # A database whose key file is gone must not silently get another key. One elsewhere says
+        # when it is opened which key is its own.
+        secrets = Secrets.open(folder.path, environ, create=bool(url) or not path.exists())
+        database = await asyncio.to_thread(Database.open, url or path, clock=clock, secrets=secrets)
         opened = await _open_rooms(settings, clock, folder, database, secrets, environ)
         if not first_start:
             return opened
@@ -141,14 +143,14 @@ async def open_platform(
         raise
 
 
-async def verify_ledger(data_dir: Path, clock: Clock | None = None) -> Report:
+async def verify_ledger(settings: Settings, data_dir: Path, clock: Clock | None = None) -> Report:
     """Verify the books without opening the rooms: a damaged ledger opens none of them.
 
     Raises DataFolderError or DatabaseError.
     """
     with DataFolder(data_dir) as folder:
-        path = folder.file(DATABASE_FILE)
-        database = await asyncio.to_thread(Database.open, path, clock=clock or SystemClock())
+        where = settings.store_url or folder.file(DATABASE_FILE)
+        database = await asyncio.to_thread(Database.open, where, clock=clock or SystemClock())
         try:
             return await database.read(verify)
         finally:

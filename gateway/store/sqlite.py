@@ -142,7 +142,7 @@ def references_unchecked(connection: Connection) -> Iterator[None]:
         raw.execute("PRAGMA foreign_keys=ON").fetchall()
 
 
-def broken_references(connection: Connection) -> list[str]:
-    """Rows that refer to nothing; one line each, empty when sound."""
+def complete(connection: Connection) -> list[str]:
+    """End a migration: rows that now refer to nothing; one line each, empty when sound."""
     found = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     return [f"a row of {row[0]} refers to nothing in {row[2]}" for row in found]

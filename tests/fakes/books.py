@@ -12,6 +12,8 @@ from gateway.platform.request_log.record import RequestRow
 from gateway.platform.settlement import Settlements
 from gateway.store.database import Database
 
+PICO = 1_000_000  # picodollars in a microdollar
+
 
 def make_row(
     request_id: str,
@@ -57,9 +59,11 @@ def make_row(
 
 
 class Books:
-    """Database, bank, ledger and settlements over one file. `durable` lists acknowledged ids."""
+    """Bank, ledger and settlements over one database. `durable` lists acknowledged ids."""
 
-    def __init__(self, path: Path, *, max_pending: int = 10_000, commit_delay_us: int = 0) -> None:
+    def __init__(
+        self, path: Path | str, *, max_pending: int = 10_000, commit_delay_us: int = 0
+    ) -> None:
         self.path = path
         self.clock = ManualClock()
         self.ids = IdFactory(self.clock)

@@ -65,7 +65,7 @@ class Process:
 
     def start(self) -> None:
         """Start and wait until the whole banner has come."""
-        first = not (self.data_dir / "tallygate.db").exists()
+        first = not (self.key or (self.data_dir / "tallygate.db").exists())
         log = (self.data_dir.parent / "stderr.log").open("a")
         self._process = subprocess.Popen(
             [

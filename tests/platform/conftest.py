@@ -13,12 +13,13 @@ from gateway.store.secrets import Secrets
 class Rooms:
     """What most tests of platform rooms need, opened on one folder; `reopen` starts anew."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, where=None):
         self.folder = folder
+        self.where = where or folder / "tallygate.db"
         self.clock = ManualClock()
 
     async def open(self):
-        self.database = Database.open(self.folder / "tallygate.db", clock=self.clock)
+        self.database = Database.open(self.where, clock=self.clock)
         self.secrets = Secrets.open(self.folder, {})
         self.ids = IdFactory(self.clock)
         self.accounts = Accounts(self.database, self.secrets, self.clock, self.ids)
@@ -36,7 +37,7 @@ class Rooms:
 
 
 @pytest.fixture
-async def rooms(tmp_path):
-    made = await Rooms(tmp_path).open()
+async def rooms(tmp_path, where):
+    made = await Rooms(tmp_path, where).open()
     yield made
     await made.close()

@@ -146,7 +146,7 @@ async def test_altered_books_are_not_served(tmp_path):
     await platform.close()
     with pytest.raises(LedgerDamaged, match="ledger entry 1 was altered"):
         await start(tmp_path)
-    report = await verify_ledger(tmp_path)
+    report = await verify_ledger(SETTINGS, tmp_path)
     assert "ledger entry 1 was altered" in report.findings[0]
 
 

@@ -14,6 +14,12 @@ from gateway.store.database import Database
 
 
 @pytest.fixture
+def where(tmp_path):
+    """A file: these tests change it behind the triggers' back."""
+    return tmp_path / "tallygate.db"
+
+
+@pytest.fixture
 async def audit(rooms):
     made = Audit(rooms.database, rooms.secrets, rooms.clock)
     for number in range(20):

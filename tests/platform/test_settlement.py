@@ -14,8 +14,8 @@ from tests.fakes.books import Books, make_row
 PICO = 1_000_000
 
 
-async def test_charges_rows_and_rollups_arrive_together(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_charges_rows_and_rollups_arrive_together(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(1, 10_000)
         await books.grant(2, 10_000)
         for number in range(200):
@@ -32,8 +32,8 @@ async def test_charges_rows_and_rollups_arrive_together(tmp_path: Path) -> None:
         assert (await books.verify()).findings == []
 
 
-async def test_two_hundred_clients_spend_a_balance_for_one_hundred(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_two_hundred_clients_spend_a_balance_for_one_hundred(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(1, 100 * 50)
         served, refused = 0, 0
 
@@ -59,8 +59,8 @@ async def test_two_hundred_clients_spend_a_balance_for_one_hundred(tmp_path: Pat
         assert (await books.verify()).findings == []
 
 
-async def test_a_charge_is_submitted_once(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_charge_is_submitted_once(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(1, 1_000)
         charge = books.bank.hold(1, 10, 10).settle(10 * PICO)
         books.submit(charge, 1)
@@ -70,8 +70,8 @@ async def test_a_charge_is_submitted_once(tmp_path: Path) -> None:
         assert books.ledger.balance(1) == 990
 
 
-async def test_a_request_id_is_charged_once_and_the_credit_comes_back(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_request_id_is_charged_once_and_the_credit_comes_back(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(1, 1_000)
         first = books.charge(1, 10 * PICO)
         await books.settled()
@@ -121,21 +121,21 @@ async def test_a_batch_whose_commit_took_effect_unseen_is_not_written_twice(
 
 
 async def test_a_free_charge_of_an_account_without_credit_keeps_its_remainder(
-    tmp_path: Path,
+    where: Path | str,
 ) -> None:
-    async with Books(tmp_path / "t.db") as books:
+    async with Books(where) as books:
         books.charge(9, 400_000)
         books.charge(9, 700_000)
         await books.settled()
         wallet = books.bank.wallets[9]
         assert (wallet.balance_microusd, wallet.remainder_picousd) == (0, 100_000)
         assert (await books.verify()).findings == []
-    async with Books(tmp_path / "t.db") as books:
+    async with Books(where) as books:
         assert books.bank.wallets[9].remainder_picousd == 100_000
 
 
-async def test_pending_is_bounded_by_accepting(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db", max_pending=3) as books:
+async def test_pending_is_bounded_by_accepting(where: Path | str) -> None:
+    async with Books(where, max_pending=3) as books:
         await books.grant(1, 1_000)
         assert books.settlements.accepting
         for _ in range(3):
@@ -148,19 +148,19 @@ async def test_pending_is_bounded_by_accepting(tmp_path: Path) -> None:
         assert len(books.durable) == 4
 
 
-async def test_close_writes_what_is_queued(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db", commit_delay_us=1_500) as books:
+async def test_close_writes_what_is_queued(where: Path | str) -> None:
+    async with Books(where, commit_delay_us=1_500) as books:
         await books.grant(1, 1_000_000)
         for _ in range(2_500):
             books.charge(1, PICO)
     assert len(books.durable) == 2_500
-    async with Books(tmp_path / "t.db") as books:
+    async with Books(where) as books:
         assert books.ledger.balance(1) == 1_000_000 - 2_500
         assert (await books.verify()).findings == []
 
 
-async def test_a_completion_that_fails_does_not_silence_the_others(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_completion_that_fails_does_not_silence_the_others(where: Path | str) -> None:
+    async with Books(where) as books:
         reported: list[str] = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: reported.append(context["message"]))

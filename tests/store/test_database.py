@@ -108,7 +108,7 @@ async def test_what_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
         (tmp_path / "text.db", "not a database"),
         (tmp_path / "missing" / "t.db", "unable to open"),
         (newer, "newer version"),
-        ("postgresql://127.0.0.1/x", "not supported yet"),
+        ("mysql://127.0.0.1/x", "not supported"),
     ):
         with pytest.raises(DatabaseError, match=words) as refusal:
             Database.open(where, clock=ManualClock())

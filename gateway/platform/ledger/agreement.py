@@ -233,7 +233,12 @@ def days(connection: Connection) -> Iterator[str]:
 
 
 def _whole(value: Any, divisor: Any = PICO) -> Any:
-    """Division of non-negative integers, rounded down, as every database does it on integers."""
+    """Division of non-negative integers, rounded down, as every database does it on integers.
+
+    A constant is written out: PostgreSQL takes two bound values for two expressions to group by.
+    """
+    if isinstance(divisor, int):
+        divisor = sa.literal_column(str(divisor), sa.BigInteger())
     return value.op("/", return_type=sa.BigInteger())(divisor)
 
 

@@ -15,8 +15,8 @@ from tests.fakes.books import Books
 GRANT = {"source": "cash:manual", "reason": "invoice 1", "transaction_id": "grant:1"}
 
 
-async def test_a_grant_is_a_transfer_a_lot_and_a_balance(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_grant_is_a_transfer_a_lot_and_a_balance(where: Path | str) -> None:
+    async with Books(where) as books:
         lot = await books.ledger.grant(3, 5_000_000, **GRANT)
         assert (lot.kind, lot.remaining_microusd) == ("purchased", 5_000_000)
         assert books.ledger.balance(3) == 5_000_000
@@ -28,9 +28,9 @@ async def test_a_grant_is_a_transfer_a_lot_and_a_balance(tmp_path: Path) -> None
 
 
 async def test_repeating_a_grant_returns_the_lot_and_other_fields_are_refused(
-    tmp_path: Path,
+    where: Path | str,
 ) -> None:
-    async with Books(tmp_path / "t.db") as books:
+    async with Books(where) as books:
         first, second = await asyncio.gather(
             books.ledger.grant(3, 100, **GRANT), books.ledger.grant(3, 100, **GRANT)
         )
@@ -67,8 +67,8 @@ async def test_repeating_a_grant_returns_the_lot_and_other_fields_are_refused(
         {"corrects": "grant:unknown"},
     ],
 )
-async def test_wrong_grants_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_wrong_grants_are_refused(where: Path | str, changes: dict[str, object]) -> None:
+    async with Books(where) as books:
         with pytest.raises(MoneyError):
             await books.ledger.grant(
                 **{"account_no": 3, "amount_microusd": 100, **GRANT, **changes}
@@ -77,8 +77,8 @@ async def test_wrong_grants_are_refused(tmp_path: Path, changes: dict[str, objec
         assert (await books.verify()).entries == 0
 
 
-async def test_a_correction_names_what_it_corrects(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_correction_names_what_it_corrects(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.ledger.grant(3, 100, **GRANT)
         request_id = books.charge(3, 40_000_000)
         await books.settled()
@@ -94,8 +94,8 @@ async def test_a_correction_names_what_it_corrects(tmp_path: Path) -> None:
         assert (await books.verify()).findings == []
 
 
-async def test_a_grant_outlives_its_caller(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_grant_outlives_its_caller(where: Path | str) -> None:
+    async with Books(where) as books:
         task = asyncio.ensure_future(books.ledger.grant(3, 100, **GRANT))
         await asyncio.sleep(0)
         task.cancel()
@@ -105,8 +105,8 @@ async def test_a_grant_outlives_its_caller(tmp_path: Path) -> None:
         assert books.ledger.balance(3) == 101
 
 
-async def test_a_new_processor_opens_its_cash_account(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_new_processor_opens_its_cash_account(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(3, 100, "cash:stripe")
         await books.grant(3, 100, "cash:stripe")
         rows = await books.database.read(
@@ -126,8 +126,8 @@ async def test_a_new_processor_opens_its_cash_account(tmp_path: Path) -> None:
         "DELETE FROM ledger_entries",
     ],
 )
-async def test_triggers_refuse_update_and_delete(tmp_path: Path, statement: str) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_triggers_refuse_update_and_delete(where: Path | str, statement: str) -> None:
+    async with Books(where) as books:
         await books.grant(3, 100)
         with pytest.raises(IntegrityError, match="append-only"):
             await books.database.write(lambda c: c.execute(text(statement)))
@@ -135,15 +135,15 @@ async def test_triggers_refuse_update_and_delete(tmp_path: Path, statement: str)
 
 
 @pytest.mark.parametrize("amount", [0, -1, 2**53])
-async def test_a_transfer_moves_a_positive_bounded_amount(tmp_path: Path, amount: int) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_transfer_moves_a_positive_bounded_amount(where: Path | str, amount: int) -> None:
+    async with Books(where) as books:
         transfer = journal.Transfer("t", 0, "test", 1, 2, amount, 0)
         with pytest.raises(MoneyError):
             await books.database.write(lambda c: journal.append(c, [transfer]))
 
 
-async def test_a_restart_finds_the_same_wallets(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_restart_finds_the_same_wallets(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(3, 100)
         await books.grant(3, 50, "adjustment")
         await books.grant(4, 70)
@@ -153,7 +153,7 @@ async def test_a_restart_finds_the_same_wallets(tmp_path: Path) -> None:
             no: (w.balance_microusd, w.remainder_picousd, [lot.no for lot in w.lots])
             for no, w in books.bank.wallets.items()
         }
-    async with Books(tmp_path / "t.db") as books:
+    async with Books(where) as books:
         after = {
             no: (w.balance_microusd, w.remainder_picousd, [lot.no for lot in w.lots])
             for no, w in books.bank.wallets.items()
@@ -163,16 +163,15 @@ async def test_a_restart_finds_the_same_wallets(tmp_path: Path) -> None:
     assert [lot.remaining_microusd for lot in lots] == [0, 30]
 
 
-async def test_an_altered_ledger_does_not_start(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_an_altered_ledger_does_not_start(where: Path | str) -> None:
+    async with Books(where) as books:
         await books.grant(3, 100)
-        await books.database.write(
-            lambda c: [
-                c.execute(text("DROP TRIGGER ledger_entries_no_update")),
-                c.execute(text("UPDATE ledger_entries SET amount_microusd = 101")),
-            ]
-        )
-    books = Books(tmp_path / "t.db")
+        drop = "DROP TRIGGER ledger_entries_no_update"
+        if not isinstance(where, Path):
+            drop = "DROP TRIGGER ledger_entries_append_only ON ledger_entries"
+        change = "UPDATE ledger_entries SET amount_microusd = 101"
+        await books.database.write(lambda c: [c.execute(text(s)) for s in (drop, change)])
+    books = Books(where)
     try:
         with pytest.raises(LedgerDamaged, match="ledger entry 1 was altered"):
             await books.start()

@@ -20,8 +20,8 @@ async def write(books: Books, count: int, account_no: int = 1, **changes: object
     return ids
 
 
-async def test_a_row_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_a_row_comes_back_as_it_was_written(where: Path | str) -> None:
+    async with Books(where) as books:
         row = make_row(
             "req_x",
             5,
@@ -43,8 +43,8 @@ async def test_a_row_comes_back_as_it_was_written(tmp_path: Path) -> None:
         assert await books.database.read(lambda c: query.find(c, "req_y")) is None
 
 
-async def test_pages_are_newest_first_and_stable_while_rows_arrive(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_pages_are_newest_first_and_stable_while_rows_arrive(where: Path | str) -> None:
+    async with Books(where) as books:
         mine = await write(books, 25)
         await write(books, 5, account_no=2)
         seen: list[str] = []
@@ -61,8 +61,8 @@ async def test_pages_are_newest_first_and_stable_while_rows_arrive(tmp_path: Pat
         assert seen == mine[::-1]
 
 
-async def test_filters_narrow_and_limits_bound(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_filters_narrow_and_limits_bound(where: Path | str) -> None:
+    async with Books(where) as books:
         await write(books, 3, key_no=7, model="a")
         await write(books, 2, key_no=8, model="b")
         read = books.database.read
@@ -72,8 +72,8 @@ async def test_filters_narrow_and_limits_bound(tmp_path: Path) -> None:
         assert len(await read(lambda c: query.newest(c, limit=0))) == 1
 
 
-async def test_totals_group_the_hours(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_totals_group_the_hours(where: Path | str) -> None:
+    async with Books(where) as books:
         await write(books, 3, model="a")
         await write(books, 1, model="a", outcome="upstream_failed", status=502)
         books.clock.advance(3_600)
@@ -97,8 +97,8 @@ async def test_totals_group_the_hours(tmp_path: Path) -> None:
         assert (await books.verify()).findings == []
 
 
-async def test_drift_is_found_beyond_its_limit_only(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_drift_is_found_beyond_its_limit_only(where: Path | str) -> None:
+    async with Books(where) as books:
         same = {"reported_output_tokens": 100, "measured_output_tokens": 100}
         more = {"reported_output_tokens": 130, "measured_output_tokens": 100}
         await write(books, 30, provider="honest", **same)
@@ -123,8 +123,8 @@ def test_ratios_are_bounded(reported: int, measured: int) -> None:
         assert ratio == PPM
 
 
-async def test_units_are_summed_by_hour_and_name(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_units_are_summed_by_hour_and_name(where: Path | str) -> None:
+    async with Books(where) as books:
         await write(books, 3, units=written_units((("image", 2), ("audio_hour", 1_500))))
         await write(books, 1, units=written_units((("image", 1),)))
         await write(books, 1)

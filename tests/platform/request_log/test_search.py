@@ -60,11 +60,11 @@ async def pages(books: Books, wanted: Wanted, limit: int = 7) -> list[LoggedRequ
     ],
 )
 async def test_pages_are_the_rows_that_are_wanted(
-    tmp_path: Path, wanted: Wanted, scanned: int, monkeypatch: pytest.MonkeyPatch
+    where: Path | str, wanted: Wanted, scanned: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However short the walk for one page is, following the pages shows every row once."""
     monkeypatch.setattr(room, "SCANNED", scanned)
-    async with Books(tmp_path / "t.db") as books:
+    async with Books(where) as books:
         await fill(books)
         every = await pages(books, Wanted(), 1_000)
         assert len(every) == 90 and {entry.row.account_no for entry in every} == {1}
@@ -83,8 +83,8 @@ async def test_pages_are_the_rows_that_are_wanted(
         assert await pages(books, wanted) == list(filter(fits, every))
 
 
-async def test_series_are_the_sums_of_the_rows(tmp_path: Path) -> None:
-    async with Books(tmp_path / "t.db") as books:
+async def test_series_are_the_sums_of_the_rows(where: Path | str) -> None:
+    async with Books(where) as books:
         await fill(books)
         rows = [entry.row for entry in await pages(books, Wanted(), 1_000)]
         first, last = START_US // HOUR_US, START_US // HOUR_US + 30

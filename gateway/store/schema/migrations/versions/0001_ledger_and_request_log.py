@@ -203,7 +203,7 @@ def _append_only() -> None:
         return
     op.execute(
         "CREATE FUNCTION ledger_entries_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'ledger entries are append-only'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'ledger entries are append-only' USING ERRCODE = '23000'; END $$"
     )
     op.execute(
         "CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "

@@ -170,7 +170,7 @@ def _append_only() -> None:
         return
     op.execute(
         "CREATE FUNCTION prices_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'price versions are append-only'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'price versions are append-only' USING ERRCODE = '23000'; END $$"
     )
     op.execute(
         "CREATE TRIGGER prices_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "

@@ -67,7 +67,12 @@ def _accounts() -> None:
     secrets: Any = context.config.attributes.get("secrets")
     if rows and secrets is None:
         raise DatabaseError("the database is of an older version; start the gateway once to update")
-    # Not dropped and made anew: rows elsewhere refer to this table by its name.
+    # SQLite: not dropped and made anew, because rows elsewhere refer to this table by its name.
+    # PostgreSQL's references know the table itself, and its names of keys are the schema's.
+    rebuilt = connection.dialect.name == "sqlite"
+    referring = () if rebuilt else _take_references(connection)
+    if not rebuilt:
+        op.drop_table("accounts")
     columns = (
         _integer("no"),
         _text("id"),
@@ -85,20 +90,35 @@ def _accounts() -> None:
         checks=((f"role IN ({roles})", "role"), ("state IN ('active', 'suspended')", "state")),
         unique=("id", "email_digest"),
         refers=(),
-        aside="accounts_new",
+        aside="accounts_new" if rebuilt else "",
     )
-    insert = sa.text(
-        "INSERT INTO accounts_new VALUES (:no, :id, :digest, :sealed, :role, :state, :created_us)"
-    )
+    names = ("no", "id", "email_digest", "email_sealed", "role", "state", "created_us")
+    made = sa.table("accounts_new" if rebuilt else "accounts", *map(sa.column, names))
     for row in rows:
         values = {
             **{name: getattr(row, name) for name in ("no", "id", "role", "state", "created_us")},
-            "digest": secrets.address_digest(row.email.encode()),
-            "sealed": secrets.seal(row.email, table="accounts", row=row.id),
+            "email_digest": secrets.address_digest(row.email.encode()),
+            "email_sealed": secrets.seal(row.email, table="accounts", row=row.id),
         }
-        connection.execute(insert, values)
-    op.drop_table("accounts")
-    op.rename_table("accounts_new", "accounts")
+        connection.execute(sa.insert(made).values(values))
+    if rebuilt:
+        op.drop_table("accounts")
+        op.rename_table("accounts_new", "accounts")
+    for table, foreign, column in referring:
+        op.create_foreign_key(foreign, table, "accounts", [column], ["no"])
+
+
+def _take_references(connection: Any) -> list[tuple[str, str, str]]:
+    """Drop the references to accounts; (table, name, column) of each."""
+    found = [
+        (table, foreign["name"], foreign["constrained_columns"][0])
+        for table in sa.inspect(connection).get_table_names()
+        for foreign in sa.inspect(connection).get_foreign_keys(table)
+        if foreign["referred_table"] == "accounts"
+    ]
+    for table, foreign, _ in found:
+        op.drop_constraint(foreign, table, type_="foreignkey")
+    return found
 
 
 def _people() -> None:
@@ -267,7 +287,7 @@ def _outbox_and_audit() -> None:
         return
     op.execute(
         "CREATE FUNCTION audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END $$"
     )
     op.execute(
         "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
