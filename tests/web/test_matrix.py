@@ -107,6 +107,7 @@ DECLARED = {
     ("POST", "/settings/identities/{provider}/remove"): "own.write",
     ("POST", "/preferences"): "public",
     ("GET", "/docs"): "public",
+    ("GET", "/docs/guides/{name}"): "public",
     ("GET", "/docs/reference"): "public",
     ("GET", "/legal/{name}"): "public",
     ("GET", "/models"): "public",
