@@ -121,9 +121,9 @@ async def test_a_server_that_is_down_is_tried_again_later_and_longer(rooms, mail
     assert len(mailbox.received) == 1 and await mail.undelivered() == []
 
 
-@pytest.mark.parametrize("where", ["refuse_rcpt", "refuse_data"])
-async def test_a_final_refusal_is_kept_to_be_looked_at(rooms, mail, mailbox, where, caplog):
-    setattr(mailbox, where, "550 no such user Ann.Öst@example.com")
+@pytest.mark.parametrize("stage", ["refuse_rcpt", "refuse_data"])
+async def test_a_final_refusal_is_kept_to_be_looked_at(rooms, mail, mailbox, stage, caplog):
+    setattr(mailbox, stage, "550 no such user Ann.Öst@example.com")
     await queue(rooms, mail)
     with caplog.at_level(logging.WARNING, "tallygate.mail"):
         await mail.deliver(write, server(mailbox.port).send)
