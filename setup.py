@@ -24,7 +24,7 @@ COVERAGE = os.environ.get("TALLYGATE_COVERAGE") == "1"
 
 # Headers and declarations are named so that an sdist carries them and a change rebuilds.
 DEPENDS = sorted(
-    glob.glob("gateway/_native/*.pxd") + glob.glob("native/*.pxd") + glob.glob("native/c/*.[ch]")
+    glob.glob("gateway/**/*.pxd", recursive=True) + glob.glob("native/*.pxd") + glob.glob("native/c/*.[ch]")
 )
 
 CONSOLE = Path("gateway/web/console")
@@ -113,10 +113,21 @@ def flags() -> list[str]:
     return ["-O3", "-std=c11", "-fno-plt", "-fvisibility=hidden"]
 
 
+def path_flags() -> list[str]:
+    """Of the request path's modules: their generated C is long, and -O3 gains them nothing."""
+    return ["-O1", "-g"] if DEBUG else ["-O2", "-g0", "-std=c11", "-fvisibility=hidden"]
+
+
+def request_path() -> list[str]:
+    """A module with a .pxd beside it is compiled: the .pxd has the types, the .py is the source."""
+    found = (path.with_suffix(".py") for path in Path("gateway").rglob("*.pxd"))
+    return sorted(path.as_posix() for path in found if path.exists())
+
+
 def declarations_changed() -> bool:
     """True when a .pxd is newer than generated C: cythonize does not see all who cimport it."""
     generated = [path.stat().st_mtime for path in Path("build/cython").rglob("*.c")]
-    declared = [path.stat().st_mtime for path in Path("gateway/_native").glob("*.pxd")]
+    declared = [path.stat().st_mtime for path in Path("gateway").rglob("*.pxd")]
     return bool(generated and declared) and max(declared) > min(generated)
 
 
@@ -136,9 +147,23 @@ def extensions() -> list[Extension]:
         )
         for source in sorted(glob.glob("native/*.pyx"))
     ]
-    if not modules:
-        return []
-    directives = {"language_level": 3, "linetrace": COVERAGE, "boundscheck": DEBUG}
+    modules += [
+        Extension(
+            source.removesuffix(".py").replace("/", "."),
+            [source],
+            include_dirs=["native/c"],
+            extra_compile_args=path_flags(),
+            depends=DEPENDS,
+            define_macros=[("CYTHON_TRACE", "1")] if COVERAGE else [],
+        )
+        for source in request_path()
+    ]
+    directives = {
+        "language_level": 3,
+        "linetrace": COVERAGE,
+        "boundscheck": DEBUG,
+        "annotation_typing": False,
+    }
     return cythonize(
         modules,
         build_dir="build/cython",

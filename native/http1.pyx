@@ -6,8 +6,10 @@ was read becomes Python objects. It must know nothing of sockets, models or mone
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcpy
+
+from gateway._native.sse cimport StreamMeter
 
 
 cdef extern from "http1.h" nogil:
@@ -15,8 +17,6 @@ cdef extern from "http1.h" nogil:
         H1_MAX_HEADERS
         H1_HEAD
         H1_SIZE
-        H1_TO_CLOSE
-        H1_DONE
         H1_FAILED
     ctypedef struct h1_span:
         uint32_t start
@@ -26,14 +26,6 @@ cdef extern from "http1.h" nogil:
         uint32_t count
         h1_span name[256]
         h1_span value[256]
-    ctypedef struct h1_body:
-        uint8_t state
-        uint8_t digits
-        uint64_t overhead
-    ctypedef struct h1_answer:
-        uint16_t status
-        uint8_t keep_alive
-        h1_body body
     size_t h1_head_length(const uint8_t *, size_t, size_t)
     const char *h1_headers(const uint8_t *, size_t, size_t, h1_head *)
     const char *h1_response(const uint8_t *, size_t, h1_head *, h1_answer *)
@@ -70,13 +62,6 @@ cdef bytes taken(const uint8_t *p, h1_span value):
 cdef class ResponseReader:
     """Reads one answer after another of one connection; see http1.pyi for the whole contract."""
 
-    cdef h1_answer answer
-    cdef bytearray partial       # of a head that is not yet whole; None when empty
-    cdef int informational
-    cdef readonly dict headers
-    cdef readonly bint news
-    cdef readonly str error
-
     def __cinit__(self):
         self.start()
 
@@ -91,10 +76,13 @@ cdef class ResponseReader:
         self.news = False
         self.error = None
 
+    cdef int status_now(self) noexcept:
+        return 0 if self.headers is None else self.answer.status
+
     @property
     def status(self):
         """The answer's status; 0 until its head is whole."""
-        return 0 if self.headers is None else self.answer.status
+        return self.status_now()
 
     @property
     def ended(self):
@@ -112,6 +100,8 @@ cdef class ResponseReader:
         return bool(self.answer.keep_alive) and self.answer.body.state == H1_DONE
 
     cpdef bytes feed(self, bytes data):
+        if data is None:
+            raise TypeError("bytes are needed")
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(data)
         cdef size_t size = PyBytes_GET_SIZE(data), at = 0
         self.news = False
@@ -305,35 +295,31 @@ cdef bytes framed(bytes data):
 cdef class Relay:
     """Carries a stream from provider to client in one call a read; see http1.pyi."""
 
-    cdef ResponseReader reader
-    cdef object meter, feed_meter, write
-    cdef long long reads
-    cdef public long long grow_at
-    cdef readonly bytes last
-
     def __init__(
-        self, ResponseReader reader not None, meter, write, *, long long grow_at, bytes last
+        self, ResponseReader reader not None, StreamMeter meter not None, write, *,
+        long long grow_at, bytes last
     ):
         self.reader = reader
         self.meter = meter
-        self.feed_meter = meter.feed
         self.write = write
         self.reads = 0
         self.grow_at = grow_at
         self.last = last
 
-    def take_reads(self):
+    cpdef long long take_reads(self):
         cdef long long reads = self.reads
         self.reads = 0
         return reads
 
-    def feed(self, bytes data not None):
+    cpdef bint feed(self, bytes data) except -1:
+        if data is None:
+            raise TypeError("bytes are needed")
         cdef uint8_t before = self.reader.answer.body.state
         cdef bytes body = self.reader.feed(data), out
         cdef Py_ssize_t size, left
         self.reads += 1
         if body is not None:
-            out = self.feed_meter(body)
+            out = self.meter.feed(body)
             if out is not None:
                 self.last = out
                 # The provider's one chunk goes on in its own framing when that is the shortest.
@@ -348,7 +334,7 @@ cdef class Relay:
                     self.write(framed(out))
         return not (
             self.reader.news
-            or self.meter.tokens >= self.grow_at
-            or self.meter.done
+            or self.meter.total() >= self.grow_at
+            or self.meter.events_scan.done
             or self.meter.too_large
         )

@@ -223,9 +223,6 @@ def tier_inside(usage):
 cdef class BodyMeter(Meter):
     """Meters one JSON answer fed in pieces; see jsonscan.pyi for the whole contract."""
 
-    cdef bint ended
-    cdef bint valid
-
     def __init__(self, str dialect not None, counter_factory, *, int max_choices=128):
         cdef int table
         if dialect in ("chat", "completions", "embeddings"):
@@ -244,13 +241,15 @@ cdef class BodyMeter(Meter):
             raise RuntimeError("a meter meters one answer")
         self.start(table, counter_factory, max_choices)
 
-    def feed(self, bytes data not None):
+    cpdef feed(self, bytes data):
+        if data is None:
+            raise TypeError("bytes are needed")
         if self.ended:
             raise RuntimeError("the body was finished")
         js_feed(&self.scan, <const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         self.check()
 
-    def finish(self):
+    cpdef finish(self):
         cdef int usage
         cdef long long tokens
         if not self.ended:

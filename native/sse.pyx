@@ -31,13 +31,6 @@ cdef extern from "sse.h" nogil:
         SSE_LF
         SSE_ENDING
         SSE_DONE
-    ctypedef struct sse_scan:
-        uint64_t carry
-        uint64_t event_len
-        uint64_t back
-        uint64_t events
-        uint8_t ending
-        uint8_t done
     void sse_init(sse_scan *, js_scan *, int remove_usage)
     int sse_feed(sse_scan *, const uint8_t *, size_t, size_t *used)
     int sse_must_hold(const sse_scan *)
@@ -61,13 +54,6 @@ cdef dict DIALECTS = {
 cdef class StreamMeter(Meter):
     """Meters one streamed answer; see sse.pyi for the whole contract."""
 
-    cdef sse_scan events_scan
-    cdef uint64_t max_event
-    cdef bytearray withheld      # an undecided event's bytes, or the end's; None when empty
-    cdef Py_ssize_t tail_room    # bytes that may still be kept after the terminal event
-    cdef readonly bint too_large
-    cdef readonly bint truncated
-
     def __init__(
         self, str dialect not None, counter_factory, *, bint remove_usage,
         uint64_t max_event_bytes=16 * 1024 * 1024, int max_choices=128,
@@ -83,7 +69,9 @@ cdef class StreamMeter(Meter):
         self.max_event = max_event_bytes
         self.tail_room = TAIL_MAX
 
-    def feed(self, bytes data not None):
+    cpdef bytes feed(self, bytes data):
+        if data is None:
+            raise TypeError("bytes are needed")
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(data)
         cdef size_t size = PyBytes_GET_SIZE(data), used = 0
         cdef int code
@@ -107,7 +95,7 @@ cdef class StreamMeter(Meter):
         return self.go_on(data, SSE_MORE, 0)
 
     # The rest of a feed, from a code and a position on.
-    cdef object go_on(self, bytes data, int code, size_t at):
+    cdef bytes go_on(self, bytes data, int code, size_t at):
         cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(data)
         cdef size_t size = PyBytes_GET_SIZE(data), used = 0, limit
         cdef Py_ssize_t start = 0, cut

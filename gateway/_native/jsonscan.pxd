@@ -44,3 +44,10 @@ cdef class Meter:
     cdef object check(self)
     cdef long long total(self) noexcept
     cdef long long conclude(self) noexcept
+
+
+cdef class BodyMeter(Meter):
+    cdef bint ended
+    cdef bint valid
+    cpdef feed(self, bytes data)
+    cpdef finish(self)

@@ -17,8 +17,6 @@ POOL_BYTES = 4_000  # drawn at once: a system call an id would cost as much as t
 class IdFactory:
     """Makes ids from a clock and a source of random bytes; not shared between threads."""
 
-    __slots__ = ("_at", "_clock", "_counter", "_pool", "_random")
-
     def __init__(self, clock: Clock, random: RandomBytes = os.urandom) -> None:
         self._clock = clock
         self._random = random

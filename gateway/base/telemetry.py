@@ -99,8 +99,6 @@ def start_logging(level: str) -> QueueListener:
 class Histogram:
     """Cumulative bucket counts of milliseconds, in the shape Prometheus expects."""
 
-    __slots__ = ("buckets", "count", "sum_ms")
-
     def __init__(self) -> None:
         self.buckets = [0] * (len(LATENCY_BUCKETS_MS) + 1)
         self.count = 0
@@ -115,8 +113,6 @@ class Histogram:
 
 class RequestSeries:
     """The counters of one (model, provider, status class)."""
-
-    __slots__ = ("cost_microusd", "duration", "first_token", "input_tokens", "output_tokens")
 
     def __init__(self) -> None:
         self.duration = Histogram()

@@ -29,8 +29,6 @@ LOG = logging.getLogger("tallygate.settlement")
 class _Pending:
     """A submitted request. `refused` when its id was charged before by another request."""
 
-    __slots__ = ("_settlements", "_tell", "charge", "refused", "row")
-
     def __init__(
         self,
         settlements: "Settlements",

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Phase 2, accept: the body is JSON of a known shape; the fields the gateway acts on are read.
 
 One native pass checks the whole document and finds the spans of those fields; the rest of the

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Phase 3, admit: the model exists and is priced, limits have room, and credit is held.
 
 Hold = the prompt as counted here + a reserve for the output: min(the request's maximum, the

@@ -14,14 +14,12 @@ from typing import Any
 class Drive:
     """A coroutine on its way. It must handle its own errors: nobody awaits the drive."""
 
-    __slots__ = ("_awaited", "_coroutine", "_loop")
-
     def __init__(self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop):
         self._coroutine = coroutine
         self._loop = loop
         self._awaited: asyncio.Future[Any] | None = None
 
-    def step(self, _: object = None) -> None:
+    def __call__(self, _: object = None) -> None:
         """Run to the next await, or to the end."""
         self._awaited = None
         try:
@@ -29,11 +27,11 @@ class Drive:
         except StopIteration:
             return
         if awaited is None:  # a bare yield: `sleep(0)`
-            self._loop.call_soon(self.step)
+            self._loop.call_soon(self)
             return
         awaited._asyncio_future_blocking = False  # what a Task does to say it has taken it
         self._awaited = awaited
-        awaited.add_done_callback(self.step)
+        awaited.add_done_callback(self)
 
     def cancel(self) -> bool:
         """Raise CancelledError where the coroutine waits; False when it waits for nothing."""
@@ -43,5 +41,5 @@ class Drive:
 def drive(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> Drive:
     """Start the coroutine at once."""
     started = Drive(coroutine, loop)
-    started.step()
+    started()
     return started

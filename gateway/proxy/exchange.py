@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-import msgspec
-
 from gateway._native.jsonscan import BodyMeter, RequestScan, scan_request
 from gateway._native.sse import StreamMeter
 from gateway.base.clock import Clock
@@ -35,6 +33,7 @@ from gateway.proxy.routing.retry import RetryLimits
 from gateway.proxy.routing.router import Candidate, Router, Step
 
 NO_SCAN = scan_request(b"")  # what an exchange has before its body is accepted
+NO_USAGE = Usage()
 
 
 class Client(Protocol):
@@ -112,31 +111,6 @@ def limits_of(settings: Settings) -> Limits:
 class Plane:
     """The rooms a request passes through; built once by the composition root."""
 
-    __slots__ = (
-        "active",
-        "attempts",
-        "bank",
-        "cache",
-        "catalog",
-        "clock",
-        "draining",
-        "ids",
-        "keys",
-        "limiter",
-        "limits",
-        "log_requests",
-        "loop",
-        "metrics",
-        "origin",
-        "pool",
-        "pseudonym",
-        "router",
-        "settings",
-        "settlements",
-        "stopping",
-        "upstreams",
-    )
-
     def __init__(
         self,
         *,
@@ -194,75 +168,83 @@ class Metering(NamedTuple):
 NO_FILES = (0, 0, 0)
 
 
-class Exchange(msgspec.Struct, eq=False):
+class Exchange:
     """One request. Times are seconds of the monotonic clock unless the name says otherwise.
 
     `headers` are the client's, lower-case and only those the gateway acts on; `authorization` is
     its credential in the form of that header, wherever it stood. `endpoint` is what the client
     speaks, `wire` what is spoken to the present target.
-
-    A msgspec Struct, because fifty defaults set one by one cost more than the rest of a request's
-    start; it is never encoded.
     """
 
-    plane: Plane
-    client: Client
-    endpoint: Endpoint
-    body: bytes
-    authorization: str
-    headers: Mapping[bytes, bytes]
-    wire: Endpoint
-    id: str
-    started_s: float
-    started_us: int
-    conversation: Conversation | None = None  # the request, once it was translated
-    # accept
-    scan: RequestScan = NO_SCAN
-    model_name: str = ""
-    stream: bool = False
-    usage_asked: bool = False
-    max_tokens: int | None = None
-    choices: int = 1
-    media: Any = None  # what a media endpoint was asked for
-    # authenticate, admit, route
-    key: Key | None = None
-    model: Model | None = None  # in the end the one that served
-    fallback_names: tuple[str, ...] = ()  # asked for by the client
-    fallbacks: tuple[Model, ...] = ()
-    price: Any = None
-    grant: Grant | None = None  # where account or key have limits
-    longest_output: int = 0  # tokens, of whichever model may serve
-    hold: Hold | None = None
-    input_picousd: int = 0  # the prompt's cost, the fee included
-    output_picousd: int = 0  # of a token, reasoning or not, whichever is dearer
-    clamped_tokens: int | None = None
-    candidates: tuple[Candidate, ...] = ()
-    # forward, meter
-    step: Step | None = None
-    race: Race | None = None  # where two attempts run side by side
-    target: Target | None = None
-    attempt: Any = None
-    attempts: int = 0
-    trail: tuple[AttemptMade, ...] = ()  # those that failed and were followed by another
-    first_token_s: float | None = None
-    measured_input: int = 0
-    measured_output: int = 0
-    measured_exact: bool = False
-    files: tuple[int, int, int] = NO_FILES  # tokens of documents, pictures, sound, at most
-    reported_input: int | None = None
-    reported_output: int | None = None
-    usage: Usage = Usage()
-    basis: Basis = "none"
-    # settle, record, refuse
-    lines: bytes = b""  # header lines that any answer carries besides its own
-    answered: bool = False  # the response's head has gone to the client
-    shown: bool = False  # so has some of the provider's answer: no other attempt can follow
-    silent_s: float | None = None  # the loop's time since when the client heard nothing
-    tail: Callable[[], None] | None = None  # releases the end of the response
-    charge: Charge | None = None
-    status: int = 0
-    outcome: str = "refused"
-    error: GatewayError | None = None
+    def __init__(
+        self,
+        plane: Plane,
+        client: Client,
+        endpoint: Endpoint,
+        body: bytes,
+        authorization: str,
+        headers: Mapping[bytes, bytes],
+    ) -> None:
+        self.plane = plane
+        self.client = client
+        self.endpoint = self.wire = endpoint
+        self.body = body
+        self.authorization = authorization
+        self.headers = headers
+        self.id = plane.ids.make("req")
+        self.started_s: float = plane.clock.monotonic_s()
+        self.started_us: int = plane.clock.now_us()
+        self.conversation: Conversation | None = None  # the request, once it was translated
+        # accept
+        self.scan: RequestScan = NO_SCAN
+        self.model_name: str = ""
+        self.stream: bool = False
+        self.usage_asked: bool = False
+        self.max_tokens: int | None = None
+        self.choices: int = 1
+        self.media: Any = None  # what a media endpoint was asked for
+        # authenticate, admit, route
+        self.key: Key | None = None
+        self.model: Model | None = None  # in the end the one that served
+        self.fallback_names: tuple[str, ...] = ()  # asked for by the client
+        self.fallbacks: tuple[Model, ...] = ()
+        self.price: Any = None
+        self.grant: Grant | None = None  # where account or key have limits
+        self.longest_output: int = 0  # tokens, of whichever model may serve
+        self.hold: Hold | None = None
+        self.input_picousd: int = 0  # the prompt's cost, the fee included
+        self.output_picousd: int = 0  # of a token, reasoning or not, whichever is dearer
+        self.clamped_tokens: int | None = None
+        self.candidates: tuple[Candidate, ...] = ()
+        self._begin_answer()
+
+    def _begin_answer(self) -> None:
+        # forward, meter
+        self.step: Step | None = None
+        self.race: Race | None = None  # where two attempts run side by side
+        self.target: Target | None = None
+        self.attempt: Any = None
+        self.attempts: int = 0
+        self.trail: tuple[AttemptMade, ...] = ()  # those that failed and were followed by another
+        self.first_token_s: float | None = None
+        self.measured_input: int = 0
+        self.measured_output: int = 0
+        self.measured_exact: bool = False
+        self.files = NO_FILES  # tokens of documents, pictures, sound, at most
+        self.reported_input: int | None = None
+        self.reported_output: int | None = None
+        self.usage: Usage = NO_USAGE
+        self.basis: Basis = "none"
+        # settle, record, refuse
+        self.lines: bytes = b""  # header lines that any answer carries besides its own
+        self.answered: bool = False  # the response's head has gone to the client
+        self.shown: bool = False  # so has some of the answer: no other attempt can follow
+        self.silent_s: float | None = None  # the loop's time since when the client heard nothing
+        self.tail: Callable[[], None] | None = None  # releases the end of the response
+        self.charge: Charge | None = None
+        self.status: int = 0
+        self.outcome: str = "refused"
+        self.error: GatewayError | None = None
 
     def client_gone(self) -> None:
         """The door's word that the client has left; the running attempt follows its policy."""
@@ -280,19 +262,3 @@ class Exchange(msgspec.Struct, eq=False):
         """The client has caught up."""
         if self.attempt is not None:
             self.attempt.resume()
-
-
-def new_exchange(
-    plane: Plane,
-    client: Client,
-    endpoint: Endpoint,
-    body: bytes,
-    authorization: str,
-    headers: Mapping[bytes, bytes],
-) -> Exchange:
-    """The exchange of a request that has just come."""
-    clock = plane.clock
-    return Exchange(
-        plane, client, endpoint, body, authorization, headers,
-        endpoint, plane.ids.make("req"), clock.monotonic_s(), clock.now_us(),
-    )  # fmt: skip

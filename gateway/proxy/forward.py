@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Phase 5, forward: attempts at the candidates until one answers.
 
 An attempt may be followed by another only while the client has seen nothing of an answer; comment
@@ -33,7 +34,7 @@ from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.routing.hedge import Race, first_that_answers, rival_of
 from gateway.proxy.routing.retry import Course, retry_after_s
 from gateway.proxy.routing.router import Step
-from gateway.proxy.upstream.attempt import Attempt, new_attempt
+from gateway.proxy.upstream.attempt import Attempt
 from gateway.proxy.upstream.inside import error_inside
 from gateway.proxy.upstream.lines import extra_headers
 from gateway.proxy.upstream.passage import THREAD_TRANSLATE_BYTES, translated_body
@@ -216,7 +217,7 @@ async def enter(x: Exchange, step: Step) -> None:
 
 def begin(x: Exchange, wire: Wire, request: bytes, metering: Metering) -> Attempt:
     """Send the request; the attempt's `done` says when there is nothing more to wait for."""
-    attempt = new_attempt(x, wire, metering)
+    attempt = Attempt(x, wire, metering)
     if x.client.closed:  # nothing was asked, so there is nothing to drain
         attempt.gone = attempt.over = True
         wire.abandon()

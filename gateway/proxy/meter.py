@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Phase 6, meter: the running count of a stream, the hold that grows with it, the usage billed.
 
 Basis: a sane report of the upstream wins; without one our own count of what was delivered is

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """The life of a request on one screen: each phase in its own file, in this order.
 
 Phases never call each other; whatever happens, the request ends in `settle` and `record`, once.

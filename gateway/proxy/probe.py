@@ -24,7 +24,7 @@ from gateway.proxy.dialects.endpoints import (
     Endpoint,
 )
 from gateway.proxy.dialects.translation import spoken_by, wire_of
-from gateway.proxy.exchange import Client, Exchange, Plane, new_exchange
+from gateway.proxy.exchange import Client, Exchange, Plane
 
 TIMEOUT_S = 20.0
 OUTPUT_TOKENS = 16  # the least that every provider takes
@@ -97,7 +97,7 @@ def _exchange(plane: Plane, model: Model, target: Target) -> Exchange:
         raise Refusal("this provider speaks none of the endpoints that a test can ask")
     endpoint, fields = spoken[0]
     body = msgspec.json.encode({"model": target.model, **fields})
-    x = new_exchange(plane, cast(Client, None), endpoint, body, "", {})
+    x = Exchange(plane, cast(Client, None), endpoint, body, "", {})
     x.scan, x.model_name, x.model = scan_request(body), target.model, model
     x.wire = wire_of(endpoint, target) or endpoint
     if endpoint.max_tokens_field:

@@ -38,29 +38,8 @@ _UNDECIDED = re.compile(rb"[A-Z]{0,16}|[A-Z]{1,16} (/(v(1(a(l(ph?a?)?)?|b(et?a?)
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
 
-class Connection(asyncio.Protocol):
-    """A client connection; also the `Client` of the exchange it carries."""
-
-    __slots__ = (
-        "_backlog",
-        "_chunked",
-        "_console",
-        "_console_head",
-        "_deadline_s",
-        "_exchange",
-        "_head_only",
-        "_keep_alive",
-        "_parser",
-        "_paused_at_bytes",
-        "_paused_since_s",
-        "_reading_since_s",
-        "_server",
-        "_state",
-        "address",
-        "closed",
-        "task",
-        "transport",
-    )
+class Connection:
+    """A client connection, an asyncio Protocol; also the `Client` of the exchange it carries."""
 
     def __init__(self, server: "Server") -> None:
         self._server = server

@@ -22,7 +22,7 @@ from gateway.proxy.dialects.endpoints import Family, Place, family_of, find, is_
 from gateway.proxy.dialects.errors import error_body, error_headers, request_id_line
 from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.drive import drive
-from gateway.proxy.exchange import Plane, new_exchange
+from gateway.proxy.exchange import Exchange, Plane
 from gateway.proxy.pipeline import serve
 from gateway.web.connection import Connection
 from gateway.web.models import ModelList
@@ -48,7 +48,7 @@ class Inference:
             self._answer(connection, request, path, place)
             return
         authorization = credential(request.headers, query)
-        x = new_exchange(
+        x = Exchange(
             self._plane, connection, place.endpoint, request.body, authorization, request.headers
         )
         if place.model is not None:

@@ -68,29 +68,6 @@ class Request(NamedTuple):
 class RequestParser:
     """The parser of one connection. `partial` and `in_body` say where an unfinished request is."""
 
-    __slots__ = (
-        "_allowed_hosts",
-        "_awaited_bytes",
-        "_body",
-        "_expect",
-        "_header_count",
-        "_headers",
-        "_keep_alive",
-        "_max_body_bytes",
-        "_no_body_bytes",
-        "_parser",
-        "_rest",
-        "_small",
-        "_target",
-        "_usual",
-        "body_bytes",
-        "error",
-        "head_bytes",
-        "in_body",
-        "partial",
-        "requests",
-    )
-
     def __init__(
         self, max_body_bytes: int, allowed_hosts: frozenset[str], expect: Callable[[], None]
     ) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.base.errors import GatewayError, InternalError, InvalidRequest
 from gateway.proxy.dialects.endpoints import REALTIME
 from gateway.proxy.dialects.errors import error_body, error_headers
-from gateway.proxy.exchange import Client, Exchange, Plane, new_exchange
+from gateway.proxy.exchange import Client, Exchange, Plane
 from gateway.proxy.media.request import MediaRequest
 from gateway.proxy.pipeline import enter_turn, leave_turn
 from gateway.proxy.realtime.dial import HEARTBEAT_S, dial
@@ -70,7 +70,7 @@ class Realtime:
 
         def turn() -> Exchange:
             client = cast(Client, _Nobody(request.transport))
-            x = new_exchange(plane, client, REALTIME, b"", _bearer(request, offered), headers)
+            x = Exchange(plane, client, REALTIME, b"", _bearer(request, offered), headers)
             x.model_name, x.stream = name, True
             x.media = MediaRequest("realtime", "realtime", name, True)
             return x

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.proxy.dialects.endpoints import CHAT
-from gateway.proxy.exchange import new_exchange
+from gateway.proxy.exchange import Exchange
 from gateway.proxy.pipeline import serve
 from tests.fakes.gateway import EMAIL, RunningGateway, running
 
@@ -52,7 +52,7 @@ async def ask_at_once(gateway: RunningGateway, keys: list[str], number: int) -> 
     body = json.dumps(BODY).encode()
     for index, caller in enumerate(callers):
         bearer = f"Bearer {keys[index % len(keys)]}"
-        x = new_exchange(gateway.plane, caller, CHAT, body, bearer, {})
+        x = Exchange(gateway.plane, caller, CHAT, body, bearer, {})
         caller.task = asyncio.create_task(serve(x))
     await asyncio.gather(*(caller.task for caller in callers if caller.task is not None))
     await gateway.settled()

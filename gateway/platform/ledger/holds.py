@@ -42,8 +42,6 @@ class Ceiling(Protocol):
 class Lot:
     """Credit granted at once: `remaining_microusd` of it is left."""
 
-    __slots__ = ("no", "rank", "remaining_microusd")
-
     def __init__(self, no: int, kind: str, remaining_microusd: int) -> None:
         self.no = no
         self.rank = RANK[kind]
@@ -52,8 +50,6 @@ class Lot:
 
 class Wallet:
     """One account's credit. `lots` holds those with something left, in the order of use."""
-
-    __slots__ = ("account_no", "balance_microusd", "held_microusd", "lots", "remainder_picousd")
 
     def __init__(self, account_no: int, remainder_picousd: int = 0) -> None:
         self.account_no = account_no
@@ -99,11 +95,6 @@ class Charge:
     `remainder_picousd` is what the wallet carries after it.
     """
 
-    __slots__ = (
-        "cost_picousd", "overrun_microusd", "parts", "posted_microusd", "remainder_picousd",
-        "submitted", "wallet",
-    )  # fmt: skip
-
     def __init__(
         self,
         wallet: Wallet,
@@ -137,8 +128,6 @@ class Charge:
 
 class Hold:
     """A claim on a wallet until the request's cost is known; a context manager that releases."""
-
-    __slots__ = ("amount_microusd", "ceilings", "resolved", "wallet")
 
     def __init__(
         self, wallet: Wallet, amount_microusd: int, ceilings: tuple[Ceiling, ...] = ()
@@ -225,8 +214,6 @@ class Hold:
 
 class Bank:
     """Every wallet, in memory. Filled at start, then moved by grants and settlements only."""
-
-    __slots__ = ("_credited", "_known_lot_no", "wallets")
 
     def __init__(self) -> None:
         self.wallets: dict[int, Wallet] = {}

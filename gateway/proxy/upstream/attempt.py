@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-import msgspec
-
 from gateway._native.http1 import Relay
 from gateway._native.jsonscan import BodyMeter
 from gateway._native.sse import StreamMeter
@@ -34,50 +32,46 @@ from gateway.proxy.upstream.wire import Wire
 MAX_ERROR_BYTES = 1 << 20  # of a provider's error body; only its message is used
 LINGER_S = 5  # a connection may take this long to end after the answer's own end marker
 MAX_HELD_BYTES = 64 * 1024  # of a stream's start that is neither output nor error
+NO_HEADERS: dict[bytes, bytes] = {}  # what an attempt has before the head; never written
 COMMENT = b": keep-alive\n\n"  # a comment line, which readers of events skip
 MAX_DRAIN_BYTES = 8 << 20  # read on for nobody at most this much, to reach the usage
 
 
-class Attempt(msgspec.Struct, eq=False):
-    """The receiver of one answer. `collected` holds a body that was not streamed.
+class Attempt:
+    """The receiver of one answer. `collected` holds a body that was not streamed."""
 
-    A Struct for its quick start; it is never encoded.
-    """
-
-    exchange: Exchange
-    wire: Wire
-    done: "asyncio.Future[None]"
-    step: Step
-    _send: Callable[[bytes], None]
-    _metering: Metering
-    _started_s: float
-    _progress_s: float
-    meter: StreamMeter | None = None  # of a streamed answer
-    body_meter: BodyMeter | None = None  # of a whole one
-    error: GatewayError | None = None
-    status: int = 0
-    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
-    collected: list[bytes] = msgspec.field(default_factory=list)
-    streaming: bool = False
-    translation: StreamTranslation | None = None  # where the client speaks otherwise
-    inside: bytes | None = None  # an error reported before any output
-    gone: bool = False
-    over: bool = False  # the connection is done with this answer
-    draining: bool = False
-    paused: bool = False
-    _grow_at: int = 0
-    # A stream's start; None once it is shown.
-    _held: list[bytes] | None = msgspec.field(default_factory=list)
-    _held_bytes: int = 0
-    _decoder: Inflater | EventStream | None = None
-    _relay: Relay | None = None
-    _limit_bytes: int = MAX_ERROR_BYTES
-    _collected_bytes: int = 0
-    _drained_bytes: int = 0
-    _last: bytes = b""
-    _last_checked: bytes = b""
-    _reads: int = 0
-    _checked_reads: int = 0
+    def __init__(self, exchange: Exchange, wire: Wire, metering: Metering) -> None:
+        plane = exchange.plane
+        self.exchange = exchange
+        self.wire = wire
+        self.step = cast(Step, exchange.step)
+        self.done: asyncio.Future[None] = plane.loop.create_future()
+        self.meter: StreamMeter | None = None  # of a streamed answer
+        self.body_meter: BodyMeter | None = None  # of a whole one
+        self.error: GatewayError | None = None
+        self.status = 0
+        self.headers: dict[bytes, bytes] = NO_HEADERS
+        self.collected: list[bytes] = []
+        self.streaming = False
+        self.translation: StreamTranslation | None = None  # where the client speaks otherwise
+        self.inside: bytes | None = None  # an error reported before any output
+        self.gone = False
+        self.over = False  # the connection is done with this answer
+        self.draining = False
+        self.paused = False
+        self._send: Callable[[bytes], None] = exchange.client.send
+        self._metering = metering
+        self._started_s = self._progress_s = plane.loop.time()
+        self._grow_at = 0
+        self._held: list[bytes] | None = []  # a stream's start; None once it is shown
+        self._held_bytes = 0
+        self._decoder: Inflater | EventStream | None = None
+        self._relay: Relay | None = None
+        self._limit_bytes = MAX_ERROR_BYTES
+        self._collected_bytes = 0
+        self._drained_bytes = 0
+        self._last = self._last_checked = b""
+        self._reads = self._checked_reads = 0
 
     # --- Receiver -------------------------------------------------------------------------------
 
@@ -366,12 +360,3 @@ class Attempt(msgspec.Struct, eq=False):
     def body(self) -> bytes:
         """The collected body."""
         return self.collected[0] if len(self.collected) == 1 else b"".join(self.collected)
-
-
-def new_attempt(exchange: Exchange, wire: Wire, metering: Metering) -> Attempt:
-    """The attempt that this wire is about to carry for the exchange's present step."""
-    loop = exchange.plane.loop
-    now_s = loop.time()
-    step = cast(Step, exchange.step)
-    done: asyncio.Future[None] = loop.create_future()
-    return Attempt(exchange, wire, done, step, exchange.client.send, metering, now_s, now_s)

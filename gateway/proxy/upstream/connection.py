@@ -41,23 +41,8 @@ class Receiver(Protocol):
         ...
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """A pooled connection. `idle_since` is set by the pool; `reused` after its first answer."""
-
-    __slots__ = (
-        "_paused",
-        "_reader",
-        "_receiver",
-        "_relay",
-        "_told",
-        "closed",
-        "idle_since",
-        "on_idle",
-        "on_lost",
-        "reused",
-        "started",
-        "transport",
-    )
+class UpstreamConnection:
+    """A pooled connection, an asyncio Protocol. `idle_since` is set by the pool; `reused` after its first answer."""
 
     def __init__(self, on_idle: Any, on_lost: Any) -> None:
         self.on_idle = on_idle

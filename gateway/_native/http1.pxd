@@ -1,0 +1,46 @@
+"""C-level interface of the HTTP reader and the relay, for the compiled request path."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
+
+from gateway._native.sse cimport StreamMeter
+
+
+cdef extern from "http1.h" nogil:
+    enum:
+        H1_TO_CLOSE
+        H1_DONE
+    ctypedef struct h1_body:
+        uint8_t state
+        uint8_t digits
+        uint64_t overhead
+    ctypedef struct h1_answer:
+        uint16_t status
+        uint8_t keep_alive
+        h1_body body
+
+
+cdef class ResponseReader:
+    cdef h1_answer answer
+    cdef bytearray partial       # of a head that is not yet whole; None when empty
+    cdef int informational
+    cdef readonly dict headers
+    cdef readonly bint news
+    cdef readonly str error
+    cpdef start(self)
+    cpdef bytes feed(self, bytes data)
+    cdef int status_now(self) noexcept
+    cdef bytes body_of(self, const uint8_t *p, size_t at, size_t size)
+    cdef fail(self, str what)
+    cdef size_t take_head(self, bytes data) except? 0
+    cdef bint read_head(self, const uint8_t *p, size_t length) except -1
+
+
+cdef class Relay:
+    cdef ResponseReader reader
+    cdef StreamMeter meter
+    cdef object write
+    cdef long long reads
+    cdef public long long grow_at
+    cdef readonly bytes last
+    cpdef long long take_reads(self)
+    cpdef bint feed(self, bytes data) except -1

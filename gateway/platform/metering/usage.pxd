@@ -1,0 +1,3 @@
+# Compiled: every request passes here.
+
+cpdef parse_report(object raw, object max_tokens=*)

@@ -1,0 +1,3 @@
+# Compiled: every request passes here.
+
+cpdef rate(object usage, object price)

@@ -1,0 +1,4 @@
+# Compiled: every request passes here.
+
+from gateway.proxy.exchange cimport Exchange
+from gateway.proxy.fields cimport field

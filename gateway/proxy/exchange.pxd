@@ -1,0 +1,33 @@
+# Compiled: the request path reads these fields at every step. Types of exchange.py's classes.
+
+cdef class Plane:
+    cdef public object active, attempts, bank, cache, catalog, clock, ids, keys, limiter, limits
+    cdef public object loop, metrics, origin, pool, pseudonym, router, settings, settlements
+    cdef public object upstreams
+    cdef public long draining
+    cdef public bint log_requests, stopping
+
+
+cdef class Exchange:
+    cdef public Plane plane
+    cdef public object client, endpoint, wire, body, authorization, headers, id
+    cdef public double started_s
+    cdef public long long started_us
+    cdef public object conversation, scan, model_name, max_tokens, media
+    cdef public bint stream, usage_asked
+    cdef public long choices
+    cdef public object key, model, fallback_names, fallbacks, price, grant, longest_output, hold
+    cdef public object input_picousd, output_picousd, clamped_tokens, candidates
+    cdef public object step, race, target, attempt, trail, first_token_s
+    cdef public long attempts
+    cdef public object measured_input, measured_output, files, reported_input, reported_output
+    cdef public bint measured_exact
+    cdef public object usage, basis, lines, silent_s, tail, charge, outcome, error
+    cdef public bint answered, shown
+    cdef public long status
+    cdef object __weakref__
+
+    cdef _begin_answer(self)
+    cpdef client_gone(self)
+    cpdef pause(self)
+    cpdef resume(self)

@@ -1,0 +1,5 @@
+# Compiled: every request passes here.
+
+from gateway.proxy.exchange cimport Exchange
+
+cpdef settle(Exchange x)

@@ -1,0 +1,3 @@
+# Compiled: every request passes here.
+
+
