@@ -24,7 +24,9 @@ COVERAGE = os.environ.get("TALLYGATE_COVERAGE") == "1"
 
 # Headers and declarations are named so that an sdist carries them and a change rebuilds.
 DEPENDS = sorted(
-    glob.glob("gateway/**/*.pxd", recursive=True) + glob.glob("native/*.pxd") + glob.glob("native/c/*.[ch]")
+    glob.glob("gateway/**/*.pxd", recursive=True)
+    + glob.glob("native/*.pxd")
+    + glob.glob("native/c/*.[ch]")
 )
 
 CONSOLE = Path("gateway/web/console")
@@ -114,8 +116,8 @@ def flags() -> list[str]:
 
 
 def path_flags() -> list[str]:
-    """Of the request path's modules: their generated C is long, and -O3 gains them nothing."""
-    return ["-O1", "-g"] if DEBUG else ["-O2", "-g0", "-std=c11", "-fvisibility=hidden"]
+    """Of the request path's modules: their generated C is long, and -O3 gains them little."""
+    return ["-O1", "-g"] if DEBUG else ["-O1", "-g0", "-std=c11", "-fvisibility=hidden"]
 
 
 def request_path() -> list[str]:

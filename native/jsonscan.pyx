@@ -36,28 +36,6 @@ cdef extern from "jsonscan.h":
 
 
 cdef extern from "request.h":
-    ctypedef struct rq_span:
-        size_t start
-        size_t end
-    ctypedef void (*rq_text_fn)(void *, const uint8_t *, size_t) noexcept
-    ctypedef struct rq_scan:
-        rq_text_fn text
-        rq_text_fn cut
-        rq_text_fn rest
-        void *context
-        rq_span span[45]
-        int duplicate
-        size_t brace
-        size_t error_at
-        const char *error
-        uint64_t text_bytes
-        uint64_t media_bytes
-        uint32_t media_parts
-        int watched
-        int references
-        int caches
-        uint32_t messages
-        uint32_t tools
     void rq_run(rq_scan *, const uint8_t *, size_t) nogil
     int rq_name(const char *name, int inside)
     const char *rq_name_at(int index)
@@ -286,14 +264,16 @@ cdef enum:
 cdef class RequestScan:
     """What one pass over a request's body found; see jsonscan.pyi for the whole contract."""
 
-    cdef rq_scan scan
-    cdef readonly bint watched, references, caches
+    cpdef object span(self, int number):
+        if number < 0 or self.scan.error != NULL or self.scan.span[number].end == 0:
+            return None
+        return self.scan.span[number].start, self.scan.span[number].end
+
+    cpdef bint valid(self) except -1:
+        return self.scan.error == NULL and self.scan.duplicate < 0
 
     cdef object at(self, const char *name, bint inside=False):
-        cdef int i = rq_name(name, inside)
-        if i < 0 or self.scan.error != NULL or self.scan.span[i].end == 0:
-            return None
-        return self.scan.span[i].start, self.scan.span[i].end
+        return self.span(rq_name(name, inside))
 
     @property
     def error(self):
@@ -376,8 +356,25 @@ cdef class RequestScan:
         return self.scan.tools
 
 
-def scan_request(bytes body not None, Counter count_into=None):
+# The members that every request is asked for, by the number that `span` takes.
+MODEL = rq_name(b"model", False)
+STREAM = rq_name(b"stream", False)
+STREAM_OPTIONS = rq_name(b"stream_options", False)
+MAX_TOKENS = rq_name(b"max_tokens", False)
+MAX_COMPLETION_TOKENS = rq_name(b"max_completion_tokens", False)
+MAX_OUTPUT_TOKENS = rq_name(b"max_output_tokens", False)
+N = rq_name(b"n", False)
+USER = rq_name(b"user", False)
+SAFETY_IDENTIFIER = rq_name(b"safety_identifier", False)
+USER_ID = rq_name(b"user_id", True)
+BACKGROUND = rq_name(b"background", False)
+MODELS = rq_name(b"models", False)
+
+
+cpdef RequestScan scan_request(bytes body, Counter count_into=None):
     """Scans a whole request body in one pass; never raises because of the data."""
+    if body is None:
+        raise TypeError("bytes are needed")
     cdef RequestScan found = RequestScan.__new__(RequestScan)
     cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(body)
     cdef size_t size = <size_t>PyBytes_GET_SIZE(body)

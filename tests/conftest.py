@@ -79,11 +79,21 @@ def stale_modules() -> list[str]:
     newest_shared_s = max(path.stat().st_mtime for path in shared)
     stale = []
     for source in sorted(ROOT.glob("native/*.pyx")):
-        compiled = [*ROOT.glob(f"gateway/_native/{source.stem}.*.so")]
-        newest_s = max((path.stat().st_mtime for path in compiled), default=0)
-        if newest_s < max(newest_shared_s, source.stat().st_mtime):
+        newest_s = max(newest_shared_s, source.stat().st_mtime)
+        if compiled_s(ROOT / "gateway/_native", source.stem) < newest_s:
             stale.append(source.stem)
+    for types in sorted(ROOT.glob("gateway/**/*.pxd")):
+        source = types.with_suffix(".py")  # the request path: a .pxd beside it says to compile it
+        if source.exists():
+            newest_s = max(types.stat().st_mtime, source.stat().st_mtime)
+            if compiled_s(source.parent, source.stem) < newest_s:
+                stale.append(source.stem)
     return stale
+
+
+def compiled_s(folder: Path, name: str) -> float:
+    """When a module was compiled; 0 for never."""
+    return max((path.stat().st_mtime for path in folder.glob(f"{name}.*.so")), default=0)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -51,3 +51,39 @@ cdef class BodyMeter(Meter):
     cdef bint valid
     cpdef feed(self, bytes data)
     cpdef finish(self)
+
+
+cdef extern from "request.h":
+    ctypedef struct rq_span:
+        size_t start
+        size_t end
+    ctypedef void (*rq_text_fn)(void *, const uint8_t *, size_t) noexcept
+    ctypedef struct rq_scan:
+        rq_text_fn text
+        rq_text_fn cut
+        rq_text_fn rest
+        void *context
+        rq_span span[45]
+        int duplicate
+        size_t brace
+        size_t error_at
+        const char *error
+        uint64_t text_bytes
+        uint64_t media_bytes
+        uint32_t media_parts
+        int watched
+        int references
+        int caches
+        uint32_t messages
+        uint32_t tools
+
+
+cdef class RequestScan:
+    cdef rq_scan scan
+    cdef readonly bint watched, references, caches
+    cpdef object span(self, int number)
+    cpdef bint valid(self) except -1
+    cdef object at(self, const char *name, bint inside=*)
+
+
+cpdef RequestScan scan_request(bytes body, Counter count_into=*)

@@ -65,6 +65,19 @@ class BodyMeter(Meter):
     def malformed(self) -> bool:
         """True after finish() of a body that is not valid JSON."""
 
+MODEL: int
+STREAM: int
+STREAM_OPTIONS: int
+MAX_TOKENS: int
+MAX_COMPLETION_TOKENS: int
+MAX_OUTPUT_TOKENS: int
+N: int
+USER: int
+SAFETY_IDENTIFIER: int
+USER_ID: int
+BACKGROUND: int
+MODELS: int
+
 class RequestScan:
     """What one pass over a request's body found.
 
@@ -81,6 +94,10 @@ class RequestScan:
     @property
     def brace(self) -> int:
         """Offset of the root's opening brace."""
+    def valid(self) -> bool:
+        """Whether there is neither an error nor a duplicate."""
+    def span(self, number: int) -> tuple[int, int] | None:
+        """The span of a member by its number: MODEL, STREAM, ... of this module."""
     @property
     def model(self) -> tuple[int, int] | None: ...
     @property

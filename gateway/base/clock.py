@@ -19,8 +19,6 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks."""
 
-    __slots__ = ()
-
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch."""
         return time.time_ns() // 1000

@@ -6,8 +6,18 @@ body is never decoded and passes on as it came. Nothing here knows keys, models 
 """
 
 import asyncio
+from collections.abc import Mapping
 
-from gateway._native.jsonscan import RequestScan, scan_request
+from gateway._native.jsonscan import (
+    BACKGROUND,
+    MODEL,
+    MODELS,
+    STREAM,
+    STREAM_OPTIONS,
+    N,
+    RequestScan,
+    scan_request,
+)
 from gateway.base.errors import InvalidRequest, UnsupportedMedia
 from gateway.proxy.dialects.unserved import (
     refuse_items,
@@ -19,6 +29,7 @@ from gateway.proxy.fields import field, limit_spans
 from gateway.proxy.media.request import read_request
 from gateway.proxy.routing.asked import HEADER, from_body, from_header
 
+JSON = b"application/json"
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
 MAX_OUTPUT_TOKENS = 2**31 - 1
@@ -35,12 +46,9 @@ async def accept(x: Exchange) -> None:
     if x.endpoint.media:
         await _accept_media(x)
         return
-    media = x.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if media and media != b"application/json":
-        raise UnsupportedMedia("Send the body as application/json.")
-    if x.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
-        raise UnsupportedMedia("Send the body uncompressed.")
+    check_headers(x.headers)
     gemini = x.endpoint.family == "gemini"
+    scan: RequestScan
     if len(x.body) > THREAD_SCAN_BYTES:
         scan = await asyncio.to_thread(scan_request, x.body)
     else:
@@ -49,37 +57,56 @@ async def accept(x: Exchange) -> None:
     if whole is not None:  # what to count stands one level down
         x.body = x.body[whole[0] : whole[1]]
         scan = await scanned(x.body)
-    if scan.error is not None:
-        raise InvalidRequest(f"The body is not valid: {scan.error}.")
-    if scan.duplicate is not None:
-        raise InvalidRequest(f"The field {scan.duplicate!r} is given twice.", param=scan.duplicate)
-    if scan.models is not None or HEADER in x.headers:
+    if not scan.valid():
+        raise wrong(scan)
+    if scan.span(MODELS) is not None or HEADER in x.headers:
         scan = await _take_fallbacks(x, scan)
     x.scan = scan
-    model = x.model_name if gemini else field(x.body, scan.model)
+    model = x.model_name if gemini else field(x.body, scan.span(MODEL))
     if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARS:
         raise InvalidRequest("`model` must be a model's name.", param="model")
     x.model_name = model
     if not gemini:  # where the path says it
-        stream = field(x.body, scan.stream)
+        stream = field(x.body, scan.span(STREAM))
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequest("`stream` must be true or false.", param="stream")
         x.stream = bool(stream)
     if x.stream and not x.endpoint.streams:
         raise InvalidRequest("This endpoint does not stream.", param="stream")
-    if scan.background is not None and field(x.body, scan.background) not in (None, False):
+    background = scan.span(BACKGROUND)
+    if background is not None and field(x.body, background) not in (None, False):
         # Such an answer is fetched later, past the meter.
         raise InvalidRequest("Background answers are not served here.", param="background")
-    if not x.endpoint.counts:
+    if not x.endpoint.counts and (
+        scan.watched or scan.references or x.endpoint.name == "responses"
+    ):
         scan = x.scan = await _refuse_unserved(x, scan)
     _read_limits(x, scan)
-    if scan.stream_options is not None and x.endpoint.usage_option:
-        options = field(x.body, scan.stream_options)
+    asked = scan.span(STREAM_OPTIONS)
+    if asked is not None and x.endpoint.usage_option:
+        options = field(x.body, asked)
         if options is not None and not isinstance(options, dict):
             raise InvalidRequest("`stream_options` must be an object.", param="stream_options")
         if options is not None and not x.stream:
             raise InvalidRequest("`stream_options` goes with `stream`.", param="stream_options")
         x.usage_asked = options is not None and options.get("include_usage") is True
+
+
+def check_headers(headers: Mapping[bytes, bytes]) -> None:
+    """The body is said to be plain JSON, or nothing is said of it. Raises UnsupportedMedia."""
+    media = headers.get(b"content-type", JSON)
+    if media != JSON and media.partition(b";")[0].strip().lower() not in (JSON, b""):
+        raise UnsupportedMedia("Send the body as application/json.")
+    coding = headers.get(b"content-encoding")
+    if coding is not None and coding.lower() not in (b"identity", b""):
+        raise UnsupportedMedia("Send the body uncompressed.")
+
+
+def wrong(scan: RequestScan) -> InvalidRequest:
+    """Why a scan is not valid."""
+    if scan.error is not None:
+        return InvalidRequest(f"The body is not valid: {scan.error}.")
+    return InvalidRequest(f"The field {scan.duplicate!r} is given twice.", param=scan.duplicate)
 
 
 async def _take_fallbacks(x: Exchange, scan: RequestScan) -> RequestScan:
@@ -100,8 +127,6 @@ async def _refuse_unserved(x: Exchange, scan: RequestScan) -> RequestScan:
     Only a request that has one of the fields in question is looked at, and any of Responses.
     """
     responses = x.endpoint.name == "responses"
-    if not (scan.watched or scan.references or responses):
-        return scan
     long = len(x.body) > THREAD_DECODE_BYTES
     if scan.watched or scan.references:
         if long:
@@ -144,14 +169,14 @@ async def scanned(body: bytes) -> RequestScan:
 
 def _read_limits(x: Exchange, scan: RequestScan) -> None:
     gemini = x.endpoint.family == "gemini"
-    for name, span in limit_spans(scan, gemini=gemini).items():
+    for name, span in limit_spans(scan, gemini):
         value = field(x.body, span)
         if value is None:
             continue
         if type(value) is not int or not 1 <= value <= MAX_OUTPUT_TOKENS:
             raise InvalidRequest(f"`{name}` must be a whole number of at least 1.", param=name)
         x.max_tokens = value if x.max_tokens is None else min(x.max_tokens, value)
-    name, counted = "n", scan.n
+    name, counted = "n", scan.span(N)
     if gemini:
         name = "candidateCount"
         counted = scan.inside(name) or scan.inside("candidate_count")

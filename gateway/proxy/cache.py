@@ -171,7 +171,8 @@ class Keeper:
 
     def send(self, data: bytes) -> None:
         """Some body bytes."""
-        self._add(data)
+        if data:
+            self._add(data)
         self._client.send(data)
 
     def chunks(self) -> Callable[[bytes], None] | None:

@@ -1,4 +1,8 @@
-# Compiled: the request path reads these fields at every step. Types of exchange.py's classes.
+# Compiled: the request path reads these fields at every step.
+
+from gateway._native.jsonscan cimport RequestScan
+from gateway.platform.ledger.holds cimport Charge, Hold
+
 
 cdef class Plane:
     cdef public object active, attempts, bank, cache, catalog, clock, ids, keys, limiter, limits
@@ -13,16 +17,19 @@ cdef class Exchange:
     cdef public object client, endpoint, wire, body, authorization, headers, id
     cdef public double started_s
     cdef public long long started_us
-    cdef public object conversation, scan, model_name, max_tokens, media
+    cdef public RequestScan scan
+    cdef public object conversation, model_name, max_tokens, media
     cdef public bint stream, usage_asked
     cdef public long choices
-    cdef public object key, model, fallback_names, fallbacks, price, grant, longest_output, hold
+    cdef public object key, model, fallback_names, fallbacks, price, grant, longest_output
+    cdef public Hold hold
+    cdef public Charge charge
     cdef public object input_picousd, output_picousd, clamped_tokens, candidates
     cdef public object step, race, target, attempt, trail, first_token_s
     cdef public long attempts
     cdef public object measured_input, measured_output, files, reported_input, reported_output
     cdef public bint measured_exact
-    cdef public object usage, basis, lines, silent_s, tail, charge, outcome, error
+    cdef public object usage, basis, lines, silent_s, tail, outcome, error
     cdef public bint answered, shown
     cdef public long status
     cdef object __weakref__

@@ -47,11 +47,11 @@ class Client(Protocol):
         ...
 
     def start(self, status: int, headers: bytes) -> None:
-        """The head of a streamed response."""
+        """The head of a streamed response; it may wait for the first `send`."""
         ...
 
     def send(self, data: bytes) -> None:
-        """Some body bytes of a started response, written at once."""
+        """Some body bytes of a started response, written at once; none: only what waits."""
         ...
 
     def chunks(self) -> Callable[[bytes], None] | None:

@@ -4,10 +4,20 @@ from typing import Any
 
 import msgspec
 
-from gateway._native.jsonscan import RequestScan
+from gateway._native.jsonscan import (
+    MAX_COMPLETION_TOKENS,
+    MAX_OUTPUT_TOKENS,
+    MAX_TOKENS,
+    RequestScan,
+)
 from gateway.base.errors import InvalidRequest
 
 MAX_FIELD_BYTES = 64 * 1024  # decoding a larger one would keep the loop for long
+_LIMITS = (
+    ("max_completion_tokens", MAX_COMPLETION_TOKENS),
+    ("max_tokens", MAX_TOKENS),
+    ("max_output_tokens", MAX_OUTPUT_TOKENS),
+)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -27,15 +37,17 @@ def field(body: bytes, span: tuple[int, int] | None) -> Any:
         raise InvalidRequest("The body is not valid: a field cannot be read.") from None
 
 
-def limit_spans(scan: RequestScan, *, gemini: bool) -> dict[str, tuple[int, int]]:
-    """Where a request names its output maximum: the spans of the members that do, by name."""
+def limit_spans(scan: RequestScan, gemini: bool) -> list[tuple[str, tuple[int, int]]]:
+    """Where a request names its output maximum: (name, span) of the members that do."""
+    found: list[tuple[str, tuple[int, int]]] = []
     if gemini:
-        names = ("maxOutputTokens", "max_output_tokens")
-        found = {name: scan.inside(name) for name in names}
-    else:
-        found = {
-            "max_completion_tokens": scan.max_completion_tokens,
-            "max_tokens": scan.max_tokens,
-            "max_output_tokens": scan.max_output_tokens,
-        }
-    return {name: span for name, span in found.items() if span is not None}
+        for name in ("maxOutputTokens", "max_output_tokens"):
+            span = scan.inside(name)
+            if span is not None:
+                found.append((name, span))
+        return found
+    for name, number in _LIMITS:
+        span = scan.span(number)
+        if span is not None:
+            found.append((name, span))
+    return found

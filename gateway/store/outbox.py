@@ -39,6 +39,7 @@ class Outbox:
         self._secrets = secrets
         self._clock = clock
         self._ids = ids
+        self.appended_s = 0.0  # when a row was last appended, by the monotonic clock
 
     def append(
         self, connection: Connection, topic: str, body: dict[str, Any], *, void: bool = False
@@ -46,6 +47,7 @@ class Outbox:
         """Queue a fact; returns its id. A `void` one costs the same work and is never delivered."""
         id = self._ids.make("out")
         now_us = self._clock.now_us()
+        self.appended_s = self._clock.monotonic_s()
         sealed = self._secrets.seal(_encode(body).decode(), table="outbox", row=id)
         connection.execute(
             insert(outbox).values(

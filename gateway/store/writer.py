@@ -111,6 +111,7 @@ class GroupWriter:
         self._wake = threading.Lock()  # held while there is nothing to do; released to wake
         self._wake.acquire()
         self._sleeping = False
+        self._rousing = False
         self._closing = False
         self._abandon = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,11 +136,15 @@ class GroupWriter:
 
     def submit(self, item: Item) -> None:
         """Queue an item; the caller bounds how many. Call from the event loop only."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         self._queue.append(item)
-        if self._sleeping:
-            self._rouse()
+        # Waking the thread within a turn of the loop would let it run before the turn's other
+        # reads, on one processor for as long as a commit takes.
+        if self._sleeping and not self._rousing:
+            self._rousing = True
+            loop.call_soon(self._rouse)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` in its own transaction, after all that was queued before it.
@@ -158,7 +163,7 @@ class GroupWriter:
         return await future
 
     def _rouse(self) -> None:
-        self._sleeping = False
+        self._sleeping = self._rousing = False
         try:
             self._wake.release()
         except RuntimeError:

@@ -4,7 +4,7 @@ from gateway.web.parser cimport RequestParser
 
 
 cdef class Connection:
-    cdef object _server, _console, _console_head, _exchange, _backlog
+    cdef object _server, _console, _console_head, _exchange, _backlog, _head
     cdef public object transport, address, task
     cdef public bint closed
     cdef RequestParser _parser

@@ -58,6 +58,7 @@ class Connection:
         self._keep_alive = True
         self._chunked = True
         self._head_only = False
+        self._head = b""  # of a streamed response, until its first bytes
         self._paused_since_s = 0.0
         self._paused_at_bytes = 0
         self._reading_since_s = 0.0
@@ -281,7 +282,11 @@ class Connection:
         self._finish()
 
     def start(self, status: int, headers: bytes) -> None:
-        """The head of a streamed response: chunked, or up to the close for HTTP/1.0."""
+        """The head of a streamed response: chunked, or up to the close for HTTP/1.0.
+
+        It waits for the first bytes and goes out with them: a client woken for a head alone waits
+        longer for its first piece.
+        """
         if self.closed:
             return
         if self._chunked:
@@ -289,13 +294,20 @@ class Connection:
         else:
             self._keep_alive = False
             framing = b"\r\n"
-        self.transport.write(STATUS_LINES[status] + self._common() + headers + framing)
+        self._head = STATUS_LINES[status] + self._common() + headers + framing
 
     def send(self, data: bytes) -> None:
-        """Some body bytes, written at once."""
+        """Some body bytes, written at once; empty ones only bring the head on its way."""
         if self.closed:
             return
-        if not self._chunked:
+        if self._head:
+            head, self._head = self._head, b""
+            if data and self._chunked:
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+            self.transport.write(head + data)
+        elif not data:
+            return
+        elif not self._chunked:
             self.transport.write(data)
         elif len(data) <= COPY_LIMIT_BYTES:
             self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -304,12 +316,16 @@ class Connection:
 
     def chunks(self) -> Callable[[bytes], None] | None:
         """The transport's own write, for bytes that are framed already."""
+        self.send(b"")
         return self.transport.write if self._chunked and not self.closed else None
 
     def end(self, tail: bytes) -> None:
         """The last bytes and the end of the body."""
         if self.closed:
             return
+        if self._head:
+            self.send(tail)
+            tail = b""
         if not self._chunked:
             self.transport.write(tail)
         elif tail:

@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from gateway.base.config import Settings
 from gateway.base.errors import GatewayError, ShuttingDown
@@ -80,7 +80,7 @@ class Server:
     async def listen(self, host: str, port: int) -> int:
         """Bind and accept; returns the port. Raises OSError when it cannot be bound."""
         self._listener = await self.loop.create_server(
-            lambda: Connection(self), host, port, backlog=BACKLOG
+            lambda: cast(asyncio.Protocol, Connection(self)), host, port, backlog=BACKLOG
         )
         self._sweep()
         return int(self._listener.sockets[0].getsockname()[1])

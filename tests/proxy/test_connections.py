@@ -4,11 +4,15 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gateway.base.errors import ShuttingDown
+from gateway.base.errors import ShuttingDown, UpstreamTimeout
+from gateway.proxy.dialects.endpoints import CHAT
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.meter import METER
 from gateway.proxy.upstream.attempt import Attempt
 from tests.fakes.gateway import CATALOG, RunningGateway, chat, running
 from tests.fakes.upstream import (
@@ -101,24 +105,36 @@ async def test_a_pooled_connection_is_read_again_after_a_client_that_was_slow(
     assert answer.status == 200
 
 
+class Wire:
+    """A connection that notes what is asked of it."""
+
+    closed = reused = started = False
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.asked.append(name)
+
+
 async def test_an_attempt_that_is_over_does_not_touch_its_connection(
-    gateway: RunningGateway, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+    gateway: RunningGateway,
 ) -> None:
     """Between the end of an answer and its request's next step, another may use the connection."""
-    ended = Attempt.ended
-    seen: list[bool] = []
-
-    def ended_then_all_at_once(self: Attempt) -> None:
-        ended(self)
-        wire: Any = self.wire
-        self.pause()
-        self.stop(ShuttingDown())
-        seen.append(wire.closed or wire._paused)
-
-    monkeypatch.setattr(Attempt, "ended", ended_then_all_at_once)
-    for _ in range(2):
-        await gateway.post(chat())
-    assert seen == [False, False]
+    client: Any = SimpleNamespace(closed=False, send=lambda _: None)
+    x = Exchange(gateway.plane, client, CHAT, b"", "", {})
+    for finish in (Attempt.ended, lambda attempt: attempt.failed(UpstreamTimeout())):
+        wire: Any = Wire()
+        attempt = Attempt(x, wire, METER)
+        attempt.pause()
+        attempt.resume()
+        assert wire.asked == ["pause", "resume"]
+        finish(attempt)
+        attempt.pause()
+        attempt.resume()
+        attempt.stop(ShuttingDown())
+        attempt.client_gone()
+        assert wire.asked == ["pause", "resume"]
 
 
 async def test_an_answer_before_the_whole_request_ends_the_connection(

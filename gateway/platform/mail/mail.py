@@ -23,6 +23,7 @@ FIRST_DELAY_US = 15 * 1_000_000
 LONGEST_DELAY_US = 6 * 3600 * 1_000_000
 MAX_ATTEMPTS = 18  # the last one comes about two days after the first
 MAX_SHOWN = 200
+LOOK_S = 10.0  # so long after a letter was queued the outbox is watched, then as often
 
 Kind = Literal[
     "confirm",
@@ -81,8 +82,10 @@ class Mail:
 
     def __init__(self, database: Database, outbox: Outbox, spoken: Spoken | None = None) -> None:
         self._database = database
+        self._clock = database.clock
         self._outbox = outbox
         self._spoken = spoken
+        self._look_s = 0.0  # when the database is asked again though nothing was queued
 
     def queue(self, connection: Connection, letter: Letter, *, void: bool = False) -> None:
         """Inside a transaction: send this letter if the transaction is committed.
@@ -94,9 +97,17 @@ class Mail:
     async def deliver(self, render: Render, send: Send | None) -> int:
         """Send what is due, one after the other; returns how many were dealt with.
 
+        Called every second; the database is only asked when a letter may be due.
+
         `send(id, to, written)` is None where no SMTP server is set. Raises StorageUnavailable.
         """
+        now_s = self._clock.monotonic_s()
+        if now_s < self._look_s and now_s > self._outbox.appended_s + LOOK_S:
+            return 0
+        self._look_s = now_s + LOOK_S
         items = await self._database.read(lambda c: self._outbox.due(c, BATCH))
+        if len(items) == BATCH:
+            self._look_s = 0.0  # there may be more
         for item in items:
             await self._deliver(item, render, send)
         return len(items)

@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 def is_marked(body: bytes) -> bool:
     """Whether a mark stands anywhere in the body. Cheap, and mostly False."""
-    return any(mark in body for mark in _BYTES)
+    return _BYTES[0] in body or _BYTES[1] in body
 
 
 def without_marked(body: bytes) -> bytes:

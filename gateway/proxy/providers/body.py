@@ -8,6 +8,7 @@ another dialect it is written anew from the neutral form, where nothing names th
 
 import msgspec
 
+from gateway._native.jsonscan import MODEL, SAFETY_IDENTIFIER, USER, USER_ID
 from gateway.platform.catalog import Target
 from gateway.proxy.dialects.marked import without_marked
 from gateway.proxy.dialects.translation import read_request, write_request
@@ -15,6 +16,7 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.fields import field, limit_spans
 from gateway.proxy.providers.quirks import adapted
 
+_USERS = (USER, SAFETY_IDENTIFIER, USER_ID)  # fields that name the caller
 _encode = msgspec.json.Encoder().encode
 
 Edit = tuple[int, int, bytes]
@@ -44,11 +46,12 @@ def request_body(x: Exchange, target: Target) -> bytes:
 def rewritten(x: Exchange, target: Target) -> bytes:
     """The client's own bytes with a few values replaced."""
     scan, body, endpoint, quirks = x.scan, x.body, x.endpoint, target.provider.quirks
+    named = scan.span(MODEL)
     edits: list[Edit] = []
     inserts: list[bytes] = []
-    if target.model != x.model_name and scan.model is not None:
+    if target.model != x.model_name and named is not None:
         name = f"models/{target.model}" if endpoint.family == "gemini" else target.model
-        edits.append((*scan.model, _encode(name)))
+        edits.append((*named, _encode(name)))
     asks = x.stream and endpoint.usage_option and not x.usage_asked
     if asks and "no_stream_options" not in quirks:
         options = field(body, scan.stream_options) or {}
@@ -59,9 +62,12 @@ def rewritten(x: Exchange, target: Target) -> bytes:
             edits.append((*scan.stream_options, merged))
     if x.clamped_tokens is not None:
         clamp(x, target, edits, inserts)
-    for span in (scan.user, scan.member("safety_identifier"), scan.inside("user_id")):
-        user = None if span is None else field(body, span)
-        if span is not None and isinstance(user, str) and x.key is not None:
+    for number in _USERS:
+        span = scan.span(number)
+        if span is None:
+            continue
+        user = field(body, span)
+        if isinstance(user, str) and x.key is not None:
             edits.append((*span, _encode(x.plane.pseudonym(x.key.account.id, user))))
     if edits or inserts:
         body = apply(body, scan.brace, edits, inserts)
@@ -81,8 +87,9 @@ def form_values(x: Exchange, target: Target) -> dict[str, str]:
 def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) -> None:
     """Ask for no more output than credit affords, in the field the request already uses."""
     tokens = b"%d" % (x.clamped_tokens or 1)
-    spans = limit_spans(x.scan, gemini=x.endpoint.family == "gemini").values()
-    edits.extend((*span, tokens) for span in spans)
+    spans = limit_spans(x.scan, x.endpoint.family == "gemini")
+    for _, span in spans:
+        edits.append((*span, tokens))
     if spans:
         return
     name = x.endpoint.max_tokens_field

@@ -81,15 +81,16 @@ class Attempt:
         exchange = self.exchange
         self.status = status
         self.headers = headers
-        try:
-            self._decoder = decoder_of(headers)
-        except GatewayError as error:
-            self._stop(error)
-            return
+        content_type = headers.get(b"content-type", b"").lower()
+        if b"content-encoding" in headers or content_type.startswith(AMAZON_STREAM):
+            try:
+                self._decoder = decoder_of(headers)
+            except GatewayError as error:
+                self._stop(error)
+                return
         if status != 200:
             return
         self._limit_bytes = exchange.plane.limits.max_response_bytes
-        content_type = headers.get(b"content-type", b"").lower()
         media = exchange.media
         if media is not None:
             media.answer_type = content_type
@@ -125,7 +126,7 @@ class Attempt:
         self.answered()
         if held:
             self._last = held[0] if len(held) == 1 else b"".join(held)
-            self._send(self._last)
+        self._send(self._last)
 
     def answered(self) -> None:
         """Tell the target's health that it does answer, and after how long."""

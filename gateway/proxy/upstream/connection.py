@@ -42,7 +42,10 @@ class Receiver(Protocol):
 
 
 class UpstreamConnection:
-    """A pooled connection, an asyncio Protocol. `idle_since` is set by the pool; `reused` after its first answer."""
+    """A pooled connection, an asyncio Protocol.
+
+    `idle_since` is set by the pool; `reused` after its first answer.
+    """
 
     def __init__(self, on_idle: Any, on_lost: Any) -> None:
         self.on_idle = on_idle

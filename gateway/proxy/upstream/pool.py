@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections import deque
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from python_socks.async_.asyncio import Proxy
@@ -105,7 +105,7 @@ class Pool:
                 pool.open -= 1
 
     async def _connect(self, origin: Origin, pool: _OriginPool) -> UpstreamConnection:
-        def factory() -> UpstreamConnection:
+        def factory() -> Any:  # a Protocol by its methods: compiled classes have no Python base
             return UpstreamConnection(on_idle, _forget)
 
         def on_idle(connection: UpstreamConnection) -> None:
@@ -124,7 +124,7 @@ class Pool:
             _, made = await self._loop.create_connection(
                 factory, sock=sock, ssl=tls, server_hostname=server_name
             )
-            return made
+            return cast(UpstreamConnection, made)
         last: OSError | None = None
         for family, address in await resolve(
             self._loop, origin.host, origin.port, allow_private=origin.allow_private
@@ -140,7 +140,7 @@ class Pool:
             if not origin.allow_private and not is_public(cast(str, peer[0])):
                 made.close()
                 raise UpstreamUnreachable("The provider's address is not allowed.")
-            return made
+            return cast(UpstreamConnection, made)
         raise last or UpstreamUnreachable()
 
     def sweep(self) -> None:
