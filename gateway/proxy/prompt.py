@@ -7,6 +7,7 @@ A request that goes to a fallback of another tokenizer is counted once more, wit
 
 from gateway._native.jsonscan import scan_request
 from gateway._native.tokens import Counter
+from gateway.platform.catalog import Model
 from gateway.platform.metering.framing import framed_prompt_tokens
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.media.prompt_files import files_bound
@@ -25,6 +26,10 @@ def count_prompt(x: Exchange) -> None:
     )
     x.measured_exact = counter.exact
     if scan.media_parts:
-        models = (x.model, *x.fallbacks)
-        names = [target.model for model in models for target in model.targets]
-        x.files = files_bound(x.body, names, max(model.context_tokens for model in models))
+        bound_files(x, (x.model, *x.fallbacks))
+
+
+def bound_files(x: Exchange, models: tuple[Model, ...]) -> None:
+    """Set what the prompt's files take at most, whichever of the models may serve."""
+    names = [target.model for model in models for target in model.targets]
+    x.files = files_bound(x.body, names, max(model.context_tokens for model in models))
