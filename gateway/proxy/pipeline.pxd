@@ -2,8 +2,6 @@
 
 from gateway.proxy.exchange cimport Exchange
 from gateway.proxy.authenticate cimport authenticate, permit
-from gateway.proxy.record cimport record
-from gateway.proxy.route cimport route
 from gateway.proxy.settle cimport settle
 
 cpdef close(Exchange x)

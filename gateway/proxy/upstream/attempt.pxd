@@ -1,16 +1,13 @@
 # Compiled: each read of an answer comes through here.
 
 from gateway._native.http1 cimport Relay
-from gateway._native.jsonscan cimport BodyMeter
-from gateway._native.sse cimport StreamMeter
 from gateway.proxy.exchange cimport Exchange
 
 
 cdef class Attempt:
     cdef public Exchange exchange
     cdef public object wire, step, done
-    cdef public StreamMeter meter
-    cdef public BodyMeter body_meter
+    cdef public object meter, body_meter  # native ones, or those of media
     cdef public object error, headers, collected, translation, inside
     cdef public long status
     cdef public bint streaming, gone, over, draining, paused
@@ -29,13 +26,13 @@ cdef class Attempt:
     cpdef data(self, object data)
     cdef _pass(self, object data)
     cpdef relayed(self)
-    cdef _weigh(self, StreamMeter meter)
-    cdef _hold(self, StreamMeter meter, object out)
-    cdef _grow(self, StreamMeter meter)
+    cdef _weigh(self, object meter)
+    cdef _hold(self, object meter, object out)
+    cdef _grow(self, object meter)
     cdef _collect(self, object data)
     cdef _decode(self, object data)
     cpdef ended(self)
-    cdef bint _complete(self, StreamMeter meter) except -1
+    cdef bint _complete(self, object meter) except -1
     cpdef failed(self, object error)
     cdef _stop(self, object error)
     cpdef stop(self, object error)

@@ -164,7 +164,7 @@ class Attempt:
                 self._stop(None)
                 return
         self._weigh(meter)
-        plain = translation is None and self._decoder is None
+        plain = translation is None and self._decoder is None and isinstance(meter, StreamMeter)
         if plain and self._relay is None and not (self.over or self.gone):
             write = self.exchange.client.chunks()
             if write is not None:
