@@ -122,10 +122,20 @@ def test_a_short_path_leads_to_the_same_socket(tmp_path, length):
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 async def test_no_command_answers_anything_but_plain_values(platform, name):
     [key] = await platform.keys.listing()
+    owner = {"email": "admin@localhost", "name": "Firm"}
+    firm = (await run_command(platform, "organisations.create", owner))["id"]
+    for address in ("ann@b.c", "bob@b.c"):
+        await run_command(platform, "accounts.create", {"email": address})
+    await run_command(platform, "organisations.put", {"id": firm, "email": "ann@b.c"})
     samples = {
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},
+        "credits.revoke": {"email": "admin@localhost", "usd": "1", "reason": "r"},
+        "organisations.create": {"email": "admin@localhost", "name": "Others"},
+        "organisations.members": {"id": firm},
+        "organisations.put": {"id": firm, "email": "bob@b.c"},
+        "organisations.remove": {"id": firm, "email": "ann@b.c"},
         "keys.create": {"email": "admin@localhost", "name": "k"},
         "keys.revoke": {"key": "first key", "email": "admin@localhost"},
         "catalog.apply": {"toml": ""},
