@@ -26,6 +26,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
         assert f"| `{setting.name}` | {shown} | {setting.help} |" in README, setting.name
 
 
+def test_the_matrix_is_the_one_that_tests_made() -> None:
+    guide = ROOT / "gateway/web/console/templates/guides/translation.md"
+    text = guide.read_text("utf-8")
+    table = text[text.index("| SDK |") :].split("\n\n")[0].strip()
+    assert table.count("\n") > 3
+    assert table in README
+
+
 def test_every_endpoint_and_target_is_named() -> None:
     for endpoint in ENDPOINTS.values():
         assert endpoint.path in README
