@@ -192,7 +192,7 @@ def documents(draw, literals=False):
             draw(st.sampled_from(["abort", "drain"])),
             draw(
                 st.sets(st.sampled_from(spoken), min_size=1).map(
-                    lambda chosen: tuple(name for name in ENDPOINTS if name in chosen)
+                    lambda chosen, spoken=spoken: tuple(name for name in spoken if name in chosen)
                 )
             ),
             "eu-west-1" if kind == "bedrock" else None,
