@@ -53,6 +53,7 @@ def inference_paths() -> list[InferencePath]:
             "form" if each.name in _FORMS else "json",
         )
         for each in BY_NAME.values()
+        if each.path  # a form that only providers speak has none
     ]
 
 
