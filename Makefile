@@ -12,7 +12,7 @@ PYTHON ?= $(or $(shell for p in "1.0 python3" "1.1 /usr/bin/python3"; do set -- 
   $$2 -c '$(PROBE)' $$p 2>/dev/null; done | sort -n | head -n 1 | cut -d" " -f2),python3)
 VENV := .venv
 BIN := $(VENV)/bin
-TYPES := $(shell find gateway -name "*.pxd")
+TYPES := $(shell find gateway -name "*.pxd" 2>/dev/null)
 # A module of the request path is compiled when a .pxd stands beside it.
 NATIVE := $(wildcard native/*.pyx native/c/*.c native/c/*.h $(TYPES:.pxd=.py)) $(TYPES)
 
