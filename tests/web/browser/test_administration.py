@@ -46,7 +46,7 @@ async def give_credit(page: Page) -> None:
     await page.fill("#usd", "25")
     await page.fill("#reason", "invoice 4711")
     await page.click("form:has(#usd) button")
-    await page.wait_for_selector("td:has-text('$25.00')")
+    await page.wait_for_selector("td:has-text('25.00')")
     await shoot(page, "user")
 
 
