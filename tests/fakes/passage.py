@@ -67,8 +67,7 @@ async def passage(provider_port: int) -> AsyncIterator[str]:
             reader, writer = theirs.stream_reader(), ours.stream_writer(facts)
             async for data in upstream.content.iter_any():
                 await response.write(writer.write(reader.feed(data)))
-            if theirs is GEMINI:  # its streams have no end of their own
-                await response.write(writer.write([n.End()]))
+            await response.write(writer.write(reader.close()))
             await response.write_eof()
             return response
 

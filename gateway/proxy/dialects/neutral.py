@@ -309,6 +309,10 @@ class StreamReader(Protocol):
         """The events that these bytes complete."""
         ...
 
+    def close(self) -> list[Event]:
+        """What is left to tell once the provider's stream has come to its end."""
+        ...
+
 
 class StreamWriter(Protocol):
     """Writes events as a stream of the client's dialect."""

@@ -4,7 +4,9 @@ A signature of reasoning can be read again only by the family of providers that 
 of that family carries it bare. Another dialect has a field of the same kind for its own
 signatures; there it stands as `tallygate:<family>:<signature>` (`tallygate:<family>:redacted:...`
 when the provider withheld the text), and comes back under the same mark. Signatures are base64 at
-every provider known here, so a colon never stands inside one.
+every provider known here, so a colon never stands inside one. Responses knows no reasoning without
+a signature: an item without one stands for what the provider keeps. There UNSIGNED marks reasoning
+that nobody signed (DeepSeek, Qwen, Moonshot), which its maker wants back with the calls it led to.
 """
 
 from typing import get_args
@@ -12,6 +14,7 @@ from typing import get_args
 from gateway.proxy.dialects.neutral import Family
 
 MARK = "tallygate:"
+UNSIGNED = MARK + "unsigned"
 _REDACTED = "redacted:"
 _FAMILIES: dict[str, Family] = {family: family for family in get_args(Family)}
 

@@ -96,10 +96,10 @@ def translate_answer(wire: Endpoint, endpoint: Endpoint, body: bytes, facts: Fac
 class StreamTranslation:
     """One stream on its way from the wire's dialect to the client's."""
 
-    __slots__ = ("_ended", "_read", "_write", "error", "failed")
+    __slots__ = ("_ended", "_reader", "_write", "error", "failed")
 
     def __init__(self, wire: Endpoint, endpoint: Endpoint, facts: Facts) -> None:
-        self._read = WIRES[wire.name].stream_reader().feed
+        self._reader = WIRES[wire.name].stream_reader()
         self._write = DIALECTS[endpoint.name].stream_writer(facts).write
         self._ended = False
         self.failed = False  # the provider reported an error, or what it sent made no sense
@@ -108,16 +108,13 @@ class StreamTranslation:
     def feed(self, data: bytes) -> bytes:
         """The bytes to send now for some of the provider's bytes; may be empty. Never raises."""
         try:
-            return self._feed(data)
+            return self._tell(self._reader.feed(data))
         except GatewayError as error:
             self.failed, self.error = True, error
             return b""
 
-    def _feed(self, data: bytes) -> bytes:
-        events = self._read(data)
-        if not events:
-            return b""
-        if self.failed or self._ended:
+    def _tell(self, events: list[Event]) -> bytes:
+        if not events or self.failed or self._ended:
             return b""
         for position, event in enumerate(events):
             if isinstance(event, Failure | End):
@@ -133,11 +130,9 @@ class StreamTranslation:
         Also for providers whose streams have no end marker. Empty when the end is an error.
         """
         out = self.feed(tail + b"\n\n")  # the blank line ends a last event that lacks its own
-        if self.failed:
-            return out
-        ends: list[Event] = [End()]
         try:
-            return out + self._write(ends)
+            out += self._tell(self._reader.close())
+            return out if self.failed else out + self._write([End()])
         except GatewayError as error:
             self.failed, self.error = True, error
             return out

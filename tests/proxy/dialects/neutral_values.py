@@ -132,9 +132,10 @@ def events_of(answer: Answer, pieces: int) -> list[Event]:
 
 
 def fed(reader: Any, stream: bytes, cuts: list[int]) -> list[Event]:
-    """What a reader makes of a stream that arrives in pieces."""
+    """What a reader makes of a stream that arrives in pieces and then ends."""
     bounds = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    return [event for a, b in itertools.pairwise(bounds) for event in reader.feed(stream[a:b])]
+    events = [event for a, b in itertools.pairwise(bounds) for event in reader.feed(stream[a:b])]
+    return [*events, *reader.close()]
 
 
 def conversations(

@@ -160,7 +160,7 @@ def test_bad_answers_are_errors() -> None:
 def test_a_blocked_prompt_is_a_filtered_answer() -> None:
     body = b'{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":7}}'
     assert GEMINI.read_answer(body) == Answer((), "content_filter", Tokens(7))
-    events = GEMINI.stream_reader().feed(b"data: " + body + b"\n\n")
+    events = fed(GEMINI.stream_reader(), b"data: " + body + b"\n\n", [])
     assert events == [Finish("content_filter"), UsageNews(Tokens(7)), End()]
 
 
@@ -297,12 +297,13 @@ def chunk(*parts: Any, **more: Any) -> dict[str, Any]:
                     **chunk({"text": ""}, finishReason="STOP"),
                     "usageMetadata": {"promptTokenCount": 3},
                 },
-                chunk({"text": "late"}),
+                chunk({"text": "more"}),
             ),
             [
                 ThinkingDelta("th"),
                 TextDelta("a"),
                 SignatureDelta("c2ln", "gemini"),
+                TextDelta("more"),
                 Finish("stop"),
                 UsageNews(Tokens(3)),
                 End(),
@@ -319,7 +320,25 @@ def chunk(*parts: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_streams_are_read(data: bytes, expected: list[Any]) -> None:
-    assert GEMINI.stream_reader().feed(data) == expected
+    assert fed(GEMINI.stream_reader(), data, []) == expected
+
+
+def test_every_event_may_name_a_reason() -> None:
+    """Some models say STOP in each event, and the usage comes after the last of them."""
+    told = sse(
+        chunk({"text": "one"}, finishReason="STOP"),
+        chunk({"functionCall": {"name": "f", "id": "x"}}, finishReason="STOP"),
+        chunk({"text": ""}, finishReason="STOP"),
+        {"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 5}},
+    )
+    assert fed(GEMINI.stream_reader(), told, [40, 90]) == [
+        TextDelta("one"),
+        ToolStart(0, "x", "f"),
+        ToolDelta(0, "{}"),
+        Finish("tool_calls"),
+        UsageNews(Tokens(3, None, None, 5)),
+        End(),
+    ]
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=4))

@@ -86,7 +86,12 @@ def test_a_request_comes_back(conversation: Conversation) -> None:
         msgspec.structs.replace(message, parts=tuple(map(signed, message.parts)))
         for message in conversation.messages
     )
-    expected = msgspec.structs.replace(conversation, tools=tools, messages=named(messages))
+    expected = msgspec.structs.replace(
+        conversation,
+        tools=tools,
+        tool_choice=conversation.tool_choice if tools else None,
+        messages=named(messages),
+    )
     got = GEMINI.read_request(GEMINI.write_request(expected))
     assert got == expected
 
@@ -552,6 +557,12 @@ def test_empty_texts_are_left_out_and_system_text_alone_is_a_turn() -> None:
     assert [len(content["parts"]) for content in body["contents"]] == [1, 1]
     alone = written(Conversation("m", (Message("system", (Text("say hi"),)),)))
     assert alone == {"contents": [{"role": "user", "parts": [{"text": "say hi"}]}]}
+
+
+def test_a_choice_among_no_functions_is_not_said() -> None:
+    """The API refuses a `toolConfig` without declarations; Responses sends its choice always."""
+    for choice in (ToolChoice("auto"), ToolChoice("none"), ToolChoice(parallel=True)):
+        assert "toolConfig" not in written(Conversation("m", ASKED, tool_choice=choice))
 
 
 def test_endless_schemas_are_refused() -> None:

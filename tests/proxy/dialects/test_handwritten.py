@@ -101,7 +101,7 @@ def test_they_understand_our_requests(ours: n.Dialect, theirs: ModuleType) -> No
             n.Message("user", (n.ToolResult("c1", (n.Text("sunny"),), "weather"),)),
         ),
         (tool,),
-        max_tokens=77,
+        max_tokens=7700,
         output_format=n.OutputFormat("json_schema", "place", SCHEMA, True),
         reasoning=n.Reasoning(True, "high"),
     )
@@ -113,5 +113,5 @@ def test_they_understand_our_requests(ours: n.Dialect, theirs: ModuleType) -> No
     assert seen.results == ["sunny"]
     assert seen.schema is not None
     assert seen.schema["properties"] == SCHEMA["properties"]
-    assert seen.max_tokens == 77
+    assert seen.max_tokens == 7700
     assert seen.thinks

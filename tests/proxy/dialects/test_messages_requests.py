@@ -14,7 +14,7 @@ from gateway.proxy.dialects.messages import MESSAGES
 from gateway.proxy.dialects.messages.request_writer import DEFAULT_MAX_TOKENS
 from gateway.proxy.dialects.messages.shapes import DROPPED, REFUSED
 from tests.proxy.dialects.neutral_values import NAMES, SIGNATURES
-from tests.proxy.dialects.turns import BASE64, SCHEMAS, TEXTS, TOOLS, exchanges
+from tests.proxy.dialects.turns import BASE64, CLOSED, SCHEMAS, TEXTS, TOOLS, exchanges
 
 USER = {"role": "user", "content": "hi"}
 TTLS = st.sampled_from([None, 300, 3600])
@@ -37,8 +37,8 @@ def read_parts(*blocks: dict[str, Any]) -> tuple[n.Part, ...]:
 
 # --- reading --------------------------------------------------------------------------------------
 
-FORMAT = {"type": "json_schema", "schema": {"type": "object"}}
-SCHEMA = n.OutputFormat("json_schema", None, {"type": "object"}, True)
+FORMAT = {"type": "json_schema", "schema": CLOSED}
+SCHEMA = n.OutputFormat("json_schema", None, CLOSED, True)
 READ: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "max_tokens", 9),
     ({"stop_sequences": ["a"]}, "stop", ("a",)),
@@ -224,6 +224,12 @@ def test_system_and_developer_texts_are_gathered_in_order() -> None:
     assert [message["role"] for message in found["messages"]] == ["user"]
 
 
+def test_system_text_alone_is_a_turn_of_the_user() -> None:
+    found = written(messages=(n.Message("system", (n.Text("say hi"),)),))
+    assert found["messages"] == [{"role": "user", "content": [{"type": "text", "text": "say hi"}]}]
+    assert "system" not in found
+
+
 def test_reasoning_of_other_families_is_left_out_and_empty_texts_too() -> None:
     parts = (
         n.Thinking("free"),
@@ -250,55 +256,6 @@ def test_ids_of_calls_are_written_in_the_letters_the_api_takes() -> None:
         "input": {},
     }
     assert found["messages"][1]["content"][0]["tool_use_id"] == "functions_f_0"
-
-
-THINKING: list[tuple[str, n.Reasoning, int | None, Any, Any]] = [
-    ("claude-opus-5", n.Reasoning(effort="high"), None, {"type": "adaptive"}, {"effort": "high"}),
-    ("claude-opus-5", n.Reasoning(effort="minimal"), 9, {"type": "adaptive"}, {"effort": "low"}),
-    ("claude-opus-5", n.Reasoning(False), None, {"type": "disabled"}, None),
-    ("claude-opus-5", n.Reasoning(True), None, {"type": "adaptive"}, None),
-    (
-        "claude-opus-5",
-        n.Reasoning(True, None, 100),
-        4000,
-        {"type": "enabled", "budget_tokens": 1024},
-        None,
-    ),
-    (
-        "claude-opus-5",
-        n.Reasoning(True, include_thoughts=True),
-        None,
-        {"type": "adaptive", "display": "summarized"},
-        None,
-    ),
-    (
-        "claude-sonnet-4-5-20250929",
-        n.Reasoning(effort="low"),
-        4000,
-        {"type": "enabled", "budget_tokens": 2048},
-        None,
-    ),
-    (
-        "anthropic.claude-sonnet-4-20250514-v1:0",
-        n.Reasoning(effort="high"),
-        4000,
-        {"type": "enabled", "budget_tokens": 3999},
-        None,
-    ),
-    ("claude-haiku-4-5", n.Reasoning(effort="low"), 500, None, None),
-    ("claude-sonnet-4-6", n.Reasoning(effort="low"), 9, {"type": "adaptive"}, {"effort": "low"}),
-]
-
-
-@pytest.mark.parametrize(("model", "reasoning", "maximum", "thinking", "config"), THINKING)
-def test_reasoning_is_asked_for_as_the_model_takes_it(
-    model: str, reasoning: n.Reasoning, maximum: int | None, thinking: Any, config: Any
-) -> None:
-    found = written(model=model, reasoning=reasoning, max_tokens=maximum)
-    assert found.get("thinking") == thinking
-    assert found.get("output_config") == config
-    if thinking and "budget_tokens" in thinking:
-        assert thinking["budget_tokens"] < found["max_tokens"]
 
 
 UNSAYABLE: list[tuple[dict[str, Any], str]] = [
@@ -417,7 +374,7 @@ def conversations(draw: st.DrawFn) -> n.Conversation:
                     None,
                     n.Reasoning(False),
                     n.Reasoning(True, "low"),
-                    n.Reasoning(True, None, 4096, include_thoughts=True),
+                    n.Reasoning(True, include_thoughts=True),
                 ]
             )
         ),

@@ -44,7 +44,7 @@ from gateway.proxy.dialects.neutral import (
     UsageNews,
 )
 from gateway.proxy.dialects.responses import RESPONSES
-from tests.proxy.dialects.neutral_values import WORDS, conversations, events_of, merged
+from tests.proxy.dialects.neutral_values import WORDS, conversations, events_of, fed, merged
 
 FACTS = Facts("req_0193a1", "shop/model", 1_790_000_000)
 DIALECTS: dict[str, Dialect] = {
@@ -176,8 +176,8 @@ def test_a_stream_goes_through(client: str, provider: str, pieces: int) -> None:
     ours, theirs = DIALECTS[client], DIALECTS[provider]
     given = answer_of(provider)
     upstream = theirs.stream_writer(FACTS).write(events_of(given, pieces))
-    events = theirs.stream_reader().feed(upstream)
-    got = merged(ours.stream_reader().feed(ours.stream_writer(FACTS).write(events)))
+    events = fed(theirs.stream_reader(), upstream, [])
+    got = merged(fed(ours.stream_reader(), ours.stream_writer(FACTS).write(events), []))
     assert [event for event in got if isinstance(event, TextDelta)] == [TextDelta("I look.")]
     thoughts = [event.text for event in got if isinstance(event, ThinkingDelta)]
     assert "".join(thoughts) == "let me see"

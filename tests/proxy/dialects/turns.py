@@ -8,11 +8,9 @@ from tests.proxy.dialects.neutral_values import NAMES, OBJECTS, WORDS, compact
 FACTS = n.Facts("req_1", "house/model", 1_700_000_000, True, 11)
 TEXTS = WORDS
 BASE64 = st.sampled_from(["AAAA", "aGVsbG8="])
+CLOSED = {"type": "object", "additionalProperties": False}
 SCHEMAS = st.sampled_from(
-    [
-        {"type": "object"},
-        {"type": "object", "properties": {"é": {"type": "string"}}, "required": ["é"]},
-    ]
+    [CLOSED, {**CLOSED, "properties": {"é": {"type": "string"}}, "required": ["é"]}]
 )
 TOOLS = st.builds(
     n.Tool, NAMES, st.one_of(st.none(), TEXTS), SCHEMAS, st.sampled_from([None, True])

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.base.errors import Untranslatable
 from gateway.proxy.dialects.data_urls import write_data_url
+from gateway.proxy.dialects.efforts import least, word_of
 from gateway.proxy.dialects.neutral import (
     Conversation,
     Media,
@@ -39,8 +40,6 @@ DROPPED = {
 
 _encode = msgspec.json.Encoder().encode
 _AUDIO = {"audio/wav": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
-# Thinking budgets in tokens, as words: the largest budget each word stands for.
-_EFFORTS = ((2048, "low"), (8192, "medium"))
 
 
 def write_request(conversation: Conversation) -> bytes:
@@ -65,7 +64,7 @@ def write_request(conversation: Conversation) -> bytes:
     if conversation.output_format is not None:
         body["response_format"] = _response_format(conversation.output_format)
     if conversation.reasoning is not None:
-        effort = _effort(conversation.reasoning)
+        effort = _effort(conversation.reasoning, conversation.model)
         if effort is not None:
             body["reasoning_effort"] = effort
     for field, value in (
@@ -213,13 +212,10 @@ def _response_format(asked: OutputFormat) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def _effort(reasoning: Reasoning) -> str | None:
+def _effort(reasoning: Reasoning, model: str) -> str | None:
     """The word for it; None leaves it to the model."""
     if reasoning.enabled is False:
-        return "none"
+        return least(model)
     if reasoning.effort is not None or reasoning.budget_tokens is None:
         return reasoning.effort
-    for budget, word in _EFFORTS:
-        if reasoning.budget_tokens <= budget:
-            return word
-    return "high"
+    return word_of(reasoning.budget_tokens)

@@ -70,6 +70,10 @@ class ChatStreamReader:
             self._fail(events)
         return events
 
+    def close(self) -> list[Event]:
+        """Nothing: these streams tell their end themselves."""
+        return []
+
     def _fail(self, events: list[Event]) -> None:
         self._failed = True
         events.append(Failure())

@@ -9,7 +9,7 @@ model it stands for is of no known maker: nothing of a maker's own is sent to it
 
 from typing import Any, Literal, NamedTuple
 
-from gateway.proxy.dialects.messages.request_writer import write_reasoning
+from gateway.proxy.dialects.messages.thinking import write_reasoning
 from gateway.proxy.dialects.neutral import Conversation, Reasoning
 from gateway.proxy.dialects.shapes import refuse
 

@@ -109,6 +109,10 @@ class ConverseStreamReader:
             self._fail(events)
         return events
 
+    def close(self) -> list[Event]:
+        """Nothing: these streams tell their end themselves."""
+        return []
+
     def _read(self, event: _Event, events: list[Event]) -> None:
         if event.contentBlockDelta is not None:
             delta = event.contentBlockDelta

@@ -86,6 +86,8 @@ class Chunk(msgspec.Struct, gc=False):
 CHUNK = msgspec.json.Decoder(Chunk)
 _encode = msgspec.json.Encoder().encode
 
+BLOCKED = "SAFETY"  # the reason of an answer to a prompt that was refused
+
 _STOPS: dict[str, Stop] = {"STOP": "stop", "MAX_TOKENS": "length"}
 # What the model made is not an answer: the provider says so instead of showing it.
 _BROKEN = frozenset(

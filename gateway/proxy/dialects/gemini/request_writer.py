@@ -60,8 +60,9 @@ def write_request(conversation: Conversation) -> bytes:
         body["systemInstruction"] = {"parts": system}
     if conversation.tools:
         body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in conversation.tools]}]
-    if conversation.tool_choice is not None:
-        body["toolConfig"] = {"functionCallingConfig": _calling(conversation.tool_choice)}
+        # Without functions the API refuses to be told how to call them.
+        if conversation.tool_choice is not None:
+            body["toolConfig"] = {"functionCallingConfig": _calling(conversation.tool_choice)}
     generation = _generation(conversation)
     if conversation.reasoning is not None:
         thinking = _thinking(conversation.reasoning, conversation.model, early)

@@ -1,13 +1,15 @@
 """A provider's streamGenerateContent stream (`alt=sse`), read into events.
 
 Source: Gemini API reference, "Method: models.streamGenerateContent". Events have no name and are
-each a whole GenerateContentResponse with the next parts; there is no end marker, so the event with
-a `finishReason` is the end. Usage may come on any event; the last counts. Without `alt=sse` the
-stream would be one JSON array, which is refused.
+each a whole GenerateContentResponse with the next parts. There is no end marker, and a
+`finishReason` is none: some models name it in every event, others before the event that has the
+usage. So the reason and the usage that came last are told when the stream is closed. Without
+`alt=sse` the stream would be one JSON array, which is refused.
 """
 
 from gateway.proxy.dialects.decoding import decode_event
 from gateway.proxy.dialects.gemini.answer_reader import (
+    BLOCKED,
     CHUNK,
     Chunk,
     Part,
@@ -25,7 +27,6 @@ from gateway.proxy.dialects.neutral import (
     Failure,
     Finish,
     SignatureDelta,
-    Stop,
     TextDelta,
     ThinkingDelta,
     ToolDelta,
@@ -36,15 +37,16 @@ from gateway.proxy.dialects.sse_reader import SseReader
 
 
 class GeminiStreamReader:
-    """One stream's state; after End or Failure everything is ignored."""
+    """One stream's state; after Failure everything is ignored."""
 
-    __slots__ = ("_begun", "_calls", "_over", "_sse", "_usage")
+    __slots__ = ("_begun", "_calls", "_over", "_reason", "_sse", "_usage")
 
     def __init__(self) -> None:
         self._sse = SseReader()
         self._begun = False
         self._over = False
         self._calls = 0
+        self._reason: str | None = None  # why the answer ends, if this is its end
         self._usage: Usage | None = None
 
     def feed(self, data: bytes) -> list[Event]:
@@ -64,6 +66,22 @@ class GeminiStreamReader:
             self._fail(events)
         return events
 
+    def close(self) -> list[Event]:
+        """Why the answer ended, its usage, and the end; nothing when it was cut."""
+        events: list[Event] = []
+        if self._over or self._reason is None:
+            return events
+        stop = stop_of(self._reason, called=self._calls > 0)
+        if stop is None:
+            self._fail(events)
+            return events
+        self._over = True
+        events.append(Finish(stop))
+        if self._usage is not None:
+            events.append(UsageNews(tokens_of(self._usage)))
+        events.append(End())
+        return events
+
     def _look(self, data: bytes, events: list[Event]) -> None:
         start = data.lstrip()
         if start:
@@ -72,14 +90,15 @@ class GeminiStreamReader:
                 self._fail(events)
 
     def _read(self, chunk: Chunk, events: list[Event]) -> None:
+        if chunk.error is not None:
+            self._fail(events)
+            return
         if chunk.usageMetadata is not None:
             self._usage = chunk.usageMetadata
         candidate = only_candidate(chunk)
         if candidate is None:
-            if chunk.error is not None:
-                self._fail(events)
-            elif blocked(chunk):
-                self._end("content_filter", events)
+            if blocked(chunk):
+                self._reason = BLOCKED
             return
         if candidate.content is not None and candidate.content.parts is not None:
             for part in candidate.content.parts:
@@ -87,11 +106,9 @@ class GeminiStreamReader:
                 if self._over:
                     return
         if candidate.finishReason is not None:
-            stop = stop_of(candidate.finishReason, called=self._calls > 0)
-            if stop is None or chunk.error is not None:
+            self._reason = candidate.finishReason
+            if stop_of(candidate.finishReason, called=False) is None:
                 self._fail(events)
-            else:
-                self._end(stop, events)
 
     def _part(self, part: Part, chunk: Chunk, events: list[Event]) -> None:
         if part.functionCall is not None:
@@ -107,13 +124,6 @@ class GeminiStreamReader:
             events.append(ThinkingDelta(part.text) if part.thought else TextDelta(part.text))
         if part.thoughtSignature:
             events.append(SignatureDelta(*read_signature(part.thoughtSignature)))
-
-    def _end(self, stop: Stop, events: list[Event]) -> None:
-        events.append(Finish(stop))
-        if self._usage is not None:
-            events.append(UsageNews(tokens_of(self._usage)))
-        events.append(End())
-        self._over = True
 
     def _fail(self, events: list[Event]) -> None:
         events.append(Failure())

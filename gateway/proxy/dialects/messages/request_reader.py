@@ -10,6 +10,7 @@ from typing import Literal
 
 from gateway.base.errors import InvalidRequest, Untranslatable
 from gateway.proxy.dialects.decoding import decode_request
+from gateway.proxy.dialects.messages.schema import is_strict
 from gateway.proxy.dialects.messages.shapes import (
     REFUSED,
     REQUEST,
@@ -177,7 +178,8 @@ def _tool(tool: ToolShape, place: int) -> Tool:
     if tool.allowed_callers not in (None, [], ["direct"]):
         raise _unknown(f"{where}.allowed_callers")
     cache = _cache_ttl(tool.cache_control)
-    return Tool(tool.name, tool.description, tool.input_schema, tool.strict, cache)
+    strict = tool.strict and is_strict(tool.input_schema or {})
+    return Tool(tool.name, tool.description, tool.input_schema, strict, cache)
 
 
 def _tool_choice(request: MessagesRequest) -> ToolChoice | None:
@@ -198,7 +200,7 @@ def _output_format(request: MessagesRequest) -> OutputFormat | None:
         return None
     if asked.type != "json_schema" or asked.schema is None:
         raise _unknown("output_config.format")
-    return OutputFormat("json_schema", schema=asked.schema, strict=True)
+    return OutputFormat("json_schema", schema=asked.schema, strict=is_strict(asked.schema))
 
 
 def _reasoning(request: MessagesRequest) -> Reasoning | None:

@@ -1,13 +1,13 @@
 """The neutral form into a Messages request.
 
-Rules where the two differ (Anthropic API reference and its guides "Structured outputs", "Adaptive
-thinking", "Extended thinking"):
+Rules where the two differ (Anthropic API reference):
 - `max_tokens` is required. Where the request names no maximum, DEFAULT_MAX_TOKENS is written;
   whoever knows the model's own maximum puts that into the conversation first.
 - System and developer texts, wherever they stood, become `system` in their order.
-- A schema becomes `output_config.format`. JSON without a schema has no equivalent and is refused.
-- Effort becomes adaptive thinking with `output_config.effort`; models up to 4.5, which know no
-  adaptive thinking, get a budget by the word. A budget below 1,024 is written as 1,024, the least.
+- A schema becomes `output_config.format`, fitted to what the API takes: see `schema`. JSON without
+  a schema has no equivalent and is refused.
+- How much to think is told in the form that the model takes: see `thinking`.
+- A request of nothing but system text sends that text as the user's: there must be a turn.
 - Empty texts are left out: the API refuses empty text blocks.
 - Ids of calls are written in the letters the API takes; a result's id follows its call's.
 """
@@ -20,12 +20,13 @@ from typing import Any
 import msgspec
 
 from gateway.base.errors import Untranslatable
+from gateway.proxy.dialects.messages.schema import fitted
+from gateway.proxy.dialects.messages.thinking import write_reasoning
 from gateway.proxy.dialects.neutral import (
     Conversation,
     Media,
     Message,
     Part,
-    Reasoning,
     Refusal,
     Text,
     Thinking,
@@ -40,24 +41,15 @@ DROPPED = {
     "a message's name": "there is no place for it",
     "an image's detail": "pictures are seen at full detail",
     "a schema's name and description, strict": "the schema itself is always followed",
+    "narrowing words of schemas": "outside Anthropic's subset; the schema's description tells them",
     "reasoning not signed by Anthropic": "only the family that signed it can read it",
+    "thinking in a turn of tools": "up to Claude 4.5, where the turn's own thoughts did not come back",
     "include_usage, reasoning summary": "usage is always reported; there is one kind of summary",
 }
 
 DEFAULT_MAX_TOKENS = 8192
-MIN_BUDGET_TOKENS = 1024
-BUDGETS_TOKENS = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 32768,
-    "max": 63999,
-}
-_BY_BUDGET = re.compile(r"claude-(?:3|(?:opus|sonnet|haiku)-4(?:$|@|-20\d{6}|-[0-5](?!\d)))")
 _ID_LETTERS = re.compile(r"[^a-zA-Z0-9_-]")
 _MODES = {"auto": "auto", "none": "none", "required": "any", "tool": "tool"}
-_EFFORTS = {"minimal": "low"}
 _TIERS = {None: None, "auto": None, "default": "standard_only"}
 
 _encode = msgspec.json.Encoder().encode
@@ -79,7 +71,9 @@ def write_request(conversation: Conversation) -> bytes:
         "max_tokens": conversation.max_tokens,
         "messages": messages,
     }
-    if system:
+    if system and not messages:
+        messages.append({"role": "user", "content": system})
+    elif system:
         body["system"] = system
     if conversation.tools:
         body["tools"] = [_tool(tool) for tool in conversation.tools]
@@ -96,12 +90,13 @@ def write_request(conversation: Conversation) -> bytes:
         if value is not None:
             body[field] = value
     if conversation.output_format is not None:
-        schema = conversation.output_format.schema
+        schema = fitted(conversation.output_format.schema or {}, "response_format")
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     if conversation.reasoning is not None:
         write_reasoning(conversation, conversation.reasoning, body)
     if body["max_tokens"] is None:
-        body["max_tokens"] = DEFAULT_MAX_TOKENS
+        budget = body.get("thinking", {}).get("budget_tokens", 0)
+        body["max_tokens"] = budget + DEFAULT_MAX_TOKENS
     if conversation.stream:
         body["stream"] = True
     return _encode(body)
@@ -233,6 +228,9 @@ def _text(data: str, where: str) -> str:
 def _tool(tool: Tool) -> dict[str, Any]:
     # The API demands an object's schema; a function without parameters has none to give.
     schema = {"type": "object", **(tool.parameters or {"properties": {}})}
+    if tool.strict:
+        closed = {} if tool.parameters else {"additionalProperties": False}
+        schema = fitted(schema | closed, "tools")
     found: dict[str, Any] = {"name": tool.name, "input_schema": schema}
     if tool.description is not None:
         found["description"] = tool.description
@@ -250,31 +248,3 @@ def _tool_choice(choice: ToolChoice) -> dict[str, Any]:
     if choice.parallel is not None and choice.mode != "none":
         found["disable_parallel_tool_use"] = not choice.parallel
     return found
-
-
-def write_reasoning(conversation: Conversation, reasoning: Reasoning, body: dict[str, Any]) -> None:
-    """Write `thinking` and `output_config`; both are Bedrock's too, in whichever of its forms."""
-    effort, budget = reasoning.effort, reasoning.budget_tokens
-    by_budget = _BY_BUDGET.search(conversation.model) is not None
-    if effort is not None and not by_budget:
-        config = body.setdefault("output_config", {})
-        config["effort"] = _EFFORTS.get(effort, effort)
-    if reasoning.enabled is False:
-        body["thinking"] = {"type": "disabled"}
-        return
-    if budget is None and by_budget:
-        budget = BUDGETS_TOKENS.get(effort or "medium", BUDGETS_TOKENS["medium"])
-        if conversation.max_tokens is not None:
-            budget = min(budget, conversation.max_tokens - 1)
-            if budget < MIN_BUDGET_TOKENS:
-                return  # too little output was asked for to think at all
-    if budget is None:
-        thinking: dict[str, Any] = {"type": "adaptive"}
-    else:
-        budget = max(budget, MIN_BUDGET_TOKENS)
-        thinking = {"type": "enabled", "budget_tokens": budget}
-        if conversation.max_tokens is None:
-            body["max_tokens"] = budget + DEFAULT_MAX_TOKENS
-    if reasoning.include_thoughts is not None:
-        thinking["display"] = "summarized" if reasoning.include_thoughts else "omitted"
-    body["thinking"] = thinking

@@ -1,8 +1,8 @@
 """A Messages stream into events, one event at a time.
 
 Source: Anthropic API reference, "Streaming messages". State is the kind of each open block, no
-text. Blocks of tools that run at Anthropic, citations and pings are passed over. After an error
-nothing more is read.
+text. Blocks of tools that run at Anthropic, citations, pings and whatever kinds of events, blocks
+and deltas are new are passed over. After an error nothing more is read.
 """
 
 from typing import Any
@@ -73,7 +73,28 @@ class _Call:
         self.given = given
 
 
+class _Kinds(AnswerStruct):
+    """What names an event's kinds; what else it holds may be anything."""
+
+    type: str
+    delta: Any = None
+    content_block: Any = None
+
+
 _EVENT = msgspec.json.Decoder(_Event)
+_KINDS = msgspec.json.Decoder(_Kinds)
+_KNOWN = frozenset(
+    (
+        *("message_start", "message_delta", "message_stop", "error", "content_block_stop"),
+        *("content_block_start", "content_block_delta"),
+    )
+)
+_KNOWN_INSIDE = frozenset(
+    (
+        *("text", "thinking", "redacted_thinking", "tool_use"),
+        *("text_delta", "thinking_delta", "signature_delta", "input_json_delta"),
+    )
+)
 
 
 class MessagesStreamReader:
@@ -100,6 +121,10 @@ class MessagesStreamReader:
             self._fail(events)
         return events
 
+    def close(self) -> list[Event]:
+        """Nothing: these streams tell their end themselves."""
+        return []
+
     def _fail(self, events: list[Event]) -> None:
         self._failed = True
         events.append(Failure())
@@ -107,7 +132,8 @@ class MessagesStreamReader:
     def _read(self, data: bytes, events: list[Event]) -> None:
         event = decode_event(data, _EVENT)
         if event is None:
-            self._fail(events)
+            if not _is_new(data):
+                self._fail(events)
             return
         kind = event.type
         if kind == "content_block_delta":
@@ -167,3 +193,18 @@ class MessagesStreamReader:
         if isinstance(usage, dict):
             self._usage = read_usage(usage, self._usage)
             events.append(UsageNews(self._usage))
+
+
+def _is_new(data: bytes) -> bool:
+    """Whether an event that cannot be read is of a kind unknown here, which may look like anything.
+
+    Of one that is known, the block or the delta inside it may be of a new kind.
+    """
+    kinds = decode_event(data, _KINDS)
+    if kinds is None:
+        return False
+    parts = [part for part in (kinds.delta, kinds.content_block) if isinstance(part, dict)]
+    inside = [part.get("type") for part in parts]
+    return kinds.type not in _KNOWN or any(
+        isinstance(kind, str) and kind not in _KNOWN_INSIDE for kind in inside
+    )

@@ -18,6 +18,7 @@ from gateway.proxy.dialects.neutral import (
     Tokens,
     ToolCall,
 )
+from gateway.proxy.dialects.signatures import UNSIGNED
 
 
 class Part(msgspec.Struct):
@@ -29,7 +30,7 @@ class Part(msgspec.Struct):
 
 
 class Item(msgspec.Struct):
-    """An output item of any kind."""
+    """An output item of a kind that is read; `named` makes one."""
 
     type: str = ""
     content: list[Part] | None = None
@@ -67,12 +68,19 @@ class Response(msgspec.Struct):
     """The response object, whole or inside a terminal event."""
 
     status: str | None = None
-    output: list[Item] | None = None
+    output: list[msgspec.Raw] | None = None
     usage: Usage | None = None
     incomplete_details: _Incomplete | None = None
 
 
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
 _RESPONSE = msgspec.json.Decoder(Response)
+_ITEM = msgspec.json.Decoder(Item)
+_KIND = msgspec.json.Decoder(_Kind)
+_READ = frozenset(("message", "function_call", "reasoning"))
 
 
 def read_answer(body: bytes) -> Answer:
@@ -83,8 +91,10 @@ def read_answer(body: bytes) -> Answer:
     if response.output is None or response.status not in ("completed", "incomplete"):
         raise UpstreamBadResponse
     parts: list[Text | Thinking | ToolCall | Refusal] = []
-    for item in response.output:
-        parts += item_parts(item)
+    for raw in response.output:
+        item = item_of(raw)
+        if item is not None:
+            parts += item_parts(item)
     called = any(isinstance(part, ToolCall) for part in parts)
     refused = any(isinstance(part, Refusal) for part in parts)
     return Answer(
@@ -92,6 +102,17 @@ def read_answer(body: bytes) -> Answer:
         stop_of(response, called=called, refused=refused),
         None if response.usage is None else tokens_of(response.usage),
     )
+
+
+def item_of(raw: msgspec.Raw) -> Item | None:
+    """An output item; None for a kind that is not read, which may look like anything.
+
+    Raises UpstreamBadResponse for one of a kind that is, and cannot be.
+    """
+    data = bytes(raw)
+    if decode_answer(data, _KIND).type not in _READ:
+        return None
+    return decode_answer(data, _ITEM)
 
 
 def item_parts(item: Item) -> list[Text | Thinking | ToolCall | Refusal]:
@@ -110,7 +131,7 @@ def item_parts(item: Item) -> list[Text | Thinking | ToolCall | Refusal]:
     if item.type == "reasoning":
         texts = [part.text for part in (*(item.summary or ()), *(item.content or ())) if part.text]
         text = "\n\n".join(texts)
-        if item.encrypted_content:
+        if item.encrypted_content not in (None, "", UNSIGNED):
             return [Thinking(text, item.encrypted_content, "openai", redacted=not text)]
         return [Thinking(text)] if text else []
     return []

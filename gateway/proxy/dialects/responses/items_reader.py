@@ -24,7 +24,7 @@ from gateway.proxy.dialects.neutral import (
     ToolResult,
 )
 from gateway.proxy.dialects.shapes import refuse, said, shape
-from gateway.proxy.dialects.signatures import unwrap
+from gateway.proxy.dialects.signatures import UNSIGNED, unwrap
 
 _STORED_FILE = "Files stored at a provider cannot be used with this model: send the file itself."
 _CACHE_TTL_S = (
@@ -165,7 +165,7 @@ def _output(fields: dict[str, Any], at: str) -> _Read:
 def _reasoning(fields: dict[str, Any], at: str) -> _Read:
     item = shape(_Reasoning, fields, at)
     text = "\n\n".join(part.text for part in (*item.summary, *item.content))
-    if item.encrypted_content is None:
+    if item.encrypted_content in (None, UNSIGNED):
         parts: tuple[Part, ...] = (Thinking(text),) if text else ()
         return "assistant", "assistant", parts
     signature, family, marked = unwrap(item.encrypted_content, "openai")

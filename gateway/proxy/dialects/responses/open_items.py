@@ -8,6 +8,7 @@ Item ids are made of the request's id and the item's place. Source: OpenAI API r
 from typing import ClassVar
 
 from gateway.proxy.dialects.responses import objects
+from gateway.proxy.dialects.signatures import UNSIGNED
 
 _Events = list[tuple[bytes, bytes]]
 
@@ -154,7 +155,8 @@ class OpenThinking(OpenItem):
         """The item with its summary and signature."""
         text = b"".join(self.pieces)
         part = objects.summary_part(text) if text else b""
-        return objects.reasoning(self.item_id, status, part, self.encrypted)
+        carried = self.encrypted or (UNSIGNED if text else None)
+        return objects.reasoning(self.item_id, status, part, carried)
 
     def _part(self, name: bytes, text: bytes) -> tuple[bytes, bytes]:
         return name, self.place() + b',"summary_index":0,"part":' + objects.summary_part(text)

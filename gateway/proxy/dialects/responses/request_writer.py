@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.proxy.dialects.data_urls import write_data_url
+from gateway.proxy.dialects.efforts import least, word_of
 from gateway.proxy.dialects.neutral import (
     Conversation,
     Media,
@@ -29,8 +30,6 @@ from gateway.proxy.dialects.shapes import refuse
 
 _encode = msgspec.json.Encoder().encode
 
-# Budgets of other dialects, as the effort whose usual spending is nearest: up to so many tokens.
-_EFFORTS = ((2_048, "low"), (12_288, "medium"))
 _TIERS = {"standard_only": "default"}  # Anthropic's word for the tier without priority
 
 
@@ -53,7 +52,9 @@ def write_request(conversation: Conversation) -> bytes:
     if text:
         body["text"] = text
     if reasoning is not None:
-        body["reasoning"] = _reasoning(reasoning)
+        written = _reasoning(reasoning, conversation.model)
+        if written:
+            body["reasoning"] = written
     if _wants_signatures(conversation):
         body["include"] = ["reasoning.encrypted_content"]
     tier = conversation.service_tier
@@ -135,14 +136,14 @@ def _text(output: OutputFormat | None, verbosity: str | None) -> dict[str, Any]:
     return text
 
 
-def _reasoning(reasoning: Reasoning) -> dict[str, Any]:
+def _reasoning(reasoning: Reasoning, model: str) -> dict[str, Any]:
     if reasoning.enabled is False:
-        return {"effort": "none"}
+        word = least(model)
+        return {} if word is None else {"effort": word}
     written: dict[str, Any] = {}
     effort = reasoning.effort
     if effort is None and reasoning.budget_tokens is not None and reasoning.budget_tokens > 0:
-        budget = reasoning.budget_tokens
-        effort = next((word for most, word in _EFFORTS if budget <= most), "high")
+        effort = word_of(reasoning.budget_tokens)
     if effort is not None:
         written["effort"] = effort
     shown = reasoning.include_thoughts

@@ -7,6 +7,7 @@ Memory: one number per function call, and the splitter's unfinished event.
 
 import msgspec
 
+from gateway.base.errors import UpstreamBadResponse
 from gateway.proxy.dialects.decoding import decode_event
 from gateway.proxy.dialects.neutral import (
     End,
@@ -21,8 +22,18 @@ from gateway.proxy.dialects.neutral import (
     ToolStart,
     UsageNews,
 )
-from gateway.proxy.dialects.responses.answer_reader import Item, Response, stop_of, tokens_of
+from gateway.proxy.dialects.responses.answer_reader import (
+    Item,
+    Response,
+    item_of,
+    stop_of,
+    tokens_of,
+)
+from gateway.proxy.dialects.signatures import UNSIGNED
 from gateway.proxy.dialects.sse_reader import SseReader
+
+
+NOTHING = msgspec.Raw(b"null")
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -36,7 +47,7 @@ class _Delta(msgspec.Struct, gc=False):
 class _Whole(msgspec.Struct):
     """The rarer events."""
 
-    item: Item | None = None
+    item: msgspec.Raw = NOTHING
     response: Response | None = None
     arguments: str | None = None
 
@@ -49,7 +60,6 @@ _DELTA = msgspec.json.Decoder(_Delta)
 _WHOLE = msgspec.json.Decoder(_Whole)
 _TYPED = msgspec.json.Decoder(_Typed)
 
-_KNOWN = "response."
 _WHOLE_EVENTS = frozenset(
     (
         "response.output_item.added",
@@ -59,6 +69,14 @@ _WHOLE_EVENTS = frozenset(
         "response.incomplete",
         "response.failed",
     )
+)
+_THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+_KNOWN = _WHOLE_EVENTS.union(
+    _THOUGHTS,
+    (
+        *("response.output_text.delta", "response.function_call_arguments.delta"),
+        *("response.refusal.delta", "error"),
+    ),
 )
 _NEXT_PART = "\n\n"  # between the parts of one reasoning
 
@@ -91,6 +109,10 @@ class ResponsesStreamReader:
             self._fail(events)
         return events
 
+    def close(self) -> list[Event]:
+        """Nothing: these streams tell their end themselves."""
+        return []
+
     def _read(self, event: _Delta, payload: bytes, events: list[Event]) -> None:
         kind, delta = event.type, event.delta
         if delta:
@@ -98,7 +120,7 @@ class ResponsesStreamReader:
                 events.append(TextDelta(delta))
             elif kind == "response.function_call_arguments.delta":
                 self._arguments(event.output_index, delta, events)
-            elif kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
+            elif kind in _THOUGHTS:
                 self._thought = True
                 events.append(ThinkingDelta(delta))
             elif kind == "response.refusal.delta":
@@ -124,7 +146,7 @@ class ResponsesStreamReader:
             if whole.response is not None and whole.response.usage is not None:
                 events.append(UsageNews(tokens_of(whole.response.usage)))
             self._fail(events)
-        elif whole.item is not None:
+        elif whole.item != NOTHING:
             self._item(kind, event.output_index, whole.item, events)
         elif whole.arguments and event.output_index in self._unfed:
             self._arguments(event.output_index, whole.arguments, events)
@@ -137,7 +159,14 @@ class ResponsesStreamReader:
         self._unfed.discard(output_index)
         events.append(ToolDelta(number, text))
 
-    def _item(self, kind: str, output_index: int, item: Item, events: list[Event]) -> None:
+    def _item(
+        self, kind: str, output_index: int, raw: msgspec.Raw, events: list[Event]
+    ) -> None:
+        try:
+            item = item_of(raw) or Item()
+        except UpstreamBadResponse:
+            self._fail(events)
+            return
         if item.type != "reasoning":
             self._thought = False
         if item.type == "function_call":
@@ -149,13 +178,15 @@ class ResponsesStreamReader:
                 events.append(ToolStart(number, call_id, item.name or ""))
             if item.arguments and output_index in self._unfed:
                 self._arguments(output_index, item.arguments, events)
-        elif item.type == "reasoning" and kind.endswith("done") and item.encrypted_content:
-            redacted = not self._thought
-            self._thought = False
-            events.append(SignatureDelta(item.encrypted_content, "openai", redacted))
+        elif item.type == "reasoning" and kind.endswith("done"):
+            signature = item.encrypted_content
+            if signature and signature != UNSIGNED:
+                redacted = not self._thought
+                self._thought = False
+                events.append(SignatureDelta(signature, "openai", redacted))
 
     def _finish(self, kind: str, response: Response, events: list[Event]) -> None:
-        response.status = kind.removeprefix(_KNOWN)
+        response.status = kind.removeprefix("response.")
         stop = stop_of(response, called=bool(self._calls), refused=self._refused)
         events.append(Finish(stop))
         if response.usage is not None:
@@ -169,7 +200,7 @@ class ResponsesStreamReader:
         `[DONE]` is not of this dialect but some servers send it, after the terminal event.
         """
         typed = decode_event(payload, _TYPED)
-        if typed is None or typed.type.startswith((_KNOWN, "error")):
+        if typed is None or typed.type in _KNOWN:
             self._fail(events)
 
     def _fail(self, events: list[Event]) -> None:
