@@ -22,6 +22,7 @@ cdef extern from "jsonpath.h" nogil:
         JS_ANTHROPIC
         JS_GEMINI
         JS_CONVERSE
+        JS_ERROR
 
 
 cdef extern from "sse.h" nogil:
@@ -90,7 +91,7 @@ cdef class StreamMeter(Meter):
             if code == SSE_MORE and not sse_must_hold(&self.events_scan):
                 if self.failure is not None or self.scan.failed:
                     self.check()
-                return data
+                return data if self.scan.kept[JS_ERROR].len == 0 else self.clean(data)
             return self.go_on(data, code, used)
         return self.go_on(data, SSE_MORE, 0)
 
@@ -133,7 +134,13 @@ cdef class StreamMeter(Meter):
             at += used
         self.close_feed(out, p, start, size)
         self.check()
-        return bytes(out) if out else None
+        return self.clean(bytes(out)) if out else None
+
+    # What may be shown of a stream that reported an error: the provider's words may name its keys.
+    cdef bytes clean(self, bytes data):
+        if self.scrub is None or self.scan.kept[JS_ERROR].len == 0:
+            return data
+        return self.scrub(data)
 
     # Bytes from `start` on go to the client or, while their event is undecided, are withheld.
     cdef object close_feed(
@@ -171,7 +178,7 @@ cdef class StreamMeter(Meter):
     def take_tail(self):
         tail = bytes(self.withheld) if self.withheld is not None else b""
         self.withheld = None
-        return tail
+        return self.clean(tail)
 
     def finish(self):
         if not self.events_scan.done:

@@ -22,8 +22,10 @@ cdef class StreamMeter(Meter):
     cdef Py_ssize_t tail_room    # bytes that may still be kept after the terminal event
     cdef readonly bint too_large
     cdef readonly bint truncated
+    cdef public object scrub     # what bytes go through once an error was reported, or None
     cpdef bytes feed(self, bytes data)
     cdef bytes go_on(self, bytes data, int code, size_t at)
+    cdef bytes clean(self, bytes data)
     cdef object close_feed(self, bytearray out, const uint8_t *p, Py_ssize_t start, Py_ssize_t size)
     cdef object withhold(self, const uint8_t *p, Py_ssize_t start, Py_ssize_t end)
     cdef object emit(self, bytearray out, const uint8_t *p, Py_ssize_t start, Py_ssize_t end)

@@ -18,8 +18,12 @@ class StreamMeter(Meter):
     (anthropic). A Gemini stream has no such event: nothing of it is withheld. Should a terminal
     event reveal itself only after 16 KiB, or after it named a harmless type, it is withheld from
     that point on. Of what follows it 64 KiB are kept.
+    scrub: what is forwarded or taken from an event with an error on goes through it. An unfinished
+    event in which an error has begun is withheld, up to 16 KiB of it.
     Raises ValueError for an unknown dialect, and from feed() whatever counter_factory raises.
     """
+
+    scrub: Callable[[bytes], bytes] | None
 
     def __init__(
         self,

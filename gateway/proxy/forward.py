@@ -30,6 +30,7 @@ from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.media.reserve import expected
 from gateway.proxy.prompt import count_prompt
+from gateway.proxy.providers.failure import scrub
 from gateway.proxy.providers.registry import Upstream
 from gateway.proxy.routing.hedge import Race, first_that_answers, rival_of
 from gateway.proxy.routing.retry import Course, retry_after_s
@@ -173,6 +174,8 @@ def conclude(x: Exchange, attempt: Attempt, upstream: Upstream, metering: Meteri
         if x.wire is not x.endpoint:
             return True
         body = attempt.collected if len(attempt.collected) > 1 else attempt.body()
+        if attempt.body_meter is not None and attempt.body_meter.error is not None:
+            body = scrub(attempt.api_key(), attempt.body())
         finish_body(x, attempt, metering, body)
     else:
         error = upstream.error(attempt.status, attempt.headers, attempt.body())

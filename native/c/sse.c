@@ -47,9 +47,17 @@ static int may_pass(const sse_scan *s)
     return (s->json->flags & JS_PLAIN_TYPE) || js_is_bad(s->json);
 }
 
+/* True from where the event begins to report an error. */
+static int tells_error(const js_scan *j)
+{
+    return (j->captured && (j->capture == JS_ERROR || j->event[JS_ERROR].present))
+        || (j->flags & JS_TYPE_ERROR);
+}
+
 int sse_must_hold(const sse_scan *s)
 {
-    return s->carry > 0 && s->carry <= SSE_HOLD_MAX && !s->ending && !may_pass(s);
+    return s->carry > 0 && s->carry <= SSE_HOLD_MAX && !s->ending
+        && (!may_pass(s) || tells_error(s->json));
 }
 
 static uint64_t event_bytes(const view *v, const uint8_t *p)

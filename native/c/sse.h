@@ -47,7 +47,8 @@ void sse_init(sse_scan *s, js_scan *json, int remove_usage);
  * SSE_DONE. */
 sse_code sse_feed(sse_scan *s, const uint8_t *p, size_t n, size_t *used);
 
-/* True when the bytes of the unfinished event must be held back for now. */
+/* True when the bytes of the unfinished event must be held back for now: what it is may still be
+ * undecided, or it tells an error, which is shown whole or not at all. */
 int sse_must_hold(const sse_scan *s);
 
 /* The upstream's end. An unfinished event whose JSON is whole is still read. Returns true when

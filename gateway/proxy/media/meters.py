@@ -5,6 +5,7 @@ counted here. Of an event stream the last event that says the answer is complete
 of audio the last piece, until the charge is durable.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -66,6 +67,7 @@ class MediaMeter:
         self.finish_seen = False
         self.too_large = False
         self.malformed = False
+        self.scrub: Callable[[bytes], bytes] | None = None  # what an error's words go through
 
     def finish(self) -> int:
         """Nothing more comes."""
@@ -134,6 +136,8 @@ class EventAnswer(MediaMeter):
             if value == b"[DONE]" or self._read(value):
                 self._held += event
             else:
+                if self.error is not None and self.scrub is not None:
+                    event = self.scrub(event)
                 out += [self._held, event] if self._held else [event]
                 self._held = b""
         self.too_large = self._reader.too_large

@@ -88,8 +88,21 @@ def caller_message(body: bytes, api_key: str = "") -> tuple[str, str | None]:
     return text, _scrubbed(param, api_key)[:100] if isinstance(param, str) else None
 
 
+def scrub(api_key: str, data: bytes) -> bytes:
+    """Bytes of an answer that reports an error, without the secrets that its words may hold.
+
+    What was JSON stays JSON: no secret holds a character of its syntax.
+    """
+    return without_secrets(data.decode("latin-1"), api_key).encode("latin-1")
+
+
 def _scrubbed(text: str, api_key: str) -> str:
+    return without_secrets(text[: 2 * MAX_MESSAGE_CHARS], api_key)
+
+
+def without_secrets(text: str, api_key: str) -> str:
+    """A provider's words without the gateway's key, or anything like a key or an organisation."""
     for secret in (api_key, *api_key.split(":")):
         if len(secret) > 3:
             text = text.replace(secret, "[removed]")
-    return _SECRETS.sub("[removed]", text[: 2 * MAX_MESSAGE_CHARS])
+    return _SECRETS.sub("[removed]", text)

@@ -19,6 +19,7 @@ from gateway.base.errors import GatewayError, InvalidRequest, ShuttingDown, Upst
 from gateway.platform.metering.modal import ModalTokens, usage_of
 from gateway.platform.metering.usage import Basis
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.providers.failure import without_secrets
 from gateway.proxy.realtime.dial import UpstreamSocket
 from gateway.proxy.realtime.frames import (
     Turn,
@@ -62,6 +63,8 @@ class Session:
         self._stopped: GatewayError | None = None
         self._task: asyncio.Task[None] | None = None
         self._name = turn.target.model if turn.target is not None else turn.model_name
+        provider = turn.target.provider if turn.target is not None else None
+        self._api_key = (provider.api_key if provider is not None else None) or ""
         model = turn.model
         limit = model.context_tokens + model.max_output_tokens if model is not None else 0
         self._meter = Turn(limit)
@@ -149,7 +152,10 @@ class Session:
                 durable = self._plane.loop.create_future()
                 self._end_turn(tokens, "reported", "completed", durable)
                 await durable
-            await self._client.send_str(message.data)
+            text = message.data
+            if frame.type == "error" or tokens is not None:  # a failed answer says why
+                text = without_secrets(text, self._api_key)
+            await self._client.send_str(text)
             if tokens is not None:
                 await self._next_turn()
         if socket.close_code not in (NORMAL, GOING_AWAY, None):

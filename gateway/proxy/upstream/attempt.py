@@ -8,6 +8,7 @@ client has seen anything. Deadlines are checked from outside by `check`, so a ch
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from gateway._native.http1 import Relay
@@ -23,6 +24,7 @@ from gateway.base.errors import (
 )
 from gateway.proxy.dialects.translation import StreamTranslation
 from gateway.proxy.exchange import Exchange, Metering
+from gateway.proxy.providers.failure import scrub
 from gateway.proxy.routing.router import Step
 from gateway.proxy.upstream.decode import AMAZON_STREAM, EventStream, Inflater, decoder_of
 from gateway.proxy.upstream.lines import stream_headers
@@ -106,6 +108,8 @@ class Attempt:
     def _begin_stream(self) -> None:
         self.meter = self._metering.stream(self.exchange)
         self.translation = stream_translation(self.exchange)
+        if self.translation is None:
+            self.meter.scrub = partial(scrub, self.api_key())
         self.streaming = True
 
     def begin(self) -> None:
@@ -357,6 +361,10 @@ class Attempt:
             exchange.silent_s = now_s
             self.begin()
             self._send(COMMENT)
+
+    def api_key(self) -> str:
+        """The gateway's key that this attempt was made with; empty where the provider has none."""
+        return self.step.candidate.targets[self.step.key_no].provider.api_key or ""
 
     def body(self) -> bytes:
         """The collected body."""
