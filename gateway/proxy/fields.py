@@ -1,4 +1,4 @@
-"""Reading single fields of a request's body by the spans that the native scan found."""
+"""Single fields of a request's body, read and cut by the spans that the native scan found."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ _LIMITS = (
     ("max_tokens", MAX_TOKENS),
     ("max_output_tokens", MAX_OUTPUT_TOKENS),
 )
+_SPACE = b" \t\r\n"
 _decode = msgspec.json.Decoder().decode
 
 
@@ -51,3 +52,24 @@ def limit_spans(scan: RequestScan, gemini: bool) -> list[tuple[str, tuple[int, i
         if span is not None:
             found.append((name, span))
     return found
+
+
+def member(body: bytes, value: tuple[int, int]) -> tuple[int, int]:
+    """The span of a member, its key included, from the span of its value in a valid document."""
+    colon = body.rindex(b":", 0, value[0])
+    closing = body.rindex(b'"', 0, colon)
+    return body.rindex(b'"', 0, closing), value[1]  # a key that is known holds no quote itself
+
+
+def member_span(body: bytes, value: tuple[int, int]) -> tuple[int, int]:
+    """The span of a member and of one comma beside it: what to cut so that the member is gone."""
+    start, end = member(body, value)
+    after = end
+    while body[after] in _SPACE:
+        after += 1
+    if body[after : after + 1] == b",":
+        return start, after + 1
+    before = start
+    while body[before - 1] in _SPACE:
+        before -= 1
+    return before - (body[before - 1 : before] == b","), end

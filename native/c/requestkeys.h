@@ -11,12 +11,13 @@
 
 /* Top-level members, then members of the top-level members that PARENTS names. Those from WATCHED on
  * are rare, and each needs a look before a request may pass. */
-enum { WATCHED = 18, TOP_NAMES = 38 };
+enum { WATCHED = 22, TOP_NAMES = 42 };
 static const char *const NAMES[RQ_NAMES] = {
     "model", "stream", "stream_options", "max_tokens",
     "max_completion_tokens", "max_output_tokens", "n", "user", "background", "safety_identifier",
     "generationConfig", "generation_config", "generateContentRequest", "models",
     "messages", "contents", "input", "cache_control",
+    "prompt_cache_key", "session_id", "user_id", "client_metadata",
     "tools", "functions", "prompt", "service_tier", "serviceTier", "speed", "inference_geo",
     "previous_response_id", "conversation", "container", "cachedContent", "cached_content",
     "mcp_servers", "web_search_options", "web_search", "search_parameters", "enable_search",

@@ -33,8 +33,14 @@ POLICIES = ("ordered", "weighted", "latency", "cheapest", "sticky")
 
 # How a provider departs from the OpenAI API. `max_tokens`, `max_completion_tokens`: it knows only
 # this name of the limit on output. `no_stream_options`, `no_user`: it refuses that field; usage
-# then comes unasked, or is counted here.
-QUIRKS = ("max_tokens", "max_completion_tokens", "no_stream_options", "no_user")
+# then comes unasked, or is counted here. `plain_text`: a message of nothing but text must be one
+# string, not parts. `thinking`, `enable_thinking`: the switch of reasoning, which OpenAI's effort
+# `none` becomes. `reasoning_content`: it refuses a call of a tool that its reasoning did not come
+# back with, so a blank stands for it.
+QUIRKS = (
+    *("max_tokens", "max_completion_tokens", "no_stream_options", "no_user"),
+    *("plain_text", "thinking", "enable_thinking", "reasoning_content"),
+)
 
 
 @dataclass(frozen=True, slots=True)

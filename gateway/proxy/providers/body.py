@@ -2,21 +2,35 @@
 
 In the client's own dialect it is the client's own bytes but for a few values: the model's upstream
 name, the usage option (merged, never overwritten), a smaller maximum where credit asks for it, and
-`user` and its like, which become pseudonyms; reasoning that another family signed is left out. In
+what names a person or a device: `user` and its like become pseudonyms, each account's own, and
+`client_metadata` (Codex says there which installation it is) becomes empty. `session_id`, which the
+gateway itself reads, goes to OpenRouter only. Reasoning that another family signed is left out. In
 another dialect it is written anew from the neutral form, where nothing names the caller.
 """
 
 import msgspec
 
-from gateway._native.jsonscan import MODEL, SAFETY_IDENTIFIER, USER, USER_ID
+from gateway._native.jsonscan import (
+    CLIENT_METADATA,
+    END_USER_ID,
+    MODEL,
+    PROMPT_CACHE_KEY,
+    SAFETY_IDENTIFIER,
+    SESSION_ID,
+    USER,
+    USER_ID,
+)
 from gateway.platform.catalog import Target
 from gateway.proxy.dialects.marked import without_marked
 from gateway.proxy.dialects.translation import read_request, write_request
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.fields import field, limit_spans
+from gateway.proxy.fields import field, limit_spans, member_span
 from gateway.proxy.providers.quirks import adapted
 
-_USERS = (USER, SAFETY_IDENTIFIER, USER_ID)  # fields that name the caller
+# Fields that name the caller: OpenAI's, Anthropic's in `metadata`, Zhipu's; a key of a prompt cache
+# is what OpenAI asks for in the place of `user`.
+_USERS = (USER, SAFETY_IDENTIFIER, USER_ID, END_USER_ID, PROMPT_CACHE_KEY)
+_FORM_USERS = ("user", "safety_identifier", "user_id")
 _encode = msgspec.json.Encoder().encode
 
 Edit = tuple[int, int, bytes]
@@ -37,10 +51,16 @@ def request_body(x: Exchange, target: Target) -> bytes:
         stream=x.stream,
         max_tokens=x.clamped_tokens,
     )
-    if x.wire.name == "chat" and _knows_only_max_tokens(target):
-        body = body.replace(b'"max_completion_tokens":', b'"max_tokens":', 1)
-    quirks = target.provider.quirks
-    return adapted(body, quirks, chat=x.wire.name == "chat") if quirks else body
+    quirks, chat = target.provider.quirks, x.wire.name == "chat"
+    limited = x.conversation.max_tokens is not None or x.clamped_tokens is not None
+    if chat and limited and _knows_only_max_tokens(target):
+        # The limit is written behind the tools, in whose schemas the name may stand too.
+        head, _, tail = body.rpartition(b'"max_completion_tokens":')
+        body = b'%b"max_tokens":%b' % (head, tail)
+    if chat and _is_compatible(target) and b'"content":[' in body:
+        # Other dialects have texts in parts, which many compatible servers do not take.
+        quirks |= {"plain_text"}
+    return adapted(body, quirks, chat=chat) if quirks else body
 
 
 def rewritten(x: Exchange, target: Target) -> bytes:
@@ -64,11 +84,14 @@ def rewritten(x: Exchange, target: Target) -> bytes:
         clamp(x, target, edits, inserts)
     for number in _USERS:
         span = scan.span(number)
-        if span is None:
-            continue
-        user = field(body, span)
-        if isinstance(user, str) and x.key is not None:
-            edits.append((*span, _encode(x.plane.pseudonym(x.key.account.id, user))))
+        if span is not None:
+            edits.append((*span, _pseudonym(x, field(body, span))))
+    span = scan.span(CLIENT_METADATA)
+    if span is not None:
+        edits.append((*span, b"{}"))
+    span = scan.span(SESSION_ID)
+    if span is not None:
+        edits.append(_session(x, target, span))
     if edits or inserts:
         body = apply(body, scan.brace, edits, inserts)
     body = without_marked(body)
@@ -78,10 +101,30 @@ def rewritten(x: Exchange, target: Target) -> bytes:
 def form_values(x: Exchange, target: Target) -> dict[str, str]:
     """The values of a multipart form that are replaced, by the same rules."""
     values = {"model": target.model}
-    user = x.media.form.text("user")
-    if user is not None and x.key is not None:
-        values["user"] = x.plane.pseudonym(x.key.account.id, user)
+    for name in _FORM_USERS:
+        user = x.media.form.text(name)
+        if user is not None:
+            values[name] = x.plane.pseudonym(_account(x), user)
     return values
+
+
+def _account(x: Exchange) -> str:
+    return "" if x.key is None else str(x.key.account.id)
+
+
+def _pseudonym(x: Exchange, value: object) -> bytes:
+    """What stands for a value that names somebody, whatever its type; null stays null."""
+    if value is None:
+        return b"null"
+    text = value if isinstance(value, str) else _encode(value).decode()
+    return _encode(x.plane.pseudonym(_account(x), text))
+
+
+def _session(x: Exchange, target: Target, span: tuple[int, int]) -> Edit:
+    """A pseudonym where the provider keeps sessions together by it, else nothing at all."""
+    if target.provider.host.endswith("openrouter.ai"):
+        return (*span, _pseudonym(x, field(x.body, span)))
+    return (*member_span(x.body, span), b"")
 
 
 def clamp(x: Exchange, target: Target, edits: list[Edit], inserts: list[bytes]) -> None:
@@ -119,9 +162,13 @@ def _clamp_gemini(x: Exchange, tokens: bytes, edits: list[Edit], inserts: list[b
 
 def _knows_only_max_tokens(target: Target) -> bool:
     """Most servers that are compatible with OpenAI know only the older name."""
+    return _is_compatible(target) and "max_completion_tokens" not in target.provider.quirks
+
+
+def _is_compatible(target: Target) -> bool:
+    """Whether it is another's server that speaks OpenAI's API."""
     provider = target.provider
-    newer = "max_completion_tokens" in provider.quirks or provider.host.endswith("openai.com")
-    return provider.kind == "openai" and not newer
+    return provider.kind == "openai" and not provider.host.endswith("openai.com")
 
 
 def apply(body: bytes, object_start: int, edits: list[Edit], inserts: list[bytes]) -> bytes:

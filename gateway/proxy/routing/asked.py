@@ -11,12 +11,11 @@ import msgspec
 
 from gateway._native.jsonscan import RequestScan
 from gateway.base.errors import InvalidRequest
-from gateway.proxy.fields import field
+from gateway.proxy.fields import field, member, member_span
 
 HEADER = b"x-tallygate-fallbacks"
 MAX_FALLBACKS = 8
 MAX_NAME_CHARS = 256
-_SPACE = b" \t\r\n"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -47,24 +46,7 @@ def _checked(names: Any, where: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def member(body: bytes, value: tuple[int, int]) -> tuple[int, int]:
-    """The span of a member, its key included, from the span of its value in a valid document."""
-    colon = body.rindex(b":", 0, value[0])
-    closing = body.rindex(b'"', 0, colon)
-    return body.rindex(b'"', 0, closing), value[1]  # a key that is known holds no quote itself
-
-
 def without_member(body: bytes, value: tuple[int, int]) -> bytes:
     """The document without a member and without one comma beside it."""
-    start, end = member(body, value)
-    after = end
-    while body[after] in _SPACE:
-        after += 1
-    if body[after : after + 1] == b",":
-        return body[:start] + body[after + 1 :]
-    before = start
-    while body[before - 1] in _SPACE:
-        before -= 1
-    if body[before - 1 : before] == b",":
-        before -= 1
-    return body[:before] + body[end:]
+    start, end = member_span(body, value)
+    return body[:start] + body[end:]

@@ -61,7 +61,8 @@ NEW: dict[str, list[dict[str, Any]]] = {
 def test_new_events_are_passed_over(ours: n.Dialect, theirs: Any, seen: Any) -> None:
     known = theirs.stream(plan(seen))
     new = [
-        b"event: %b\ndata: %b\n\n" % (str(event.get("type", "x")).encode(), json.dumps(event).encode())
+        b"event: %b\ndata: %b\n\n"
+        % (str(event.get("type", "x")).encode(), json.dumps(event).encode())
         for event in NEW[theirs.__name__]
     ]
     mixed = [piece for event in known for piece in (*new, event)]
@@ -93,6 +94,27 @@ def test_new_items_of_a_whole_answer_are_passed_over() -> None:
     answer["output"] = [{**said, "content": 7}]
     with pytest.raises(UpstreamBadResponse):
         RESPONSES.read_answer(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "because",
+        {"type": "reasoning.text", "text": "because", "id": 7, "index": 0},
+        [{"type": "reasoning.text", "text": "because", "data": {"x": 1}}, 3, None],
+        ["bec", {"text": "ause"}],
+    ],
+)
+def test_details_of_reasoning_come_in_several_shapes(details: Any) -> None:
+    """OpenRouter's list of entries is MiniMax's one entry, or its text."""
+    message = {"role": "assistant", "content": "hi", "reasoning_details": details}
+    whole = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    parts = CHAT.read_answer(json.dumps(whole).encode()).parts
+    thoughts = [part.text for part in parts if isinstance(part, n.Thinking)]
+    assert "".join(thoughts) == "because" and parts[-1] == n.Text("hi")
+    chunk = {"choices": [{"delta": message}]}
+    events = fed(CHAT.stream_reader(), b"data: %b\n\n" % json.dumps(chunk).encode(), [])
+    assert merged(events) == [n.ThinkingDelta("because"), n.TextDelta("hi")]
 
 
 def test_thoughts_that_nobody_signed_survive_a_client_of_responses() -> None:

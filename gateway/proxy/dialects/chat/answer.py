@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DetailShape(AnswerStruct):
-    """An entry of `reasoning_details`."""
+    """An entry of `reasoning_details`; `entries_of` makes them."""
 
     type: str = ""
     text: str | None = None
@@ -29,6 +29,9 @@ class DetailShape(AnswerStruct):
     signature: str | None = None
     format: str | None = None
     id: str | None = None
+
+
+_DETAIL_FIELDS = tuple(field.name for field in msgspec.structs.fields(DetailShape))
 
 
 class FunctionShape(AnswerStruct):
@@ -54,7 +57,7 @@ class MessageShape(AnswerStruct):
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[CallShape] | None = None
-    reasoning_details: list[DetailShape] | None = None
+    reasoning_details: Any = None
 
 
 class _Choice(AnswerStruct):
@@ -72,6 +75,20 @@ class _Completion(AnswerStruct):
 _COMPLETION = msgspec.json.Decoder(_Completion)
 
 
+def entries_of(value: Any) -> list[DetailShape]:
+    """The entries of `reasoning_details`: OpenRouter has a list of them, others one, or a text."""
+    found = []
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str) and one:
+            found.append(DetailShape(type="reasoning.text", text=one))
+        elif isinstance(one, dict):
+            said = {name: one.get(name) for name in _DETAIL_FIELDS}
+            found.append(
+                DetailShape(**{name: word for name, word in said.items() if isinstance(word, str)})
+            )
+    return found
+
+
 def read_answer(body: bytes) -> Answer:
     """Raises UpstreamBadResponse for another shape, UpstreamFailed for an error inside it."""
     completion = decode_answer(body, _COMPLETION)
@@ -85,9 +102,10 @@ def read_answer(body: bytes) -> Answer:
         raise UpstreamFailed
     calls = message.tool_calls or []
     ids = {call.id or "" for call in calls}
-    signatures = call_signatures(message.reasoning_details or (), ids)
+    reasoned = entries_of(message.reasoning_details)
+    signatures = call_signatures(reasoned, ids)
     words = message.reasoning_content or message.reasoning
-    parts: list[AnswerPart] = [*thoughts(words, message.reasoning_details, ids)]
+    parts: list[AnswerPart] = [*thoughts(words, reasoned, ids)]
     parts += content_parts(message.content)
     if message.refusal:
         parts.append(Refusal(message.refusal))

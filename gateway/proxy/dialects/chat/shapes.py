@@ -16,6 +16,8 @@ from gateway.proxy.dialects.decoding import RequestStruct
 DROPPED = {
     "user": "names the client's own user; nothing of a client's identity goes upstream",
     "safety_identifier": "as `user`",
+    "user_id": "as `user`",
+    "session_id": "tells this gateway which requests belong together",
     "prompt_cache_key": "steers where OpenAI caches; costs only",
     "prompt_cache_options": "steers how OpenAI caches; costs only",
     "prompt_cache_retention": "steers how long OpenAI caches; costs only",
@@ -237,6 +239,8 @@ class ChatRequest(RequestStruct):
     # DROPPED
     user: Any = None
     safety_identifier: Any = None
+    user_id: Any = None
+    session_id: Any = None
     prompt_cache_key: Any = None
     prompt_cache_options: Any = None
     prompt_cache_retention: Any = None

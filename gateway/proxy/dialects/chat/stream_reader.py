@@ -9,7 +9,13 @@ from typing import Any
 
 import msgspec
 
-from gateway.proxy.dialects.chat.answer import CallShape, DetailShape, MessageShape, content_parts
+from gateway.proxy.dialects.chat.answer import (
+    CallShape,
+    DetailShape,
+    MessageShape,
+    content_parts,
+    entries_of,
+)
 from gateway.proxy.dialects.chat.reasoning import signed
 from gateway.proxy.dialects.chat.stops import BROKEN, read_stop
 from gateway.proxy.dialects.chat.usage import read_usage
@@ -121,14 +127,14 @@ class ChatStreamReader:
             events.append(RefusalDelta(delta.refusal))
         if delta.tool_calls:
             for call in delta.tool_calls:
-                self._call(call, delta.reasoning_details or (), events)
+                self._call(call, entries_of(delta.reasoning_details), events)
 
     def _reasoning(self, delta: MessageShape, events: list[Event]) -> None:
         """Text from the plain field where it is there: the details then say it a second time."""
         text = delta.reasoning_content or delta.reasoning
         if text:
             events.append(ThinkingDelta(text))
-        for entry in delta.reasoning_details or ():
+        for entry in entries_of(delta.reasoning_details):
             words = entry.text or entry.summary
             if words and not text:
                 events.append(ThinkingDelta(words))
@@ -143,9 +149,7 @@ class ChatStreamReader:
         if family is not None:  # nobody could be asked to read it again
             events.append(SignatureDelta(signature, family, hidden))
 
-    def _call(
-        self, call: CallShape, details: "tuple[()] | list[DetailShape]", events: list[Event]
-    ) -> None:
+    def _call(self, call: CallShape, details: list[DetailShape], events: list[Event]) -> None:
         """Begin or continue a call. Some providers number calls badly but name each by its id."""
         wire = call.index or 0
         known = self._calls.get(wire)

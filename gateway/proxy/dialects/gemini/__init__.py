@@ -7,7 +7,7 @@ What translation drops, because it does not change what the user reads:
 
 | dropped | when | why |
 |---|---|---|
-| `labels`, a `model` in the body | reading | bookkeeping; the path names the model |
+| `labels`, a `model` in the body, `session_id` | reading | bookkeeping; the path names the model |
 | what a function returns (`response`, `responseJsonSchema`) | reading | only Gemini shows it |
 | `strict` of tools and formats | writing | Gemini follows its schemas anyway |
 | names and descriptions of formats | writing | no field; the schema may describe itself |

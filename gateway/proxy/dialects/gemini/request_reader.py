@@ -42,6 +42,7 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     # Read and dropped: see the table in the package's docstring.
     labels: Any = None
     model: Any = None
+    sessionId: Any = None
 
 
 class _Generation(msgspec.Struct, forbid_unknown_fields=True):

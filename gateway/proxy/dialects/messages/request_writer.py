@@ -43,7 +43,7 @@ DROPPED = {
     "a schema's name and description, strict": "the schema itself is always followed",
     "narrowing words of schemas": "outside Anthropic's subset; the schema's description tells them",
     "reasoning not signed by Anthropic": "only the family that signed it can read it",
-    "thinking in a turn of tools": "up to Claude 4.5, where the turn's own thoughts did not come back",
+    "thinking in a turn of tools": "up to Claude 4.5, where the turn's own thoughts are missing",
     "include_usage, reasoning summary": "usage is always reported; there is one kind of summary",
 }
 

@@ -15,6 +15,7 @@ from gateway.proxy.dialects.decoding import RequestStruct
 # Read and left out, because the answer does not depend on it, or may be given without it.
 DROPPED = {
     "metadata": "names the client's own user; nothing of a client's identity goes upstream",
+    "session_id": "tells this gateway which requests belong together",
     "cache_control": "asks to cache the longest prefix; costs only",
     "diagnostics": "asks why a cache was missed",
     "context_management": "trims old turns from a long context; the whole context is sent",
@@ -157,6 +158,7 @@ class MessagesRequest(RequestStruct):
     service_tier: str | None = None
     # DROPPED
     metadata: Any = None
+    session_id: Any = None
     cache_control: Any = None
     diagnostics: Any = None
     context_management: Any = None

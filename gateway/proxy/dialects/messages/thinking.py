@@ -4,9 +4,9 @@ Sources: Anthropic's guides "Thinking" (the forms each model accepts), "Adaptive
 "Extended thinking" and "Effort", and the migration guides of its models; for Sonnet 5.5 that
 `between_tools` stands for `disabled`. Models up to 4.5 think within a budget and know no adaptive
 thinking; all later ones are told an effort, a budget in words. Thinking cannot be switched off in
-every later model: those are asked for the least effort. Other makers' models behind this API (DeepSeek,
-Moonshot, MiniMax) know `enabled` and `disabled`, and are told both budget and effort. Bedrock takes
-the same fields, in whichever of its forms.
+every later model: those are asked for the least effort. Other makers' models behind this API
+(DeepSeek, Moonshot, MiniMax) know `enabled` and `disabled`, and are told both budget and effort.
+Bedrock takes the same fields, in whichever of its forms.
 """
 
 import re

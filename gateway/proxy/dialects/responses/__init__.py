@@ -4,7 +4,8 @@ What translation drops, because it does not change what the user reads:
 
 | dropped | when | why |
 |---|---|---|
-| `user`, `safety_identifier` | reading | they name the caller |
+| `user`, `safety_identifier`, `client_metadata` | reading | they name the caller |
+| `session_id` | reading | tells this gateway which requests belong together |
 | `metadata` | writing | labels of stored answers; nothing is stored |
 | `prompt_cache_key`, `_options`, `_retention` | reading | hints where to keep a prompt cache |
 | `stream_options` | reading | only pads deltas against guessing their length |

@@ -86,11 +86,13 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     service_tier: str | None = None
     include: list[str] = []
     # Read and dropped: see the table in the package's docstring.
+    client_metadata: Any = None
     max_tool_calls: Any = None
     prompt_cache_key: Any = None
     prompt_cache_options: Any = None
     prompt_cache_retention: Any = None
     safety_identifier: Any = None
+    session_id: Any = None
     stream_options: Any = None
     user: Any = None
 

@@ -32,7 +32,6 @@ from gateway.proxy.dialects.responses.answer_reader import (
 from gateway.proxy.dialects.signatures import UNSIGNED
 from gateway.proxy.dialects.sse_reader import SseReader
 
-
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -159,9 +158,7 @@ class ResponsesStreamReader:
         self._unfed.discard(output_index)
         events.append(ToolDelta(number, text))
 
-    def _item(
-        self, kind: str, output_index: int, raw: msgspec.Raw, events: list[Event]
-    ) -> None:
+    def _item(self, kind: str, output_index: int, raw: msgspec.Raw, events: list[Event]) -> None:
         try:
             item = item_of(raw) or Item()
         except UpstreamBadResponse:
