@@ -26,7 +26,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "azure-openai": _OPENAI,
     "anthropic": ("messages",),
     "gemini": ("gemini",),
-    "bedrock": ("messages", "converse"),
+    "bedrock": ("messages", "converse", "embeddings"),
     "sandbox": _TEXT,
 }
 POLICIES = ("ordered", "weighted", "latency", "cheapest", "sticky")

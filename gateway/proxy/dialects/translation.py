@@ -34,16 +34,21 @@ DIALECTS: dict[str, Dialect] = {
 # In the order in which a provider that speaks several is asked.
 WIRES: dict[str, Dialect | Wire] = {**DIALECTS, CONVERSE.name: CONVERSE}
 _CONVERSE = frozenset((CONVERSE.name,))
+_EMBEDDINGS = frozenset(("embeddings",))
+# Models of Bedrock's that embed text (`providers.embedding` knows how).
+_EMBEDS = ("amazon.titan-embed-text", "amazon.titan-embed-g1-text", "cohere.embed")
 
 
 def spoken_by(target: Target) -> frozenset[str]:
     """The dialects of a target: its provider's, but that Bedrock takes Messages for Anthropic's
-    models alone, and Converse for all.
+    models alone, embeddings for those that embed, and Converse for all others.
     """
     spoken = target.provider.endpoints
-    if CONVERSE.name in spoken and "anthropic." not in target.model:
-        return _CONVERSE
-    return spoken
+    if CONVERSE.name not in spoken:
+        return spoken
+    if any(name in target.model for name in _EMBEDS):
+        return spoken & _EMBEDDINGS
+    return _CONVERSE if "anthropic." not in target.model else spoken - _EMBEDDINGS
 
 
 def wire_of(endpoint: Endpoint, target: Target) -> Endpoint | None:

@@ -4,13 +4,13 @@ Source: Amazon Bedrock API reference. Anthropic's models are asked through `Invo
 `InvokeModelWithResponseStream` ("Anthropic Claude Messages API"): the body is a Messages request
 without `model` and `stream`, which the path says, and with `anthropic_version`; betas stand in the
 body. All others through `Converse` and `ConverseStream`; so too an ARN that does not say whose
-model it stands for, unless the provider's `endpoints` name `messages` alone. The signature is
-botocore's,
-an optional dependency (`pip install tallygate[bedrock]`). The key is `ACCESS_KEY_ID:SECRET`, with
+model it stands for, unless the provider's `endpoints` name `messages` alone. Embeddings go through
+`InvokeModel`, in as many requests as the model needs: see `batch`. The signature is botocore's, an
+optional dependency (`pip install tallygate[bedrock]`). The key is `ACCESS_KEY_ID:SECRET`, with
 `:SESSION_TOKEN` where it is temporary; without a colon it is a Bedrock API key, sent as a bearer.
 """
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -19,8 +19,11 @@ from gateway.base.errors import UpstreamCredentials, UpstreamUnreachable
 from gateway.platform.catalog import Target
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.providers.anthropic import betas
+from gateway.proxy.providers.batch import BatchWire, Lines, written
 from gateway.proxy.providers.body import request_body
+from gateway.proxy.providers.embedding import batch_of
 from gateway.proxy.providers.http import HttpUpstream
+from gateway.proxy.upstream.wire import Wire
 
 VERSION = "bedrock-2023-05-31"
 _encode = msgspec.json.Encoder().encode
@@ -40,12 +43,32 @@ class BedrockUpstream(HttpUpstream):
             operation = "invoke-with-response-stream" if x.stream else "invoke"
         return f"/model/{quote(target.model, safe='')}/{operation}"
 
+    def take_idle(self) -> Wire | None:
+        """A pooled connection that can carry a batch too, or None."""
+        connection = super().take_idle()
+        return None if connection is None else self._wire(connection)
+
+    async def dial(self) -> Wire:
+        """A new one."""
+        return self._wire(await super().dial())
+
+    def _wire(self, connection: Wire) -> Wire:
+        lines = Lines(super().take_idle, super().dial, self._signed)
+        return cast(Wire, BatchWire(connection, lines))
+
     def request(self, x: Exchange, target: Target) -> bytes:
-        """Head and body, signed."""
+        """Head and body, signed; or a batch, whose requests are signed as they are sent."""
+        if x.wire.name == "embeddings":
+            if self.provider.api_key is None:
+                raise UpstreamCredentials()
+            path = self.path(x, target)
+            return written(batch_of(x.body, target.model, path, x.model_name))
         body = request_body(x, target)
         if x.wire.name == "messages":
             body = bedrock_body(body, [name.decode() for name in betas(x)])
-        path = self.path(x, target)
+        return self._signed(self.path(x, target), body)
+
+    def _signed(self, path: str, body: bytes) -> bytes:
         lines = [
             f"POST {self.provider.path}{path} HTTP/1.1",
             *(f"{name}: {value}" for name, value in self._headers(path, body).items()),
