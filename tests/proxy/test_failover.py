@@ -202,6 +202,33 @@ async def test_requests_take_turns_at_keys_and_a_refused_one_is_set_aside(
         assert len(used) == 3
 
 
+@pytest.mark.parametrize("named", ["code", "type"])
+async def test_a_key_without_credit_is_set_aside_like_a_refused_one(
+    tmp_path: Path, two: list[FakeUpstream], named: str
+) -> None:
+    """It answers 429, as a key does that only has to wait."""
+    spent = answering({"error": {"message": "x", named: "insufficient_quota"}}, 429)
+
+    async def handle(request: Received, writer: asyncio.StreamWriter) -> None:
+        empty = request.headers["authorization"] == "Bearer key-b"
+        await (spent if empty else GOOD)(request, writer)
+
+    two[0].handler = handle
+    catalog = routes.providers(two[:1], POOL) + routes.model([0])
+    async with running(tmp_path / "data", catalog=catalog) as gateway:
+        for _ in range(9):
+            assert (await gateway.post(chat())).status == 200
+        used = Counter(request.headers["authorization"] for request in two[0].requests)
+        assert used["Bearer key-b"] == 1
+        [shown] = [
+            row for row in await gateway.command("providers.health") if row["keys"] != ["ok"]
+        ]
+        assert shown["keys"] == ["ok", "refused", "ok"] and shown["state"] == "closed"
+        two[0].handler = spent
+        answer = await gateway.post(chat())
+        assert (answer.status, answer.code) == (502, "upstream_credentials_exhausted")
+
+
 async def test_when_every_key_is_refused_the_caller_is_not_blamed(
     tmp_path: Path, two: list[FakeUpstream]
 ) -> None:

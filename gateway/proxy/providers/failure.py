@@ -32,6 +32,11 @@ _SECRETS = re.compile(
 )
 # Google answers 400 for a wrong key, Anthropic for an account without credit of its own.
 _OUR_FAULT = re.compile(rb"API_KEY_INVALID|API key (?:not valid|expired)|credit balance is too low")
+# OpenAI, Moonshot: waiting helps no key whose account has nothing left to spend.
+_NO_CREDIT = re.compile(
+    rb'"(?:code|type)"\s*:\s*"(?:insufficient_quota|billing_hard_limit_reached'
+    rb'|exceeded_current_quota_error)"'
+)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -40,6 +45,8 @@ def translated(
 ) -> GatewayError:
     """Map a non-200 answer to a request made with `api_key`."""
     if status in (401, 402, 403):
+        return UpstreamCredentials()
+    if status == 429 and _NO_CREDIT.search(body[:65_536]):
         return UpstreamCredentials()
     if status in (429, OVERLOADED):
         return UpstreamRateLimited(retry_after_s=retry_after_s(headers))

@@ -96,6 +96,17 @@ def test_new_items_of_a_whole_answer_are_passed_over() -> None:
         RESPONSES.read_answer(json.dumps(answer).encode())
 
 
+def test_arguments_may_be_the_object_itself() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    whole = {"choices": [{"message": message, "finish_reason": "tool_calls"}]}
+    expected = n.ToolCall("c", "f", '{"a":1}')
+    assert CHAT.read_answer(json.dumps(whole).encode()).parts == (expected,)
+    chunk = {"choices": [{"delta": message}]}
+    events = fed(CHAT.stream_reader(), f"data: {json.dumps(chunk)}\n\n".encode(), [])
+    assert events == [n.ToolStart(0, "c", "f"), n.ToolDelta(0, '{"a":1}')]
+
+
 @pytest.mark.parametrize(
     "details",
     [

@@ -38,7 +38,14 @@ class FunctionShape(AnswerStruct):
     """What is called; in a stream each may come in pieces."""
 
     name: str | None = None
-    arguments: str | None = None
+    arguments: Any = None  # JSON as text; GLM's reference has the object itself
+
+    def written(self) -> str:
+        """The arguments, or the piece of them, as text."""
+        given = self.arguments
+        if given is None or isinstance(given, str):
+            return given or ""
+        return _encode(given).decode()
 
 
 class CallShape(AnswerStruct):
@@ -111,7 +118,7 @@ def read_answer(body: bytes) -> Answer:
         parts.append(Refusal(message.refusal))
     for place, call in enumerate(calls):
         function = call.function or FunctionShape()
-        name, arguments = function.name or "", function.arguments or ""
+        name, arguments = function.name or "", function.written()
         id_ = call.id or f"call_{place}"
         parts.append(ToolCall(id_, name, arguments, *signatures.get(id_, (None, None))))
     stop = None

@@ -167,7 +167,7 @@ class ChatStreamReader:
             else:
                 events.append(ToolStart(index, id_, name))
         if function is not None and function.arguments:
-            events.append(ToolDelta(known[1], function.arguments))
+            events.append(ToolDelta(known[1], function.written()))
 
     def _finish(self, reason: str, events: list[Event]) -> None:
         if reason in BROKEN:

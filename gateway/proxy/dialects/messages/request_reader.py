@@ -211,6 +211,5 @@ def _reasoning(request: MessagesRequest) -> Reasoning | None:
     if asked.type not in ("enabled", "adaptive", "disabled"):
         raise _unknown("thinking.type")
     include = None if asked.display is None else asked.display != "omitted"
-    return Reasoning(
-        asked.type != "disabled", effort, asked.budget_tokens, include_thoughts=include
-    )
+    enabled = asked.type in ("enabled", "adaptive")
+    return Reasoning(enabled, effort, asked.budget_tokens, include_thoughts=include)
