@@ -51,7 +51,7 @@ async def chat(address: str, key: str, model: str, ask: Ask) -> list[Told]:
                     [(call.function.name, json.loads(call.function.arguments)) for call in calls],
                     choice.finish_reason == "tool_calls",
                     completion.usage.prompt_tokens,
-                    completion.usage.prompt_tokens_details.cached_tokens,
+                    getattr(completion.usage.prompt_tokens_details, "cached_tokens", None),
                     completion.usage.completion_tokens,
                     getattr(completion.usage.completion_tokens_details, "reasoning_tokens", None),
                 )
