@@ -4,18 +4,21 @@
 
 #include "bpe.h"
 
-#define TG_RING (4 * TG_TOKEN_MAX)
-#define TG_PENDING 0x80000000u /* not decided yet */
+#define TG_RING (2 * TG_TOKEN_MAX)
 
-/* State of one piece: for the last places in it, the last token of the prefix that ends there, and
- * that prefix's count; while not decided, a candidate and the longest one. */
+/* A prefix of the piece: its tokens, and the last of them with its length. */
+typedef struct {
+    uint64_t count;
+    uint32_t last, size;
+} tg_place;
+
+/* State of one piece: the last prefixes of it. */
 typedef struct {
     uint32_t node;
     uint8_t byte; /* the last one */
     uint64_t run; /* how many of that byte the piece ends with so far */
-    uint64_t total, settled;
-    uint32_t last[TG_RING];
-    uint64_t count[TG_RING];
+    uint64_t total;
+    tg_place places[TG_RING];
 } tg_long_state;
 
 /* Build the automaton of `vocab` if it is not built. 0 when memory is short. */

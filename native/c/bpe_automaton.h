@@ -1,0 +1,108 @@
+/* The Aho-Corasick automaton of a vocabulary: after each byte, the longest token that ends there.
+ *
+ * A node is children:20 fail:20 longest:18 size:6 bits. Children are consecutive, for nodes are
+ * numbered breadth-first: they begin at the first, and there are `size` of them, or for the largest
+ * size as many as up to the first of the next node. Fail is the longest proper suffix in the trie that
+ * has children, for no other is ever stepped from; longest is the longest token that ends the node's
+ * text. Every byte is a token, so the root's children are the nodes 1 to 256, in the bytes' order.
+ */
+#ifndef TALLYGATE_BPE_AUTOMATON_H
+#define TALLYGATE_BPE_AUTOMATON_H
+
+#include "bpe_table.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define TG_LINK_BITS 20
+#define TG_LINK_MASK ((1u << TG_LINK_BITS) - 1)
+#define TG_SIZE_SHIFT 58
+#define TG_SIZE_MOST 63u
+#define TG_NO_TOKEN TG_TOKEN_MASK
+
+typedef struct tg_long {
+    uint32_t n_nodes;
+    uint32_t ring; /* mask of the places a tg_long_state keeps: more than the longest token's bytes */
+    size_t size;
+    uint64_t *nodes;  /* one more than there are: its children end the last node's */
+    uint32_t *second; /* by two bytes: where the second leads from the node of the first */
+    uint64_t *tokens; /* by token, see tg_ending */
+    uint8_t *label;
+} tg_long;
+
+/* Of a token: its parts, the next shorter token that ends it, the bytes of its right part, and whether
+ * it is long. */
+#define TG_LONG_TOKEN 16 /* bytes of a token from which on it is */
+
+static inline uint64_t tg_ending(uint32_t left, uint32_t right, uint32_t shorter, uint32_t right_size,
+                                 int is_long) {
+    return left | (uint64_t)right << 18 | (uint64_t)shorter << 36 | (uint64_t)right_size << 54 |
+           (uint64_t)is_long << 63;
+}
+
+static inline uint32_t tg_left(uint64_t ending) {
+    return (uint32_t)ending & TG_TOKEN_MASK;
+}
+
+static inline uint32_t tg_right(uint64_t ending) {
+    return (uint32_t)(ending >> 18) & TG_TOKEN_MASK;
+}
+
+static inline uint32_t tg_shorter(uint64_t ending) {
+    return (uint32_t)(ending >> 36) & TG_TOKEN_MASK;
+}
+
+static inline uint32_t tg_right_size(uint64_t ending) {
+    return (uint32_t)(ending >> 54) & (TG_TOKEN_MAX - 1);
+}
+
+static inline int tg_is_long(uint64_t ending) {
+    return (int)(ending >> 63);
+}
+
+static inline uint32_t tg_first_child(uint64_t node) {
+    return (uint32_t)node & TG_LINK_MASK;
+}
+
+static inline uint32_t tg_fail(uint64_t node) {
+    return (uint32_t)(node >> TG_LINK_BITS) & TG_LINK_MASK;
+}
+
+static inline uint32_t tg_longest(uint64_t node) {
+    return (uint32_t)(node >> (2 * TG_LINK_BITS)) & TG_TOKEN_MASK;
+}
+
+static inline uint32_t tg_n_children(const tg_long *a, uint32_t number) {
+    uint32_t size = (uint32_t)(a->nodes[number] >> TG_SIZE_SHIFT);
+    if (size < TG_SIZE_MOST) return size;
+    return tg_first_child(a->nodes[number + 1]) - tg_first_child(a->nodes[number]);
+}
+
+/* The child by that byte, or TG_NONE. */
+static inline uint32_t tg_child(const tg_long *a, uint32_t number, uint8_t byte) {
+    uint64_t node = a->nodes[number];
+    uint32_t from = tg_first_child(node), size = (uint32_t)(node >> TG_SIZE_SHIFT);
+    const uint8_t *labels = a->label + from;
+#if defined(__SSE2__)
+    if (size <= 16) {
+        __m128i some = _mm_loadu_si128((const __m128i *)labels);
+        uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, _mm_set1_epi8((char)byte)));
+        found &= (1u << size) - 1;
+        return found ? from + (uint32_t)__builtin_ctz(found) : TG_NONE;
+    }
+#endif
+    const uint8_t *found = memchr(labels, byte, tg_n_children(a, number));
+    return found ? from + (uint32_t)(found - labels) : TG_NONE;
+}
+
+/* Where `byte` leads from a node that has children. */
+static inline uint32_t tg_step(const tg_long *a, uint32_t number, uint8_t byte) {
+    for (; number > 256; number = tg_fail(a->nodes[number])) {
+        uint32_t child = tg_child(a, number, byte);
+        if (child != TG_NONE) return child;
+    }
+    return number ? a->second[(number - 1) << 8 | byte] : 1 + (uint32_t)byte;
+}
+
+#endif
