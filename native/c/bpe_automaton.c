@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-static inline uint64_t node_of(uint32_t children, uint32_t fail, uint32_t longest) {
-    return children | (uint64_t)fail << TG_LINK_BITS | (uint64_t)longest << (2 * TG_LINK_BITS);
+static inline uint64_t node_of(uint32_t children, uint32_t fail, uint32_t longest, uint32_t size) {
+    return children | (uint64_t)fail << TG_LINK_BITS | (uint64_t)longest << (2 * TG_LINK_BITS) |
+           (uint64_t)size << TG_SIZE_SHIFT;
 }
 
 /* Token text while building, in lexicographic order. */
@@ -74,37 +75,33 @@ static uint32_t shared(const tg_vocab *v, const uint8_t *bytes, const entry *a, 
     return size;
 }
 
-/* Number the nodes by depth, then lexicographically: a node's children are then consecutive, and
- * begin where the next level stands when the node is made. */
-static void grow(const tg_vocab *v, tg_long *a, const uint8_t *bytes, const entry *entries,
-                 uint32_t n) {
-    uint32_t next[TG_TOKEN_MAX + 2] = {0};
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t depth = i ? shared(v, bytes, &entries[i - 1], &entries[i]) : 0;
-        for (; depth < v->length[entries[i].token]; depth++) next[depth + 2]++;
-    }
-    next[1] = 1;
-    for (int d = 2; d < TG_TOKEN_MAX + 2; d++) next[d] += next[d - 1];
-    a->n_nodes = next[TG_TOKEN_MAX + 1];
-    a->nodes[0] = node_of(1, 0, TG_NO_TOKEN);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t depth = i ? shared(v, bytes, &entries[i - 1], &entries[i]) : 0, node = 0;
-        uint32_t token = entries[i].token;
-        for (; depth < v->length[token]; depth++) {
-            node = next[depth + 1]++;
-            a->label[node] = bytes[entries[i].offset + depth];
-            a->nodes[node] = node_of(next[depth + 2], 0, depth + 1 < v->length[token] ? TG_NO_TOKEN : token);
-        }
-    }
-    a->nodes[a->n_nodes] = node_of(a->n_nodes, 0, TG_NO_TOKEN);
-}
+typedef struct {
+    const tg_vocab *v;
+    const uint8_t *bytes;
+    const entry *entries;
+    tg_long *a;
+} planting;
 
-/* How many children each node has, in the node itself. */
-static void note_sizes(tg_long *a) {
-    for (uint32_t node = 0; node < a->n_nodes; node++) {
-        uint64_t size = tg_first_child(a->nodes[node + 1]) - tg_first_child(a->nodes[node]);
-        if (size > TG_SIZE_MOST) size = TG_SIZE_MOST;
-        a->nodes[node] |= size << TG_SIZE_SHIFT;
+/* The entries from `first` up to `end` share the first `depth` bytes, which lead to `node`: give it its
+ * children, next to one another, and then each of these its own. What lies below a node is thus near
+ * it, and walking down it costs few lines of the cache. */
+static void plant(const planting *p, uint32_t node, uint32_t first, uint32_t end, uint32_t depth) {
+    tg_long *a = p->a;
+    uint32_t token = TG_NO_TOKEN, size = 0, child, at;
+    if (depth && p->v->length[p->entries[first].token] == depth) token = p->entries[first++].token;
+    for (uint32_t i = first, last = 256, byte; i < end; i++, last = byte) {
+        byte = p->bytes[p->entries[i].offset + depth];
+        size += byte != last;
+    }
+    if (size >= TG_SIZE_MOST && depth) a->nodes[a->n_nodes++] = size;
+    child = a->n_nodes;
+    a->n_nodes += size;
+    a->nodes[node] = node_of(child, 0, token, size < TG_SIZE_MOST ? size : TG_SIZE_MOST);
+    for (uint32_t i = first; i < end; i = at, child++) {
+        uint8_t byte = p->bytes[p->entries[i].offset + depth];
+        for (at = i + 1; at < end && p->bytes[p->entries[at].offset + depth] == byte;) at++;
+        a->label[child] = byte;
+        plant(p, child, i, at, depth + 1);
     }
 }
 
@@ -122,19 +119,24 @@ static uint64_t ending_of(const tg_vocab *v, uint32_t token, uint32_t shorter) {
     return tg_ending(left, right, shorter, size, v->length[token] >= TG_LONG_TOKEN);
 }
 
-/* Failure links in breadth-first order, each from its parent's, and what ends in each node. */
-static void link_failures(const tg_vocab *v, tg_long *a) {
-    for (uint32_t node = 0; node < a->n_nodes; node++) {
-        uint32_t from = tg_first_child(a->nodes[node]), end = from + tg_n_children(a, node);
-        for (uint32_t child = from; child < end; child++) {
+/* Failure links in breadth-first order, each from its parent's, and what ends in each node. `order` has
+ * room for all. */
+static void link_failures(const tg_vocab *v, tg_long *a, uint32_t *order) {
+    uint32_t n = 1;
+    order[0] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t node = order[i], from = tg_first_child(a->nodes[node]);
+        uint32_t parent_fail = tg_fail(a->nodes[node]), size = tg_n_children(a, node);
+        for (uint32_t child = from; child < from + size; child++) {
             uint64_t *entry = &a->nodes[child];
-            uint32_t fail = node ? tg_step(a, tg_fail(a->nodes[node]), a->label[child]) : 0;
+            uint32_t fail = node ? tg_step(a, parent_fail, a->label[child]) : 0;
             uint32_t token = tg_longest(*entry), shorter = tg_longest(a->nodes[fail]);
             if (token == TG_NO_TOKEN) token = shorter;
             else a->tokens[token] = ending_of(v, token, shorter);
             while (fail > 256 && !tg_n_children(a, fail)) fail = tg_fail(a->nodes[fail]);
-            uint64_t size = *entry >> TG_SIZE_SHIFT << TG_SIZE_SHIFT;
-            *entry = node_of(tg_first_child(*entry), fail, token) | size;
+            *entry = node_of(tg_first_child(*entry), fail, token,
+                             (uint32_t)(*entry >> TG_SIZE_SHIFT));
+            if (tg_n_children(a, child)) order[n++] = child;
         }
     }
 }
@@ -145,11 +147,12 @@ void tg_long_free(tg_long *a) {
 }
 
 static int allocate(tg_long *a, uint32_t n_nodes, uint32_t n_tokens) {
+    n_nodes += n_nodes / TG_SIZE_MOST + 1; /* where large sizes are kept */
     size_t second = (size_t)4 << 16;
-    a->size = ((size_t)n_nodes + 1) * 8 + second + (size_t)n_tokens * 8 + n_nodes + TG_PAD;
+    a->size = (size_t)n_nodes * 8 + second + (size_t)n_tokens * 8 + n_nodes + TG_PAD;
     a->nodes = n_nodes < TG_LINK_MASK ? tg_map_huge(a->size) : NULL;
     if (!a->nodes) return 0;
-    a->tokens = a->nodes + n_nodes + 1;
+    a->tokens = a->nodes + n_nodes;
     a->second = (uint32_t *)(a->tokens + n_tokens);
     a->label = (uint8_t *)(a->second + (1 << 16));
     return 1;
@@ -178,10 +181,11 @@ int tg_long_prepare(tg_vocab *vocab) {
         fine = allocate(a, nodes, vocab->n_tokens);
     }
     if (fine) {
-        grow(vocab, a, bytes, entries, n);
-        note_sizes(a);
+        planting all = {vocab, bytes, entries, a};
+        a->n_nodes = 1;
+        plant(&all, 0, 0, n, 0);
         fill_second(a);
-        link_failures(vocab, a);
+        link_failures(vocab, a, (uint32_t *)spare);
         vocab->long_tables = a;
     } else {
         tg_long_free(a);

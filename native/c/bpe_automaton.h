@@ -1,8 +1,8 @@
 /* The Aho-Corasick automaton of a vocabulary: after each byte, the longest token that ends there.
  *
- * A node is children:20 fail:20 longest:18 size:6 bits. Children are consecutive, for nodes are
- * numbered breadth-first: they begin at the first, and there are `size` of them, or for the largest
- * size as many as up to the first of the next node. Fail is the longest proper suffix in the trie that
+ * A node is children:20 fail:20 longest:18 size:6 bits. Children are consecutive: they begin at the
+ * first, and there are `size` of them; of the largest size, as many as the place before the first
+ * says. Fail is the longest proper suffix in the trie that
  * has children, for no other is ever stepped from; longest is the longest token that ends the node's
  * text. Every byte is a token, so the root's children are the nodes 1 to 256, in the bytes' order.
  */
@@ -25,7 +25,7 @@ typedef struct tg_long {
     uint32_t n_nodes;
     uint32_t ring; /* mask of the places a tg_long_state keeps: more than the longest token's bytes */
     size_t size;
-    uint64_t *nodes;  /* one more than there are: its children end the last node's */
+    uint64_t *nodes;
     uint32_t *second; /* by two bytes: where the second leads from the node of the first */
     uint64_t *tokens; /* by token, see tg_ending */
     uint8_t *label;
@@ -76,7 +76,7 @@ static inline uint32_t tg_longest(uint64_t node) {
 static inline uint32_t tg_n_children(const tg_long *a, uint32_t number) {
     uint32_t size = (uint32_t)(a->nodes[number] >> TG_SIZE_SHIFT);
     if (size < TG_SIZE_MOST) return size;
-    return tg_first_child(a->nodes[number + 1]) - tg_first_child(a->nodes[number]);
+    return number ? (uint32_t)a->nodes[tg_first_child(a->nodes[number]) - 1] : 256;
 }
 
 /* The child by that byte, or TG_NONE. */
@@ -85,15 +85,22 @@ static inline uint32_t tg_child(const tg_long *a, uint32_t number, uint8_t byte)
     uint32_t from = tg_first_child(node), size = (uint32_t)(node >> TG_SIZE_SHIFT);
     const uint8_t *labels = a->label + from;
 #if defined(__SSE2__)
-    if (size <= 16) {
-        __m128i some = _mm_loadu_si128((const __m128i *)labels);
-        uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, _mm_set1_epi8((char)byte)));
-        found &= (1u << size) - 1;
-        return found ? from + (uint32_t)__builtin_ctz(found) : TG_NONE;
+    __m128i wanted = _mm_set1_epi8((char)byte);
+    if (__builtin_expect(size > 16, 0)) {
+        size = tg_n_children(a, number);
+        for (; size > 16; size -= 16, from += 16, labels += 16) {
+            __m128i some = _mm_loadu_si128((const __m128i *)labels);
+            uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, wanted));
+            if (found) return from + (uint32_t)__builtin_ctz(found);
+        }
     }
-#endif
+    __m128i some = _mm_loadu_si128((const __m128i *)labels);
+    uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, wanted)) & ((1u << size) - 1);
+    return found ? from + (uint32_t)__builtin_ctz(found) : TG_NONE;
+#else
     const uint8_t *found = memchr(labels, byte, tg_n_children(a, number));
     return found ? from + (uint32_t)(found - labels) : TG_NONE;
+#endif
 }
 
 /* Where `byte` leads from a node that has children. */
