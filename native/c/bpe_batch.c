@@ -1,5 +1,6 @@
 #include "bpe_batch.h"
 
+#include "bpe_long.h"
 #include "bpe_word.h"
 
 /* Ask for what the piece's look-up reads first. */
@@ -64,7 +65,7 @@ static uint64_t check_all(tg_vocab *vocab, const tg_batch *batch, const walks *w
         uint64_t count = w->count[k];
         for (uint32_t i = 1; i < w->count[k]; i++) {
             if (tg_valid_pair(vocab, w->tokens[k][i - 1], w->tokens[k][i])) continue;
-            count = tg_count_hard(vocab, piece, size);
+            count = tg_long_count(vocab, piece, size);
             break;
         }
         if (size <= 15) {

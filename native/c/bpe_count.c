@@ -4,19 +4,15 @@
 uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size);
 
 /* Pieces of mostly wide characters are few tokens over many bytes: longest match is cheaper than
- * merging byte by byte, and for mostly ASCII the other way round. */
+ * merging byte by byte, and for mostly ASCII the other way round. Where neither serves, prefixes do. */
 static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
     uint32_t wide = 0;
+    if (size > TG_SHORT_MAX) return tg_long_count(vocab, piece, size);
     for (uint32_t i = 0; i < size; i++) wide += piece[i] >> 7;
     if (wide * 2 < size) return tg_merge(vocab, piece, size);
     tg_greedy_prefetch(vocab, piece, size);
     uint32_t hoped = tg_greedy_hope(vocab, piece, size);
-    return hoped ? hoped : tg_count_hard(vocab, piece, size);
-}
-
-uint64_t tg_count_hard(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
-    uint32_t count = tg_greedy(vocab, piece, size);
-    return count != TG_NONE ? count : tg_merge(vocab, piece, size);
+    return hoped ? hoped : tg_long_count(vocab, piece, size);
 }
 
 /* Probe the words; a computed count takes a free slot while there is room, then that of another. */
@@ -61,7 +57,6 @@ uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high) {
 
 uint64_t tg_count_over15(tg_vocab *vocab, const uint8_t *piece, size_t size) {
     if (vocab->n_literals && tg_is_literal(vocab, piece, size)) return 1;
-    if (size > TG_PIECE_MAX) return tg_long_count(vocab, piece, size);
     return compute(vocab, piece, (uint32_t)size);
 }
 
