@@ -1,4 +1,4 @@
-# distutils: sources = native/c/tokens.c native/c/bulk.c native/c/bulk_avx2.c native/c/bpe_automaton.c native/c/bpe_batch.c native/c/bpe_count.c native/c/bpe_greedy.c native/c/bpe_load.c native/c/bpe_long.c native/c/bpe_merge.c native/c/utf16.c
+# distutils: sources = native/c/tokens.c native/c/bulk.c native/c/bulk_avx2.c native/c/bpe_automaton.c native/c/bpe_count.c native/c/bpe_load.c native/c/bpe_prefix.c native/c/utf16.c
 """Counts tokens as text passes: the thin Python face of the C kernels in native/c.
 
 Here live the vocabularies' loading (lazy, once a process, verified) and `Counter`. A vocabulary's
@@ -34,10 +34,6 @@ cdef extern from "bpe.h":
     tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
                             size_t size) nogil
     void tg_vocab_free(tg_vocab *vocab)
-
-
-cdef extern from "bpe_long.h":
-    int tg_long_prepare(tg_vocab *vocab) nogil
 
 
 cdef extern from "tokens.h":
@@ -209,12 +205,10 @@ cdef _Vocabulary _build(bytes classes, bytes data):
     cdef const uint8_t *packed = <const uint8_t *>PyBytes_AS_STRING(data)
     cdef size_t table_size = len(classes), size = len(data)
     cdef tg_vocab *tables
-    cdef bint sound
     with nogil:
         tables = tg_vocab_load(table, table_size, packed, size)
-        sound = tables is not NULL and tg_long_prepare(tables)
     vocabulary.tables = tables
-    if not sound:
+    if tables is NULL:
         raise VocabularyError("a vocabulary is malformed, or memory is short")
     return vocabulary
 

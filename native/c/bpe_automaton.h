@@ -21,16 +21,6 @@
 #define TG_SIZE_MOST 63u
 #define TG_NO_TOKEN TG_TOKEN_MASK
 
-typedef struct tg_long {
-    uint32_t n_nodes;
-    uint32_t ring; /* mask of the places a tg_long_state keeps: more than the longest token's bytes */
-    size_t size;
-    uint64_t *nodes;
-    uint32_t *second; /* by two bytes: where the second leads from the node of the first */
-    uint64_t *tokens; /* by token, see tg_ending */
-    uint8_t *label;
-} tg_long;
-
 /* Of a token: its parts, the next shorter token that ends it, the bytes of its right part, and whether
  * it is long. */
 #define TG_LONG_TOKEN 16 /* bytes of a token from which on it is */
@@ -73,14 +63,14 @@ static inline uint32_t tg_longest(uint64_t node) {
     return (uint32_t)(node >> (2 * TG_LINK_BITS)) & TG_TOKEN_MASK;
 }
 
-static inline uint32_t tg_n_children(const tg_long *a, uint32_t number) {
+static inline uint32_t tg_n_children(const tg_automaton *a, uint32_t number) {
     uint32_t size = (uint32_t)(a->nodes[number] >> TG_SIZE_SHIFT);
     if (size < TG_SIZE_MOST) return size;
     return number ? (uint32_t)a->nodes[tg_first_child(a->nodes[number]) - 1] : 256;
 }
 
 /* The child by that byte, or TG_NONE. */
-static inline uint32_t tg_child(const tg_long *a, uint32_t number, uint8_t byte) {
+static inline uint32_t tg_child(const tg_automaton *a, uint32_t number, uint8_t byte) {
     uint64_t node = a->nodes[number];
     uint32_t from = tg_first_child(node), size = (uint32_t)(node >> TG_SIZE_SHIFT);
     const uint8_t *labels = a->label + from;
@@ -104,12 +94,38 @@ static inline uint32_t tg_child(const tg_long *a, uint32_t number, uint8_t byte)
 }
 
 /* Where `byte` leads from a node that has children. */
-static inline uint32_t tg_step(const tg_long *a, uint32_t number, uint8_t byte) {
+static inline uint32_t tg_step(const tg_automaton *a, uint32_t number, uint8_t byte) {
     for (; number > 256; number = tg_fail(a->nodes[number])) {
         uint32_t child = tg_child(a, number, byte);
         if (child != TG_NONE) return child;
     }
     return number ? a->second[(number - 1) << 8 | byte] : 1 + (uint32_t)byte;
 }
+
+/* The token the two merge into, or TG_NONE. */
+static inline uint32_t tg_pair(const tg_vocab *vocab, uint32_t left, uint32_t right) {
+    uint32_t slot = tg_pair_slot(left, right, vocab->pairs_size);
+    for (;;) {
+        uint32_t token = vocab->pairs[slot];
+        if (token == TG_NONE) return TG_NONE;
+        uint64_t parts = vocab->automaton.endings[token];
+        if (tg_left(parts) == left && tg_right(parts) == right) return token;
+        slot = slot + 1 == vocab->pairs_size ? 0 : slot + 1;
+    }
+}
+
+/* Of the tokens while loading: their parts (twice itself for what merging never builds, and for
+ * bytes) and their text. */
+typedef struct {
+    uint32_t *left, *right, *offset;
+    uint16_t *length;
+    uint8_t *bytes;
+    size_t bytes_size;
+    uint32_t longest;
+} tg_texts;
+
+/* 0 when memory is short. */
+int tg_automaton_build(tg_vocab *vocab, const tg_texts *texts);
+void tg_automaton_free(tg_automaton *a);
 
 #endif

@@ -1,19 +1,6 @@
-/* Counting one piece: caches, exact tables, then whichever algorithm suits its length. */
+/* Counting one piece: caches, exact tables, then by prefixes. */
+#include "bpe_prefix.h"
 #include "bpe_word.h"
-
-uint64_t tg_long_count(tg_vocab *vocab, const uint8_t *piece, size_t size);
-
-/* Pieces of mostly wide characters are few tokens over many bytes: longest match is cheaper than
- * merging byte by byte, and for mostly ASCII the other way round. Where neither serves, prefixes do. */
-static uint64_t compute(tg_vocab *vocab, const uint8_t *piece, uint32_t size) {
-    uint32_t wide = 0;
-    if (size > TG_SHORT_MAX) return tg_long_count(vocab, piece, size);
-    for (uint32_t i = 0; i < size; i++) wide += piece[i] >> 7;
-    if (wide * 2 < size) return tg_merge(vocab, piece, size);
-    tg_greedy_prefetch(vocab, piece, size);
-    uint32_t hoped = tg_greedy_hope(vocab, piece, size);
-    return hoped ? hoped : tg_long_count(vocab, piece, size);
-}
 
 /* Probe the words; a computed count takes a free slot while there is room, then that of another. */
 uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {
@@ -30,7 +17,7 @@ uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {
     if (!found) {
         uint8_t text[8];
         for (int i = 0; i < 7; i++) text[i] = (uint8_t)(key >> (8 * i));
-        found = key | compute(vocab, text, (uint32_t)(key >> 56)) << TG_COUNT_SHIFT;
+        found = key | tg_prefix_count(vocab, text, (uint32_t)(key >> 56)) << TG_COUNT_SHIFT;
         if (vocab->room7) {
             vocab->room7--;
             victim = slot;
@@ -50,14 +37,14 @@ uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high) {
         text[i] = (uint8_t)(low >> (8 * i));
         text[8 + i] = (uint8_t)(high >> (8 * i));
     }
-    found = (uint32_t)compute(vocab, text, size);
+    found = (uint32_t)tg_prefix_count(vocab, text, size);
     tg_store15(vocab, text, size, found);
     return found;
 }
 
 uint64_t tg_count_over15(tg_vocab *vocab, const uint8_t *piece, size_t size) {
     if (vocab->n_literals && tg_is_literal(vocab, piece, size)) return 1;
-    return compute(vocab, piece, (uint32_t)size);
+    return tg_prefix_count(vocab, piece, size);
 }
 
 uint64_t tg_count_padded(tg_vocab *vocab, const uint8_t *piece, size_t size) {

@@ -2,7 +2,7 @@
 #if defined(__linux__)
 #define _DEFAULT_SOURCE /* madvise and MAP_ANONYMOUS under -std=c11 */
 #endif
-#include "bpe_table.h"
+#include "bpe_automaton.h"
 
 #include <stdlib.h>
 #if defined(__linux__)
@@ -27,13 +27,6 @@ static uint32_t u32(const uint8_t *at) {
 static uint32_t u16(const uint8_t *at) {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8;
 }
-
-/* Token text while loading: freed once the tables stand. */
-typedef struct {
-    uint32_t *offset;
-    uint8_t *bytes;
-    size_t bytes_size;
-} texts;
 
 static size_t power_of_two(size_t least) {
     size_t size = 1024;
@@ -88,18 +81,14 @@ static void *carve(uint8_t **at, size_t size) {
 }
 
 /* Lay the tables out in the arena. The sizes hold each table under 60 % full. */
-static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, uint32_t n_edges) {
+static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks) {
     size_t words7 = power_of_two((size_t)v->n_tokens * 5 / 4);
     size_t words15 = power_of_two((size_t)v->n_tokens * 5 / 8);
-    size_t pairs = (size_t)v->n_tokens * 2;
-    size_t edges = (size_t)n_edges * 7 / 4 + 2;
-    size_t fixed = 65536 * 4 + ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
-                   (sizeof(tg_key31) << TG_CACHE31_BITS) +
-                   ((size_t)4 << TG_VALID_BITS) + ((size_t)8 << TG_GUESS_BITS) +
-                   ((size_t)1 << TG_PAIR_BITS) / 8;
-    size_t total = words7 * 8 + words15 * 16 + pairs * 8 + edges * 8 + fixed +
-                   (size_t)v->n_tokens * 10 + n_literals_bytes + (0x110000 / 128) * 2 +
-                   (size_t)n_blocks * 128 + 16 * 64;
+    size_t pairs = (size_t)v->n_tokens * 7 / 4;
+    size_t fixed = ((size_t)8 << TG_CACHE7_BITS) + ((size_t)16 << TG_CACHE15_BITS) +
+                   (sizeof(tg_key31) << TG_CACHE31_BITS) + ((size_t)8 << TG_GUESS_BITS);
+    size_t total = words7 * 8 + words15 * 16 + pairs * 4 + fixed + n_literals_bytes +
+                   (0x110000 / 128) * 2 + (size_t)n_blocks * 128 + 16 * 64;
     v->arena_size = (total + 4095) & ~(size_t)4095;
     v->arena = tg_map_huge(v->arena_size);
     if (!v->arena) return 0;
@@ -107,30 +96,21 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks, ui
     v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
     v->cache15 = carve(&at, (size_t)16 << TG_CACHE15_BITS);
     v->cache31 = carve(&at, sizeof(tg_key31) << TG_CACHE31_BITS);
-    v->valid_pairs = carve(&at, (size_t)4 << TG_VALID_BITS);
-    v->pair_bits = carve(&at, ((size_t)1 << TG_PAIR_BITS) / 8);
     v->guesses = carve(&at, (size_t)8 << TG_GUESS_BITS);
-    v->byte_pairs = carve(&at, 65536 * 4);
     v->first = carve(&at, (0x110000 / 128) * 2);
     v->blocks = carve(&at, (size_t)n_blocks * 128);
     v->words7 = carve(&at, words7 * 8);
     v->words15 = carve(&at, words15 * 16);
-    v->pairs = carve(&at, pairs * 8);
-    v->edges = carve(&at, edges * 8);
-    v->split = carve(&at, (size_t)v->n_tokens * 8);
-    v->length = carve(&at, (size_t)v->n_tokens * 2);
+    v->pairs = carve(&at, pairs * 4);
     v->literals = carve(&at, n_literals_bytes);
     v->room7 = (uint32_t)words7 / 5;
     v->room15 = (uint32_t)words15 / 5;
     v->words7_mask = (uint32_t)words7 - 1;
     v->words15_mask = (uint32_t)words15 - 1;
     v->pairs_size = (uint32_t)pairs;
-    v->edges_size = (uint32_t)edges;
     memset(v->cache15, 0xFF, (size_t)16 << TG_CACHE15_BITS);
     memset(v->words15, 0xFF, words15 * 16);
-    memset(v->pairs, 0xFF, pairs * 8);
-    memset(v->edges, 0xFF, edges * 8);
-    memset(v->byte_pairs, 0xFF, 65536 * 4);
+    memset(v->pairs, 0xFF, pairs * 4);
     return 1;
 }
 
@@ -161,68 +141,12 @@ static void add_word(tg_vocab *v, const uint8_t *text, uint32_t size) {
     if (cached->high == TG_EMPTY) *cached = (tg_key16){low, high | one};
 }
 
-static void add_pair(tg_vocab *v, uint32_t left, uint32_t right, uint32_t merged) {
-    uint64_t key = tg_pair_key(left, right);
-    uint32_t slot = tg_slot(key, v->pairs_size);
-    while (v->pairs[slot] != TG_EMPTY) slot = tg_next_slot(slot, v->pairs_size);
-    v->pairs[slot] = key << TG_TOKEN_BITS | merged;
-    v->pair_bits[tg_pair_bit(key) / 64] |= (uint64_t)1 << (tg_pair_bit(key) % 64);
-    /* Tokens come in rank order, so the first merge of a part is its least. */
-    if (tg_least_merge(v->split[left].left) == TG_NEVER)
-        v->split[left].left = tg_part(v->split[left].left) | merged >> 4 << TG_TOKEN_BITS;
-    if (tg_least_merge(v->split[right].right) == TG_NEVER)
-        v->split[right].right = tg_part(v->split[right].right) | merged >> 4 << TG_TOKEN_BITS;
-}
-
-/* What building the trie needs beyond it: by node, the slot that leads there and the path's hash. */
-typedef struct {
-    uint32_t *slot;
-    uint64_t *path;
-    uint8_t *whole; /* the node's text ends a character */
-} trie_notes;
-
-/* Add a token's path to the trie. Shorter tokens come first, so every prefix that is a token has
- * its node already, and the walk starts at the token's left part where that ends a character. */
-static int add_path(tg_vocab *v, const texts *t, uint32_t token, trie_notes *notes) {
-    const uint8_t *text = t->bytes + t->offset[token];
-    uint32_t size = v->length[token], at = 0, node = TG_ROOT;
-    uint32_t left = tg_part(v->split[token].left);
-    if (left != token && notes->whole[left]) {
-        node = left;
-        at = v->length[left];
-    }
-    while (at < size) {
-        uint32_t unit_size = tg_unit_size(text[at]), flag = TG_HAS_CHILDREN;
-        if (unit_size > size - at) {
-            unit_size = size - at;
-            flag = TG_HAS_PARTS;
-        }
-        uint32_t unit = tg_unit(text + at, unit_size);
-        uint64_t key = (uint64_t)node << 24 | unit, path = tg_path(notes->path[node], unit);
-        uint32_t slot = tg_path_slot(path, v->edges_size);
-        while (v->edges[slot] != TG_EMPTY && v->edges[slot] >> 21 != key)
-            slot = tg_next_slot(slot, v->edges_size);
-        at += unit_size;
-        if (v->edges[slot] == TG_EMPTY) {
-            uint32_t child = at == size ? token : ++v->n_nodes;
-            if (child > TG_NODE_MASK || ++v->n_edges > v->edges_size / 7 * 4 + 4) return 0;
-            v->edges[slot] = key << 21 | child << 2;
-            if (node != TG_ROOT) v->edges[notes->slot[node]] |= flag;
-            notes->slot[child] = slot;
-            notes->path[child] = path;
-            notes->whole[child] = flag == TG_HAS_CHILDREN;
-        }
-        node = (uint32_t)v->edges[slot] >> 2 & TG_NODE_MASK;
-    }
-    return 1;
-}
-
 /* Write every token's text: the literals first, for merged tokens may be made of them. */
-static void write_texts(tg_vocab *v, texts *t, const uint8_t *literal, uint32_t n_whole,
+static void write_texts(tg_vocab *v, tg_texts *t, const uint8_t *literal, uint32_t n_whole,
                         const uint8_t *bytes) {
     uint8_t *keep = v->literals;
     uint32_t at = 0;
-    for (uint32_t i = 0; i < v->n_tokens; at += v->length[i++]) t->offset[i] = at;
+    for (uint32_t i = 0; i < v->n_tokens; at += t->length[i++]) t->offset[i] = at;
     for (uint32_t i = 0; i < n_whole; i++) {
         uint32_t length = u16(literal + 4);
         memcpy(t->bytes + t->offset[u32(literal)], literal + 6, length);
@@ -237,92 +161,69 @@ static void write_texts(tg_vocab *v, texts *t, const uint8_t *literal, uint32_t 
     }
     memcpy(t->bytes, bytes, 256);
     for (uint32_t i = 256; i < v->n_tokens; i++) {
-        uint32_t left = v->split[i].left, right = v->split[i].right;
+        uint32_t left = t->left[i], right = t->right[i];
         uint8_t *to = t->bytes + t->offset[i];
         if (left == i) continue;
-        memcpy(to, t->bytes + t->offset[left], v->length[left]);
-        memcpy(to + v->length[left], t->bytes + t->offset[right], v->length[right]);
+        memcpy(to, t->bytes + t->offset[left], t->length[left]);
+        memcpy(to + t->length[left], t->bytes + t->offset[right], t->length[right]);
     }
 }
 
+static void free_texts(tg_texts *t, uint32_t n) {
+    tg_unmap(t->left, (size_t)n * 14);
+    tg_unmap(t->bytes, t->bytes_size);
+}
+
+static int allocate_texts(tg_texts *t, uint32_t n) {
+    t->left = tg_map((size_t)n * 14);
+    if (!t->left) return 0;
+    t->right = t->left + n;
+    t->offset = t->right + n;
+    t->length = (uint16_t *)(t->offset + n);
+    return 1;
+}
+
 /* Reconstruct token text from the pairs: parts always have a lower rank than their token. */
-static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, texts *t) {
+static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, tg_texts *t) {
     uint32_t n = v->n_tokens, merged = n - 256;
     const uint8_t *bytes = take(in, 256), *planes = take(in, (size_t)merged * 6);
-    if (!bytes || !planes) return 0;
+    if (!bytes || !planes || !allocate_texts(t, n)) return 0;
     const uint8_t *literal = in->at;
     size_t total = 256;
     for (uint32_t i = 0; i < 256; i++) {
         v->byte_token[bytes[i]] = i;
-        v->split[i].left = v->split[i].right = i;
-        v->length[i] = 1;
+        t->left[i] = t->right[i] = i;
+        t->length[i] = 1;
     }
     for (uint32_t i = 0; i < n_whole; i++) {
         const uint8_t *head = take(in, 6);
         if (!head || !take(in, u16(head + 4))) return 0;
         if (u32(head) < 256 || u32(head) >= n || u16(head + 4) < 2) return 0;
-        v->length[u32(head)] = (uint16_t)u16(head + 4);
+        t->length[u32(head)] = (uint16_t)u16(head + 4);
     }
     for (uint32_t i = 256; i < n; i++) {
         const uint8_t *p = planes + (i - 256);
         uint32_t left = p[0] | (uint32_t)p[merged] << 8 | (uint32_t)p[2 * (size_t)merged] << 16;
         uint32_t right = p[3 * (size_t)merged] | (uint32_t)p[4 * (size_t)merged] << 8 |
                          (uint32_t)p[5 * (size_t)merged] << 16;
-        v->split[i].left |= i;
-        v->split[i].right |= i;
-        if (!v->length[i]) {
+        t->left[i] = t->right[i] = i;
+        if (!t->length[i]) {
             if (left >= i || right >= i) return 0;
-            if (left >= 256 && v->split[left].left == left) return 0; /* see decide_pair */
-            if (right >= 256 && v->split[right].left == right) return 0;
-            v->length[i] = (uint16_t)(v->length[left] + v->length[right]);
-            v->split[i].left = left;
-            v->split[i].right = right;
+            if (left >= 256 && t->left[left] == left) return 0; /* not built by merging itself */
+            if (right >= 256 && t->left[right] == right) return 0;
+            t->length[i] = (uint16_t)(t->length[left] + t->length[right]);
+            t->left[i] = left;
+            t->right[i] = right;
         }
-        if (v->length[i] > TG_TOKEN_MAX) return 0;
-        total += v->length[i];
+        if (t->length[i] > TG_TOKEN_MAX) return 0;
+        if (t->length[i] > t->longest) t->longest = t->length[i];
+        total += t->length[i];
     }
     t->bytes_size = total + TG_PAD;
-    t->offset = tg_map((size_t)n * 4);
     t->bytes = tg_map(t->bytes_size);
-    if (!t->offset || !t->bytes) return 0;
+    if (!t->bytes) return 0;
     write_texts(v, t, literal, n_whole, bytes);
     return 1;
-}
-
-static int fill_tables(tg_vocab *v, const texts *t) {
-    uint32_t n = v->n_tokens, start[TG_TOKEN_MAX + 2] = {0};
-    uint32_t *order = tg_map((size_t)n * 4);
-    trie_notes notes = {tg_map((TG_NODE_MASK + 1) * 4), tg_map((TG_NODE_MASK + 1) * 8),
-                        tg_map(TG_NODE_MASK + 1)};
-    int fine = order && notes.slot && notes.path && notes.whole;
-    for (uint32_t i = 0; fine && i < n; i++) {
-        add_word(v, t->bytes + t->offset[i], v->length[i]);
-        start[v->length[i] + 1]++;
-    }
-    for (uint32_t i = 1; i < TG_TOKEN_MAX + 2; i++) start[i] += start[i - 1];
-    for (uint32_t i = 0; fine && i < n; i++) order[start[v->length[i]]++] = i;
-    v->n_nodes = TG_ROOT;
-    for (uint32_t k = 0; fine && k < n; k++) {
-        uint32_t i = order[k], left = tg_part(v->split[i].left);
-        if (i >= 256 && left == i) continue; /* merging never builds it */
-        fine = add_path(v, t, i, &notes);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        v->split[i].left |= TG_NEVER >> 4 << TG_TOKEN_BITS;
-        v->split[i].right |= TG_NEVER >> 4 << TG_TOKEN_BITS;
-    }
-    for (uint32_t i = 256; fine && i < n; i++) {
-        uint32_t left = tg_part(v->split[i].left), right = tg_part(v->split[i].right);
-        if (left == i) continue;
-        add_pair(v, left, right, i);
-        if (v->length[i] == 2)
-            v->byte_pairs[t->bytes[t->offset[i]] << 8 | t->bytes[t->offset[i] + 1]] = i;
-    }
-    tg_unmap(order, (size_t)n * 4);
-    tg_unmap(notes.slot, (TG_NODE_MASK + 1) * 4);
-    tg_unmap(notes.path, (TG_NODE_MASK + 1) * 8);
-    tg_unmap(notes.whole, TG_NODE_MASK + 1);
-    return fine;
 }
 
 tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
@@ -337,16 +238,16 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
     const uint8_t *ascii = take(&in, 128), *base = take(&in, 32);
     const uint8_t *rows = take(&in, (size_t)n_states * TG_ROW);
     tg_vocab *v = calloc(1, sizeof *v);
-    texts t = {0};
+    tg_texts t = {0};
     int fine = v && blocks && rows && n_states && n_states <= TG_MAX_STATES &&
-               u32(head + 4) >= 256 && u32(head + 4) < TG_NEVER;
+               u32(head + 4) >= 256 && u32(head + 4) < TG_NO_TOKEN;
     if (fine) {
         v->n_tokens = u32(head + 4);
         v->flags = u32(head + 12);
 #if defined(__x86_64__)
         v->has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 #endif
-        fine = u32(head + 20) <= (1u << 20) && lay_out(v, u32(head + 16), n_blocks, u32(head + 20));
+        fine = lay_out(v, u32(head + 16), n_blocks);
     }
     for (size_t i = 0; fine && i < (size_t)n_states * TG_ROW; i++)
         fine = (rows[i] & 0x7F) == 0x7F || (rows[i] & 0x7Fu) < n_states;
@@ -361,19 +262,18 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
         for (size_t i = 0; i < (size_t)n_blocks * 128; i++) v->blocks[i] = base[blocks[i] & 31] & 31;
         for (int i = 0; i < 128; i++) v->ascii[i] &= 31;
     }
-    fine = fine && read_tokens(v, &in, n_whole, &t) && fill_tables(v, &t);
-    if (v) tg_unmap(t.offset, (size_t)v->n_tokens * 4);
-    tg_unmap(t.bytes, t.bytes_size);
+    fine = fine && read_tokens(v, &in, n_whole, &t) && tg_automaton_build(v, &t);
+    for (uint32_t i = 0; fine && i < v->n_tokens; i++)
+        add_word(v, t.bytes + t.offset[i], t.length[i]);
+    if (v) free_texts(&t, v->n_tokens);
     if (fine) return v;
     tg_vocab_free(v);
     return NULL;
 }
 
-void tg_long_free(struct tg_long *tables);
-
 void tg_vocab_free(tg_vocab *vocab) {
     if (!vocab) return;
-    tg_long_free(vocab->long_tables);
+    tg_automaton_free(&vocab->automaton);
     tg_unmap(vocab->arena, vocab->arena_size);
     free(vocab);
 }

@@ -6,7 +6,6 @@
  * algebra does not cover (other scripts, a few rare shapes) goes piece by piece through the
  * automaton of split.h, which is the definition; a fuzzer holds the two equal.
  */
-#include "bpe_batch.h"
 #include "split.h"
 
 #if defined(__x86_64__)
@@ -164,9 +163,8 @@ TG_AVX2 TG_INLINE uint32_t queue_pieces(const tg_vocab *vocab, tg_queue *queue,
 TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, uint64_t *tokens,
                              const uint32_t flags) {
     size_t start = 0;
-    tg_batch batch;
     tg_queue queue;
-    batch.n = queue.n = queue.n_long = 0;
+    queue.n = queue.n_long = 0;
     for (;;) {
         if (size - start >= WINDOW + TG_PAD && !((text[start] | text[start + 1]) & 0x80)) {
             uint64_t found = split_window(text + start, flags);
@@ -180,10 +178,16 @@ TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, 
         tg_scan scan = {0, 0, 0, 0};
         if (tg_scan_piece(vocab, text + start, size - start, &scan) != TG_PIECE) break;
         size_t length = tg_piece_size(&scan);
-        *tokens += tg_count_scanned(vocab, &batch, text + start, length, size - start);
+        if (size - start < length + TG_PAD) {
+            *tokens += tg_count_piece(vocab, text + start, length);
+        } else {
+            tg_queue_add(vocab, &queue, text + start, (uint32_t)length);
+            if (queue.n >= TG_QUEUE || queue.n_long >= TG_QUEUE)
+                *tokens += tg_queue_flush(vocab, &queue);
+        }
         start += length;
     }
-    *tokens += tg_batch_flush(vocab, &batch) + tg_queue_flush(vocab, &queue);
+    *tokens += tg_queue_flush(vocab, &queue);
     return start;
 }
 

@@ -1,9 +1,9 @@
 /* The streaming counter. It keeps the bytes of the one undecided piece, at most TG_TAIL of them;
- * of a longer piece it keeps a prefix count (bpe_long.h) and, where the piece may yet end earlier
+ * of a longer piece it keeps a prefix count (bpe_prefix.h) and, where the piece may yet end earlier
  * than its last byte, a second counter for what would then follow. Memory is constant. */
 #include "tokens.h"
 
-#include "bpe_long.h"
+#include "bpe_prefix.h"
 #include "bpe_word.h"
 #include "split.h"
 
@@ -15,7 +15,7 @@ struct tg_giant {
     tg_counter *second; /* has read what follows the last place where the piece may end, up to the
                          * tail; NULL: that place is where the tail begins */
     uint64_t tokens;    /* up to that place, if there is a second */
-    tg_long_state prefix;
+    tg_prefix prefix;
 };
 
 void tg_counter_start(tg_counter *counter, tg_vocab *vocab) {
@@ -100,13 +100,12 @@ static uint32_t drain(tg_counter *c, int *replaced) {
 /* The tail has outgrown a piece's measure: count it by prefixes from now on. */
 static void begin_giant(tg_counter *c) {
     struct tg_giant *giant = malloc(sizeof *giant);
-    if (!giant || !tg_long_prepare(c->vocab)) {
+    if (!giant) {
         /* Out of memory: cut the piece here rather than fail. */
-        free(giant);
         tg_counter_boundary(c);
         return;
     }
-    tg_long_start(&giant->prefix);
+    tg_prefix_start(&giant->prefix);
     giant->second = NULL;
     c->giant = giant;
 }
@@ -119,7 +118,7 @@ static void pass_accept(tg_counter *c, uint32_t accept) {
         free(giant->second);
         giant->second = NULL;
     }
-    tg_long_feed(c->vocab, &giant->prefix, c->tail, accept);
+    tg_prefix_feed(c->vocab, &giant->prefix, c->tail, accept);
     shift_tail(c, accept);
     c->at -= accept;
     c->accept = 0;
@@ -132,7 +131,7 @@ static void end_giant(tg_counter *c) {
     struct tg_giant *giant = c->giant;
     tg_counter *second = giant->second;
     uint64_t decided = c->decided;
-    decided += second ? giant->tokens : tg_long_tokens(c->vocab, &giant->prefix);
+    decided += second ? giant->tokens : tg_prefix_tokens(c->vocab, &giant->prefix);
     memcpy(rest, c->tail, size);
     free(giant);
     if (second) {
@@ -156,10 +155,10 @@ static void push_tail(tg_counter *c) {
             return;
         }
         tg_counter_start(giant->second, c->vocab);
-        giant->tokens = tg_long_tokens(c->vocab, &giant->prefix);
+        giant->tokens = tg_prefix_tokens(c->vocab, &giant->prefix);
     }
     tg_counter_feed(giant->second, c->tail, c->at);
-    tg_long_feed(c->vocab, &giant->prefix, c->tail, c->at);
+    tg_prefix_feed(c->vocab, &giant->prefix, c->tail, c->at);
     shift_tail(c, c->at);
     c->at = 0;
 }

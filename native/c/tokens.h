@@ -4,6 +4,7 @@
 
 #include "bpe.h"
 
+#define TG_PIECE_MAX 256 /* an undecided piece that is longer is counted by its prefixes */
 #define TG_TAIL 352 /* an undecided piece of up to TG_PIECE_MAX bytes, and room to append */
 
 struct tg_giant;
