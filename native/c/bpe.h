@@ -45,8 +45,7 @@ typedef struct {
     uint64_t *nodes;
     uint64_t *endings; /* by token */
     uint32_t *second;  /* by two bytes: where the second leads from the node of the first */
-    uint8_t *label;    /* by node: the byte that leads there */
-    uint32_t n_nodes;
+    uint32_t n_words;  /* of the nodes */
     uint32_t ring; /* mask of the prefixes to be kept: no fewer than the longest token has bytes */
     size_t size;
 } tg_automaton;

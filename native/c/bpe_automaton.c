@@ -84,23 +84,28 @@ static void plant(const planting *p, uint32_t node, uint32_t first, uint32_t end
         byte = p->texts->bytes[p->entries[i].offset + depth];
         size += byte != last;
     }
-    if (size >= TG_SIZE_MOST && depth) a->nodes[a->n_nodes++] = size;
-    child = a->n_nodes;
-    a->n_nodes += size;
-    a->nodes[node] = node_of(child, 0, token, size < TG_SIZE_MOST ? size : TG_SIZE_MOST);
+    if (size >= TG_SIZE_MOST && depth) a->nodes[a->n_words++] = size;
+    uint32_t from = a->n_words;
+    uint8_t *label = (uint8_t *)(a->nodes + from);
+    child = depth ? from + tg_label_words(size) : from;
+    a->n_words = child + size;
+    a->nodes[node] = node_of(from, 0, token, size < TG_SIZE_MOST ? size : TG_SIZE_MOST);
     for (uint32_t i = first; i < end; i = at, child++) {
         uint8_t byte = p->texts->bytes[p->entries[i].offset + depth];
         for (at = i + 1; at < end && p->texts->bytes[p->entries[at].offset + depth] == byte;) at++;
-        a->label[child] = byte;
+        if (depth) *label++ = byte;
         plant(p, child, i, at, depth + 1);
     }
 }
 
 static void fill_second(tg_automaton *a) {
     for (uint32_t byte = 0; byte < 256; byte++) {
-        uint32_t *row = a->second + (byte << 8), from = tg_first_child(a->nodes[1 + byte]);
+        uint64_t node = a->nodes[1 + byte];
+        uint32_t *row = a->second + (byte << 8), size = tg_true_size(a, node);
+        const uint8_t *label = (const uint8_t *)(a->nodes + tg_children(node));
         for (uint32_t next = 0; next < 256; next++) row[next] = 1 + next;
-        for (uint32_t i = 0; i < tg_n_children(a, 1 + byte); i++) row[a->label[from + i]] = from + i;
+        for (uint32_t i = 0; i < size; i++)
+            row[label[i]] = tg_children(node) + tg_label_words(size) + i;
     }
 }
 
@@ -116,18 +121,19 @@ static void link_failures(const tg_texts *t, tg_automaton *a, uint32_t *order) {
     uint32_t n = 1;
     order[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t node = order[i], from = tg_first_child(a->nodes[node]);
-        uint32_t parent_fail = tg_fail(a->nodes[node]), size = tg_n_children(a, node);
-        for (uint32_t child = from; child < from + size; child++) {
+        uint64_t node = a->nodes[order[i]];
+        uint32_t size = order[i] ? tg_true_size(a, node) : 256, child = tg_children(node);
+        const uint8_t *label = (const uint8_t *)(a->nodes + child);
+        if (order[i]) child += tg_label_words(size);
+        for (uint32_t k = 0; k < size; k++, child++) {
             uint64_t *entry = &a->nodes[child];
-            uint32_t fail = node ? tg_step(a, parent_fail, a->label[child]) : 0;
+            uint32_t fail = order[i] ? tg_step(a, tg_fail(node), label[k]) : 0;
             uint32_t token = tg_longest(*entry), shorter = tg_longest(a->nodes[fail]);
             if (token == TG_NO_TOKEN) token = shorter;
             else a->endings[token] = ending_of(t, token, shorter);
-            while (fail > 256 && !tg_n_children(a, fail)) fail = tg_fail(a->nodes[fail]);
-            *entry = node_of(tg_first_child(*entry), fail, token,
-                             (uint32_t)(*entry >> TG_SIZE_SHIFT));
-            if (tg_n_children(a, child)) order[n++] = child;
+            while (fail > 256 && !tg_size(a->nodes[fail])) fail = tg_fail(a->nodes[fail]);
+            *entry = node_of(tg_children(*entry), fail, token, tg_size(*entry));
+            if (tg_size(*entry)) order[n++] = child;
         }
     }
 }
@@ -136,15 +142,15 @@ void tg_automaton_free(tg_automaton *a) {
     tg_unmap(a->nodes, a->size);
 }
 
-static int allocate(tg_automaton *a, uint32_t n_nodes, uint32_t n_tokens) {
-    n_nodes += n_nodes / TG_SIZE_MOST + 1; /* where large sizes are kept */
-    size_t second = (size_t)4 << 16;
-    a->size = (size_t)n_nodes * 8 + second + (size_t)n_tokens * 8 + n_nodes + TG_PAD;
-    a->nodes = n_nodes < TG_LINK_MASK ? tg_map_huge(a->size) : NULL;
+/* Of so many nodes at most each has a word of bytes before it, or an eighth of one, and one in
+ * TG_SIZE_MOST a size. */
+static int allocate(tg_automaton *a, uint32_t n_nodes, uint32_t n_inner, uint32_t n_tokens) {
+    size_t second = (size_t)4 << 16, words = n_nodes + n_inner + n_nodes / 8 + n_nodes / TG_SIZE_MOST + 4;
+    a->size = words * 8 + second + (size_t)n_tokens * 8;
+    a->nodes = words < TG_LINK_MASK ? tg_map_huge(a->size) : NULL;
     if (!a->nodes) return 0;
-    a->endings = a->nodes + n_nodes;
+    a->endings = a->nodes + words;
     a->second = (uint32_t *)(a->endings + n_tokens);
-    a->label = (uint8_t *)(a->second + (1 << 16));
     return 1;
 }
 
@@ -161,21 +167,25 @@ int tg_automaton_build(tg_vocab *vocab, const tg_texts *texts) {
     tg_automaton *a = &vocab->automaton;
     size_t entries_size = sizeof(entry) * vocab->n_tokens;
     entry *entries = tg_map(entries_size), *spare = tg_map(entries_size);
-    uint32_t *order = NULL, n = 0, nodes = 1;
+    uint32_t *order = NULL, n = 0, nodes = 1, inner = 1;
     int fine = entries && spare;
     if (fine) {
         n = list_entries(vocab, texts, entries);
         sort_entries(texts, entries, spare, n);
-        for (uint32_t i = 0; i < n; i++)
-            nodes += texts->length[entries[i].token] -
-                     (i ? shared(texts, &entries[i - 1], &entries[i]) : 0);
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t same = i ? shared(texts, &entries[i - 1], &entries[i]) : 0;
+            nodes += texts->length[entries[i].token] - same;
+            /* All the new ones but the last have children, and so has the one they grow from, which
+             * had none if it is the whole of the token before. */
+            inner += texts->length[entries[i].token] - same - (i && same < texts->length[entries[i - 1].token]);
+        }
         order = tg_map((size_t)nodes * 4);
-        fine = order && allocate(a, nodes, vocab->n_tokens);
+        fine = order && allocate(a, nodes, inner, vocab->n_tokens);
     }
     if (fine) {
         planting all = {texts, entries, a};
         for (a->ring = 255; a->ring < texts->longest; a->ring = 2 * a->ring + 1) continue;
-        a->n_nodes = 1;
+        a->n_words = 1;
         plant(&all, 0, 0, n, 0);
         fill_second(a);
         link_failures(texts, a, order);

@@ -1,10 +1,11 @@
 /* The Aho-Corasick automaton of a vocabulary: after each byte, the longest token that ends there.
  *
- * A node is children:20 fail:20 longest:18 size:6 bits. Children are consecutive: they begin at the
- * first, and there are `size` of them; of the largest size, as many as the place before the first
- * says. Fail is the longest proper suffix in the trie that
- * has children, for no other is ever stepped from; longest is the longest token that ends the node's
- * text. Every byte is a token, so the root's children are the nodes 1 to 256, in the bytes' order.
+ * A node is children:20 fail:20 longest:18 size:6 bits. `size` is how many children it has, or for the
+ * largest size the word before them says it. At the children's place are first the bytes that lead to
+ * them, packed in whole words, then the nodes: both are one access to memory, mostly. Fail is the
+ * longest proper suffix in the trie that has children, for no other is ever stepped from; longest is
+ * the longest token that ends the node's text. Every byte is a token, so the root's children are the
+ * nodes 1 to 256, in the bytes' order and without these.
  */
 #ifndef TALLYGATE_BPE_AUTOMATON_H
 #define TALLYGATE_BPE_AUTOMATON_H
@@ -51,7 +52,7 @@ static inline int tg_is_long(uint64_t ending) {
     return (int)(ending >> 63);
 }
 
-static inline uint32_t tg_first_child(uint64_t node) {
+static inline uint32_t tg_children(uint64_t node) {
     return (uint32_t)node & TG_LINK_MASK;
 }
 
@@ -63,41 +64,54 @@ static inline uint32_t tg_longest(uint64_t node) {
     return (uint32_t)(node >> (2 * TG_LINK_BITS)) & TG_TOKEN_MASK;
 }
 
-static inline uint32_t tg_n_children(const tg_automaton *a, uint32_t number) {
-    uint32_t size = (uint32_t)(a->nodes[number] >> TG_SIZE_SHIFT);
-    if (size < TG_SIZE_MOST) return size;
-    return number ? (uint32_t)a->nodes[tg_first_child(a->nodes[number]) - 1] : 256;
+static inline uint32_t tg_size(uint64_t node) {
+    return (uint32_t)(node >> TG_SIZE_SHIFT);
 }
 
-/* The child by that byte, or TG_NONE. */
-static inline uint32_t tg_child(const tg_automaton *a, uint32_t number, uint8_t byte) {
-    uint64_t node = a->nodes[number];
-    uint32_t from = tg_first_child(node), size = (uint32_t)(node >> TG_SIZE_SHIFT);
-    const uint8_t *labels = a->label + from;
+/* Words of the bytes that lead to so many children. */
+static inline uint32_t tg_label_words(uint32_t size) {
+    return (size + 7) / 8;
+}
+
+static inline uint32_t tg_true_size(const tg_automaton *a, uint64_t node) {
+    uint32_t size = tg_size(node);
+    return size < TG_SIZE_MOST ? size : (uint32_t)a->nodes[tg_children(node) - 1];
+}
+
+/* The child of `node` by that byte, or TG_NONE. */
+static inline uint32_t tg_child(const tg_automaton *a, uint64_t node, uint8_t byte) {
+    uint32_t size = tg_size(node), from = tg_children(node);
+    const uint8_t *labels = (const uint8_t *)(a->nodes + from);
 #if defined(__SSE2__)
     __m128i wanted = _mm_set1_epi8((char)byte);
     if (__builtin_expect(size > 16, 0)) {
-        size = tg_n_children(a, number);
+        size = tg_true_size(a, node);
+        from += tg_label_words(size);
         for (; size > 16; size -= 16, from += 16, labels += 16) {
             __m128i some = _mm_loadu_si128((const __m128i *)labels);
             uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, wanted));
             if (found) return from + (uint32_t)__builtin_ctz(found);
         }
+    } else {
+        from += tg_label_words(size);
     }
     __m128i some = _mm_loadu_si128((const __m128i *)labels);
     uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, wanted)) & ((1u << size) - 1);
     return found ? from + (uint32_t)__builtin_ctz(found) : TG_NONE;
 #else
-    const uint8_t *found = memchr(labels, byte, tg_n_children(a, number));
-    return found ? from + (uint32_t)(found - labels) : TG_NONE;
+    size = tg_true_size(a, node);
+    const uint8_t *found = memchr(labels, byte, size);
+    return found ? from + tg_label_words(size) + (uint32_t)(found - labels) : TG_NONE;
 #endif
 }
 
-/* Where `byte` leads from a node that has children. */
+/* Where `byte` leads from the node `number`, which has children. */
 static inline uint32_t tg_step(const tg_automaton *a, uint32_t number, uint8_t byte) {
-    for (; number > 256; number = tg_fail(a->nodes[number])) {
-        uint32_t child = tg_child(a, number, byte);
+    while (number > 256) {
+        uint64_t node = a->nodes[number];
+        uint32_t child = tg_child(a, node, byte);
         if (child != TG_NONE) return child;
+        number = tg_fail(node);
     }
     return number ? a->second[(number - 1) << 8 | byte] : 1 + (uint32_t)byte;
 }
