@@ -99,13 +99,13 @@ static void plant(const planting *p, uint32_t node, uint32_t first, uint32_t end
 }
 
 static void fill_second(tg_automaton *a) {
-    for (uint32_t byte = 0; byte < 256; byte++) {
-        uint64_t node = a->nodes[1 + byte];
-        uint32_t *row = a->second + (byte << 8), size = tg_true_size(a, node);
-        const uint8_t *label = (const uint8_t *)(a->nodes + tg_children(node));
-        for (uint32_t next = 0; next < 256; next++) row[next] = 1 + next;
-        for (uint32_t i = 0; i < size; i++)
-            row[label[i]] = tg_children(node) + tg_label_words(size) + i;
+    for (uint32_t row = 0; row <= 256; row++) {
+        uint32_t *to = a->second + (row << 8), number = row < 256 ? 1 + row : 0;
+        uint64_t node = a->nodes[number];
+        for (uint32_t byte = 0; byte < 256; byte++) to[byte] = 1 + byte;
+        uint32_t size = number ? tg_true_size(a, node) : 0, child = tg_children(node);
+        const uint8_t *label = (const uint8_t *)(a->nodes + child);
+        for (uint32_t i = 0; i < size; i++) to[label[i]] = child + tg_label_words(size) + i;
     }
 }
 
@@ -116,24 +116,31 @@ static uint64_t ending_of(const tg_texts *t, uint32_t token, uint32_t shorter) {
 }
 
 /* Failure links in breadth-first order, each from its parent's, and what ends in each node. `order` has
- * room for all. */
+ * room for all. Where the children of the first nodes are is forgotten once they are linked. */
 static void link_failures(const tg_texts *t, tg_automaton *a, uint32_t *order) {
     uint32_t n = 1;
     order[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t node = a->nodes[order[i]];
-        uint32_t size = order[i] ? tg_true_size(a, node) : 256, child = tg_children(node);
+        uint32_t number = order[i];
+        uint64_t node = a->nodes[number];
+        uint32_t size = number ? tg_true_size(a, node) : 256, child = tg_children(node);
         const uint8_t *label = (const uint8_t *)(a->nodes + child);
-        if (order[i]) child += tg_label_words(size);
+        if (number) child += tg_label_words(size);
+        if (number <= 256) {
+            uint32_t row = number ? (number - 1) << 8 : TG_ROOT_ROW;
+            a->nodes[number] = node_of(row, 0, tg_longest(node), TG_SIZE_ROW);
+        }
         for (uint32_t k = 0; k < size; k++, child++) {
             uint64_t *entry = &a->nodes[child];
-            uint32_t fail = order[i] ? tg_step(a, tg_fail(node), label[k]) : 0;
-            uint32_t token = tg_longest(*entry), shorter = tg_longest(a->nodes[fail]);
+            uint32_t fail = number ? tg_step(a, a->nodes[tg_fail(node)], label[k]) : 0;
+            uint64_t suffix = a->nodes[fail];
+            uint32_t token = tg_longest(*entry), shorter = tg_longest(suffix);
             if (token == TG_NO_TOKEN) token = shorter;
             else a->endings[token] = ending_of(t, token, shorter);
-            while (fail > 256 && !tg_size(a->nodes[fail])) fail = tg_fail(a->nodes[fail]);
-            *entry = node_of(tg_children(*entry), fail, token, tg_size(*entry));
-            if (tg_size(*entry)) order[n++] = child;
+            int inner = !number || tg_size(*entry);
+            *entry = inner ? node_of(tg_children(*entry), fail, token, tg_size(*entry))
+                           : node_of(tg_children(suffix), tg_fail(suffix), token, tg_size(suffix));
+            if (inner) order[n++] = child;
         }
     }
 }
@@ -145,7 +152,7 @@ void tg_automaton_free(tg_automaton *a) {
 /* Of so many nodes at most each has a word of bytes before it, or an eighth of one, and one in
  * TG_SIZE_MOST a size. */
 static int allocate(tg_automaton *a, uint32_t n_nodes, uint32_t n_inner, uint32_t n_tokens) {
-    size_t second = (size_t)4 << 16, words = n_nodes + n_inner + n_nodes / 8 + n_nodes / TG_SIZE_MOST + 4;
+    size_t second = (size_t)257 * 256 * 4, words = n_nodes + n_inner + n_nodes / 8 + n_nodes / TG_SIZE_MOST + 4;
     a->size = words * 8 + second + (size_t)n_tokens * 8;
     a->nodes = words < TG_LINK_MASK ? tg_map_huge(a->size) : NULL;
     if (!a->nodes) return 0;

@@ -1,11 +1,13 @@
 /* The Aho-Corasick automaton of a vocabulary: after each byte, the longest token that ends there.
  *
- * A node is children:20 fail:20 longest:18 size:6 bits. `size` is how many children it has, or for the
- * largest size the word before them says it. At the children's place are first the bytes that lead to
- * them, packed in whole words, then the nodes: both are one access to memory, mostly. Fail is the
- * longest proper suffix in the trie that has children, for no other is ever stepped from; longest is
- * the longest token that ends the node's text. Every byte is a token, so the root's children are the
- * nodes 1 to 256, in the bytes' order and without these.
+ * A node is children:20 fail:20 longest:18 size:6 bits. `size` is how many children it has; where
+ * they are too many for it, the word before them says it. At the children's place are first the bytes
+ * that lead to them, packed in whole words, then the nodes: both are one access to memory, mostly. Fail
+ * is the longest proper suffix that is in the trie; longest is the longest token that ends the node's
+ * text. A node without children is never stepped from: but for `longest` it is a copy of its fail.
+ *
+ * Every byte is a token. The root's children are the nodes 1 to 256, in the bytes' order; for the root
+ * and for these, `children` is a row of the table `second`, which says where each byte leads.
  */
 #ifndef TALLYGATE_BPE_AUTOMATON_H
 #define TALLYGATE_BPE_AUTOMATON_H
@@ -19,7 +21,9 @@
 #define TG_LINK_BITS 20
 #define TG_LINK_MASK ((1u << TG_LINK_BITS) - 1)
 #define TG_SIZE_SHIFT 58
-#define TG_SIZE_MOST 63u
+#define TG_SIZE_MOST 62u /* so many or more */
+#define TG_SIZE_ROW 63u
+#define TG_ROOT_ROW (256u << 8)
 #define TG_NO_TOKEN TG_TOKEN_MASK
 
 /* Of a token: its parts, the next shorter token that ends it, the bytes of its right part, and whether
@@ -105,15 +109,14 @@ static inline uint32_t tg_child(const tg_automaton *a, uint64_t node, uint8_t by
 #endif
 }
 
-/* Where `byte` leads from the node `number`, which has children. */
-static inline uint32_t tg_step(const tg_automaton *a, uint32_t number, uint8_t byte) {
-    while (number > 256) {
-        uint64_t node = a->nodes[number];
+/* The number of the node to which `byte` leads. */
+static inline uint32_t tg_step(const tg_automaton *a, uint64_t node, uint8_t byte) {
+    while (tg_size(node) != TG_SIZE_ROW) {
         uint32_t child = tg_child(a, node, byte);
         if (child != TG_NONE) return child;
-        number = tg_fail(node);
+        node = a->nodes[tg_fail(node)];
     }
-    return number ? a->second[(number - 1) << 8 | byte] : 1 + (uint32_t)byte;
+    return a->second[tg_children(node) + byte];
 }
 
 /* The token the two merge into, or TG_NONE. */

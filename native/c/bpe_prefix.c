@@ -14,25 +14,39 @@
 #include "bpe_automaton.h"
 #include "bpe_prefix.h"
 
-void tg_prefix_start(tg_prefix *prefix) {
-    prefix->node = 0;
+void tg_prefix_start(const tg_vocab *vocab, tg_prefix *prefix) {
+    prefix->node = vocab->automaton.nodes[0];
     prefix->total = prefix->run = 0;
-    prefix->byte = 0;
+    prefix->byte = TG_NONE;
     prefix->places[0] = (tg_place){0, 0, 0};
 }
 
 /* Of a token of two parts: did the left one stand before the right one when its turn came? Its length
  * if so, else 0. */
-static inline uint32_t forms(const tg_automaton *a, const tg_prefix *prefix, uint64_t place,
-                             uint32_t token, uint64_t ending) {
-    const tg_place *before = &prefix->places[(place - tg_right_size(ending)) & a->ring];
+static inline uint32_t forms(const uint64_t *endings, const tg_place *places, uint64_t ring,
+                             uint64_t place, uint32_t token, uint64_t ending) {
+    const tg_place *before = &places[(place - tg_right_size(ending)) & ring];
     uint32_t left = before->last, size = before->size;
     while (left > token) {
-        uint64_t parts = a->endings[left];
+        uint64_t parts = endings[left];
         left = tg_right(parts);
         size = tg_right_size(parts);
     }
     return left == tg_left(ending) ? size + tg_right_size(ending) : 0;
+}
+
+/* What ends the prefix: the longest candidate that forms. */
+static inline tg_place decide(const uint64_t *endings, const tg_place *places, uint64_t ring,
+                              uint64_t place, uint32_t longest, uint64_t ending) {
+    tg_place found = {0, longest, 1};
+    while (found.last >= 256) {
+        found.size = forms(endings, places, ring, place, found.last, ending);
+        if (found.size) return found;
+        found.last = tg_shorter(ending);
+        ending = endings[found.last];
+    }
+    found.size = 1;
+    return found;
 }
 
 /* Long runs of one character have up to a hundred candidates in each place, so a likely one is tried
@@ -49,7 +63,7 @@ static uint32_t stands(const tg_vocab *vocab, const tg_prefix *prefix, uint64_t 
     if (token >= 256) {
         uint64_t ending = a->endings[token];
         if (tg_right_size(ending) >= place) return 0;
-        size = forms(a, prefix, place, token, ending);
+        size = forms(a->endings, prefix->places, a->ring, place, token, ending);
     }
     if (!size || size == place) return size;
     for (uint32_t before = prefix->places[(place - size) & a->ring].last;;) {
@@ -60,69 +74,89 @@ static uint32_t stands(const tg_vocab *vocab, const tg_prefix *prefix, uint64_t 
     }
 }
 
-static tg_place decide_many(tg_vocab *vocab, const tg_prefix *prefix, uint64_t place,
+static tg_place decide_many(tg_vocab *vocab, const tg_prefix *prefix, uint64_t place, uint64_t run,
                             uint32_t longest) {
     const tg_automaton *a = &vocab->automaton;
     uint64_t key = (uint64_t)longest << TG_TOKEN_BITS | prefix->places[(place - 1) & a->ring].last;
     uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
-    uint32_t token = TG_NONE, size = 0;
-    if (prefix->run > PERIOD) {
+    tg_place found = {0, TG_NONE, 0};
+    if (place - run > PERIOD) {
         const tg_place *then = &prefix->places[(place - PERIOD) & a->ring];
-        if (then->size <= prefix->run - PERIOD) token = then->last;
+        if (then->size <= place - run - PERIOD) found.last = then->last;
     }
-    if (token == TG_NONE && *guess >> TG_TOKEN_BITS == key) token = (uint32_t)*guess & TG_TOKEN_MASK;
-    if (token != TG_NONE) size = stands(vocab, prefix, place, token);
-    if (!size) {
-        for (token = longest; token >= 256; token = tg_shorter(a->endings[token]))
-            if ((size = forms(a, prefix, place, token, a->endings[token]))) break;
-        if (token < 256) size = 1;
-        *guess = key << TG_TOKEN_BITS | token;
-    }
-    return (tg_place){0, token, size};
+    if (found.last == TG_NONE && *guess >> TG_TOKEN_BITS == key)
+        found.last = (uint32_t)*guess & TG_TOKEN_MASK;
+    if (found.last != TG_NONE) found.size = stands(vocab, prefix, place, found.last);
+    if (found.size) return found;
+    found = decide(a->endings, prefix->places, a->ring, place, longest, a->endings[longest]);
+    *guess = key << TG_TOKEN_BITS | found.last;
+    return found;
 }
 
 #define AHEAD 32 /* bytes the automaton reads ahead, asking for what deciding will need */
 
+/* The longest token that ends at each byte; returns the node. */
+static inline uint64_t read_ahead(const tg_automaton *a, uint64_t node, const uint8_t *bytes,
+                                  uint32_t n, uint32_t *longest) {
+    for (uint32_t i = 0; i < n; i++) {
+        node = a->nodes[tg_step(a, node, bytes[i])];
+        longest[i] = tg_longest(node);
+        __builtin_prefetch(&a->endings[longest[i]]);
+    }
+    return node;
+}
+
 void tg_prefix_feed(tg_vocab *vocab, tg_prefix *prefix, const uint8_t *bytes, size_t size) {
     const tg_automaton *a = &vocab->automaton;
+    const uint64_t *endings = a->endings, ring = a->ring;
+    uint64_t place = prefix->total, run = prefix->run;
+    uint32_t longest[AHEAD], byte = prefix->byte;
     for (size_t start = 0; start < size; start += AHEAD) {
-        uint32_t n = size - start < AHEAD ? (uint32_t)(size - start) : AHEAD, longest[AHEAD];
+        uint32_t n = size - start < AHEAD ? (uint32_t)(size - start) : AHEAD;
+        prefix->node = read_ahead(a, prefix->node, bytes + start, n, longest);
         for (uint32_t i = 0; i < n; i++) {
-            uint32_t child = tg_step(a, prefix->node, bytes[start + i]);
-            uint64_t node = a->nodes[child];
-            prefix->node = node >> TG_SIZE_SHIFT ? child : tg_fail(node);
-            longest[i] = tg_longest(node);
-            __builtin_prefetch(&a->endings[longest[i]]);
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t place = ++prefix->total, ending = a->endings[longest[i]];
-            uint8_t byte = bytes[start + i];
-            tg_place found = {0, longest[i], 1};
-            prefix->run = byte == prefix->byte ? prefix->run + 1 : 1;
-            prefix->byte = byte;
-            if (tg_is_long(ending)) {
-                found = decide_many(vocab, prefix, place, found.last);
+            uint64_t ending = endings[longest[i]];
+            tg_place found;
+            if (bytes[start + i] != byte) run = place;
+            byte = bytes[start + i];
+            place++;
+            if (__builtin_expect(tg_is_long(ending), 0)) {
+                found = decide_many(vocab, prefix, place, run, longest[i]);
             } else {
-                while (found.last >= 256 &&
-                       !(found.size = forms(a, prefix, place, found.last, ending))) {
-                    found.last = tg_shorter(ending);
-                    found.size = 1;
-                    ending = a->endings[found.last];
-                }
+                found = decide(endings, prefix->places, ring, place, longest[i], ending);
             }
-            found.count = prefix->places[(place - found.size) & a->ring].count + 1;
-            prefix->places[place & a->ring] = found;
+            found.count = prefix->places[(place - found.size) & ring].count + 1;
+            prefix->places[place & ring] = found;
         }
     }
+    prefix->total = place;
+    prefix->run = run;
+    prefix->byte = byte;
 }
 
 uint64_t tg_prefix_tokens(const tg_vocab *vocab, const tg_prefix *prefix) {
     return prefix->places[prefix->total & vocab->automaton.ring].count;
 }
 
+/* The same with all prefixes in a row and no guesses. */
+static uint64_t count_short(const tg_automaton *a, const uint8_t *piece, uint32_t size) {
+    tg_place places[AHEAD + 1];
+    uint32_t longest[AHEAD];
+    places[0] = (tg_place){0, 0, 0};
+    read_ahead(a, a->nodes[0], piece, size, longest);
+    for (uint32_t i = 0; i < size; i++) {
+        tg_place found = decide(a->endings, places, UINT64_MAX, i + 1, longest[i],
+                                a->endings[longest[i]]);
+        found.count = places[i + 1 - found.size].count + 1;
+        places[i + 1] = found;
+    }
+    return places[size].count;
+}
+
 uint64_t tg_prefix_count(tg_vocab *vocab, const uint8_t *piece, size_t size) {
     tg_prefix prefix;
-    tg_prefix_start(&prefix);
+    if (size <= AHEAD) return count_short(&vocab->automaton, piece, (uint32_t)size);
+    tg_prefix_start(vocab, &prefix);
     tg_prefix_feed(vocab, &prefix, piece, size);
     return tg_prefix_tokens(vocab, &prefix);
 }

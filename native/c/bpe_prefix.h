@@ -14,14 +14,14 @@ typedef struct {
 
 /* State of one piece: the last prefixes of it. */
 typedef struct {
-    uint32_t node;
-    uint8_t byte; /* the last one */
-    uint64_t run; /* how many of that byte the piece ends with so far */
+    uint64_t node;
     uint64_t total;
+    uint64_t run; /* where the run of one byte that the piece ends with so far begins */
+    uint32_t byte; /* that byte */
     tg_place places[TG_RING];
 } tg_prefix;
 
-void tg_prefix_start(tg_prefix *prefix);
+void tg_prefix_start(const tg_vocab *vocab, tg_prefix *prefix);
 void tg_prefix_feed(tg_vocab *vocab, tg_prefix *prefix, const uint8_t *bytes, size_t size);
 
 /* The exact count of the bytes so far. */

@@ -105,7 +105,7 @@ static void begin_giant(tg_counter *c) {
         tg_counter_boundary(c);
         return;
     }
-    tg_prefix_start(&giant->prefix);
+    tg_prefix_start(c->vocab, &giant->prefix);
     giant->second = NULL;
     c->giant = giant;
 }
