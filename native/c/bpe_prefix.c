@@ -16,7 +16,7 @@
 
 void tg_prefix_start(const tg_vocab *vocab, tg_prefix *prefix) {
     prefix->node = vocab->automaton.nodes[0];
-    prefix->total = prefix->run = 0;
+    prefix->total = prefix->run = prefix->same = 0;
     prefix->byte = TG_NONE;
     prefix->places[0] = (tg_place){0, 0, 0};
 }
@@ -51,7 +51,8 @@ static inline tg_place decide(const uint64_t *endings, const tg_place *places, u
 
 /* Long runs of one character have up to a hundred candidates in each place, so a likely one is tried
  * first: in a run, what ended the prefix PERIOD bytes ago; else what did after the same token and
- * among the same candidates, which the longest names. */
+ * among the same candidates, which the longest names. And once all the places that a place depends on
+ * are as they were PERIOD bytes ago, so are the candidates and so is what follows, to the run's end. */
 #define PERIOD 128 /* in runs the tokens repeat after so many bytes, or a divisor of it */
 
 /* The length of a guess that is right, else 0. It was not reached from the longer ones, so the later
@@ -74,61 +75,63 @@ static uint32_t stands(const tg_vocab *vocab, const tg_prefix *prefix, uint64_t 
     }
 }
 
-static tg_place decide_many(tg_vocab *vocab, const tg_prefix *prefix, uint64_t place, uint64_t run,
+static tg_place decide_many(tg_vocab *vocab, tg_prefix *prefix, uint64_t place, uint64_t run,
                             uint32_t longest) {
     const tg_automaton *a = &vocab->automaton;
     uint64_t key = (uint64_t)longest << TG_TOKEN_BITS | prefix->places[(place - 1) & a->ring].last;
     uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
-    tg_place found = {0, TG_NONE, 0};
+    tg_place found = {0, TG_NONE, 0}, then = found;
     if (place - run > PERIOD) {
-        const tg_place *then = &prefix->places[(place - PERIOD) & a->ring];
-        if (then->size <= place - run - PERIOD) found.last = then->last;
+        then = prefix->places[(place - PERIOD) & a->ring];
+        if (place - prefix->same > a->ring && place - run > a->ring + PERIOD) return then;
+        if (then.size <= place - run - PERIOD) found.last = then.last;
     }
     if (found.last == TG_NONE && *guess >> TG_TOKEN_BITS == key)
         found.last = (uint32_t)*guess & TG_TOKEN_MASK;
     if (found.last != TG_NONE) found.size = stands(vocab, prefix, place, found.last);
-    if (found.size) return found;
-    found = decide(a->endings, prefix->places, a->ring, place, longest, a->endings[longest]);
-    *guess = key << TG_TOKEN_BITS | found.last;
+    if (!found.size) {
+        found = decide(a->endings, prefix->places, a->ring, place, longest, a->endings[longest]);
+        *guess = key << TG_TOKEN_BITS | found.last;
+    }
+    if (found.last != then.last) prefix->same = place;
     return found;
 }
 
-#define AHEAD 32 /* bytes the automaton reads ahead, asking for what deciding will need */
+#define AHEAD 8 /* bytes the automaton reads ahead: their misses of the cache pass while others are decided */
+#define KEPT 16 /* a power of two, more than AHEAD */
 
-/* The longest token that ends at each byte; returns the node. */
-static inline uint64_t read_ahead(const tg_automaton *a, uint64_t node, const uint8_t *bytes,
-                                  uint32_t n, uint32_t *longest) {
-    for (uint32_t i = 0; i < n; i++) {
-        node = a->nodes[tg_step(a, node, bytes[i])];
-        longest[i] = tg_longest(node);
-        __builtin_prefetch(&a->endings[longest[i]]);
-    }
+static inline uint64_t read_byte(const tg_automaton *a, uint64_t node, uint8_t byte,
+                                 uint32_t *longest) {
+    node = a->nodes[tg_step(a, node, byte)];
+    *longest = tg_longest(node);
+    __builtin_prefetch(&a->endings[*longest]);
     return node;
 }
 
 void tg_prefix_feed(tg_vocab *vocab, tg_prefix *prefix, const uint8_t *bytes, size_t size) {
     const tg_automaton *a = &vocab->automaton;
-    const uint64_t *endings = a->endings, ring = a->ring;
-    uint64_t place = prefix->total, run = prefix->run;
-    uint32_t longest[AHEAD], byte = prefix->byte;
-    for (size_t start = 0; start < size; start += AHEAD) {
-        uint32_t n = size - start < AHEAD ? (uint32_t)(size - start) : AHEAD;
-        prefix->node = read_ahead(a, prefix->node, bytes + start, n, longest);
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t ending = endings[longest[i]];
-            tg_place found;
-            if (bytes[start + i] != byte) run = place;
-            byte = bytes[start + i];
-            place++;
-            if (__builtin_expect(tg_is_long(ending), 0)) {
-                found = decide_many(vocab, prefix, place, run, longest[i]);
-            } else {
-                found = decide(endings, prefix->places, ring, place, longest[i], ending);
-            }
-            found.count = prefix->places[(place - found.size) & ring].count + 1;
-            prefix->places[place & ring] = found;
+    const uint64_t ring = a->ring;
+    uint64_t node = prefix->node, place = prefix->total, run = prefix->run;
+    uint32_t longest[KEPT], byte = prefix->byte;
+    for (size_t i = 0; i < AHEAD && i < size; i++) node = read_byte(a, node, bytes[i], &longest[i]);
+    for (size_t i = 0; i < size; i++) {
+        uint32_t token = longest[i % KEPT];
+        uint64_t ending = a->endings[token];
+        tg_place found;
+        if (bytes[i] != byte) run = place;
+        byte = bytes[i];
+        place++;
+        if (__builtin_expect(tg_is_long(ending), 0)) {
+            found = decide_many(vocab, prefix, place, run, token);
+        } else {
+            found = decide(a->endings, prefix->places, ring, place, token, ending);
         }
+        found.count = prefix->places[(place - found.size) & ring].count + 1;
+        prefix->places[place & ring] = found;
+        if (i + AHEAD < size)
+            node = read_byte(a, node, bytes[i + AHEAD], &longest[(i + AHEAD) % KEPT]);
     }
+    prefix->node = node;
     prefix->total = place;
     prefix->run = run;
     prefix->byte = byte;
@@ -139,23 +142,27 @@ uint64_t tg_prefix_tokens(const tg_vocab *vocab, const tg_prefix *prefix) {
 }
 
 /* The same with all prefixes in a row and no guesses. */
+#define SHORT 32
+
 static uint64_t count_short(const tg_automaton *a, const uint8_t *piece, uint32_t size) {
-    tg_place places[AHEAD + 1];
-    uint32_t longest[AHEAD];
+    tg_place places[SHORT + 1];
+    uint32_t longest[SHORT];
+    uint64_t node = a->nodes[0];
     places[0] = (tg_place){0, 0, 0};
-    read_ahead(a, a->nodes[0], piece, size, longest);
+    for (uint32_t i = 0; i < AHEAD && i < size; i++) node = read_byte(a, node, piece[i], &longest[i]);
     for (uint32_t i = 0; i < size; i++) {
         tg_place found = decide(a->endings, places, UINT64_MAX, i + 1, longest[i],
                                 a->endings[longest[i]]);
         found.count = places[i + 1 - found.size].count + 1;
         places[i + 1] = found;
+        if (i + AHEAD < size) node = read_byte(a, node, piece[i + AHEAD], &longest[i + AHEAD]);
     }
     return places[size].count;
 }
 
 uint64_t tg_prefix_count(tg_vocab *vocab, const uint8_t *piece, size_t size) {
     tg_prefix prefix;
-    if (size <= AHEAD) return count_short(&vocab->automaton, piece, (uint32_t)size);
+    if (size <= SHORT) return count_short(&vocab->automaton, piece, (uint32_t)size);
     tg_prefix_start(vocab, &prefix);
     tg_prefix_feed(vocab, &prefix, piece, size);
     return tg_prefix_tokens(vocab, &prefix);

@@ -16,8 +16,9 @@ typedef struct {
 typedef struct {
     uint64_t node;
     uint64_t total;
-    uint64_t run; /* where the run of one byte that the piece ends with so far begins */
-    uint32_t byte; /* that byte */
+    uint64_t run;  /* where the run of one byte that the piece ends with so far begins */
+    uint64_t same; /* the last place that is not as the one a period before; see bpe_prefix.c */
+    uint32_t byte; /* that of the run */
     tg_place places[TG_RING];
 } tg_prefix;
 

@@ -110,6 +110,9 @@ static void begin_giant(tg_counter *c) {
     c->giant = giant;
 }
 
+/* Places where the piece may end are read up to in steps of so many bytes, and at its end. */
+#define TG_GIANT_STEP 64
+
 /* The piece may end at `accept` in the tail: read the prefix up to there. */
 static void pass_accept(tg_counter *c, uint32_t accept) {
     struct tg_giant *giant = c->giant;
@@ -167,21 +170,23 @@ static void push_tail(tg_counter *c) {
 static uint32_t drain_giant(tg_counter *c) {
     uint32_t back = 0;
     for (;;) {
-        tg_scan scan = {c->at, 0, c->state, 0};
+        tg_scan scan = {c->at, c->accept, c->state, 0};
         int found = tg_scan_piece(c->vocab, c->tail, c->tail_size, &scan);
         c->at = (uint32_t)scan.at;
+        c->accept = (uint32_t)scan.accept;
         c->state = scan.state;
         if (found == TG_INVALID) {
             back += c->tail_size - c->at - scan.bad;
             replace_bad(c, c->at);
         }
-        if (scan.accept) pass_accept(c, (uint32_t)scan.accept);
+        if (c->accept >= TG_GIANT_STEP || (c->accept && found == TG_PIECE)) pass_accept(c, c->accept);
         if (found == TG_PIECE) {
             end_giant(c);
             return back;
         }
         if (found == TG_MORE) break;
     }
+    if (c->tail_size > TG_PIECE_MAX && c->accept) pass_accept(c, c->accept);
     if (c->tail_size > TG_PIECE_MAX) push_tail(c);
     return back;
 }
@@ -239,6 +244,8 @@ void tg_counter_boundary(tg_counter *c) {
         if (c->giant) {
             if (c->vocab->rows[c->state * TG_ROW + TG_END_CLASS] & TG_MATCH)
                 pass_accept(c, c->tail_size);
+            else if (c->accept)
+                pass_accept(c, c->accept);
             end_giant(c);
         } else if (c->tail_size) {
             uint32_t size = (uint32_t)tg_scan_end(c->vocab, &scan, c->tail_size);
