@@ -49,11 +49,13 @@ static inline tg_place decide(const uint64_t *endings, const tg_place *places, u
     return found;
 }
 
-/* Long runs of one character have up to a hundred candidates in each place, so a likely one is tried
- * first: in a run, what ended the prefix PERIOD bytes ago; else what did after the same token and
- * among the same candidates, which the longest names. And once all the places that a place depends on
- * are as they were PERIOD bytes ago, so are the candidates and so is what follows, to the run's end. */
+/* Long runs of one character have up to a hundred candidates in each place. In a run, what ended the
+ * prefix PERIOD bytes ago is tried first; else a FEW candidates, and then what was right after the same
+ * token and among the same candidates, which the longest names. And once all the places that a place
+ * depends on are as they were PERIOD bytes ago, so are the candidates and so is what follows, to the
+ * run's end. */
 #define PERIOD 128 /* in runs the tokens repeat after so many bytes, or a divisor of it */
+#define FEW 6
 
 /* The length of a guess that is right, else 0. It was not reached from the longer ones, so the later
  * merges are looked up. */
@@ -80,17 +82,31 @@ static tg_place decide_many(tg_vocab *vocab, tg_prefix *prefix, uint64_t place, 
     const tg_automaton *a = &vocab->automaton;
     uint64_t key = (uint64_t)longest << TG_TOKEN_BITS | prefix->places[(place - 1) & a->ring].last;
     uint64_t *guess = &vocab->guesses[tg_hash(key) & ((1u << TG_GUESS_BITS) - 1)];
-    tg_place found = {0, TG_NONE, 0}, then = found;
+    tg_place found = {0, longest, 0}, then = {0, TG_NONE, 0};
     if (place - run > PERIOD) {
         then = prefix->places[(place - PERIOD) & a->ring];
         if (place - prefix->same > a->ring && place - run > a->ring + PERIOD) return then;
-        if (then.size <= place - run - PERIOD) found.last = then.last;
+        found.last = then.last;
+        if (then.size <= place - run - PERIOD)
+            found.size = stands(vocab, prefix, place, then.last);
     }
-    if (found.last == TG_NONE && *guess >> TG_TOKEN_BITS == key)
-        found.last = (uint32_t)*guess & TG_TOKEN_MASK;
-    if (found.last != TG_NONE) found.size = stands(vocab, prefix, place, found.last);
     if (!found.size) {
-        found = decide(a->endings, prefix->places, a->ring, place, longest, a->endings[longest]);
+        found.last = longest;
+        for (int i = 0; i < FEW && found.last >= 256 && !found.size; i++) {
+            uint64_t ending = a->endings[found.last];
+            found.size = forms(a->endings, prefix->places, a->ring, place, found.last, ending);
+            if (!found.size) found.last = tg_shorter(ending);
+        }
+    }
+    if (!found.size && *guess >> TG_TOKEN_BITS == key) {
+        longest = found.last;
+        found.last = (uint32_t)*guess & TG_TOKEN_MASK;
+        found.size = stands(vocab, prefix, place, found.last);
+        if (!found.size) found.last = longest;
+    }
+    if (!found.size) {
+        found = decide(a->endings, prefix->places, a->ring, place, found.last,
+                       a->endings[found.last]);
         *guess = key << TG_TOKEN_BITS | found.last;
     }
     if (found.last != then.last) prefix->same = place;
