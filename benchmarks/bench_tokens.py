@@ -2,29 +2,33 @@
 
 One run, one process, the same texts in requests of 2,000 characters, the contenders in turn on
 each part of the text. "Unseen": each request is met once, tables and caches warm from other text of
-its class. "Repeated": the same 200 kB over and over. Times are the thread's processor time, best
-part; on a shared machine compare the columns, not the days. `--peers` installs the others into
-build/peers with pip; without it those that are not importable are left out.
+its class. "Repeated": the same 200 kB over and over. Adversarial: ours alone, on what is slowest,
+fed in three ways. Times are the thread's processor time, best part; on a shared machine compare the
+columns, not the days. `--peers` installs the others into build/peers with pip; without it those
+that are not importable are left out.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.token_texts import HOSTILE, texts
+from benchmarks.token_texts import DRAWN, HOSTILE, texts
 from gateway._native import tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "build" / "peers"
 PACKAGES = ("tiktoken==0.14.0", "rs-bpe==0.1.0", "quicktok-v1==0.4.0", "gigatoken==0.10.0")
 PARTS = 5
-Count = Callable[[str], int]
+Count = Callable[[str], object]
 
 
 def rank_file(name: str, folder: Path) -> Path:
@@ -79,7 +83,7 @@ def requests(text: str) -> list[str]:
     return [text[at : at + 2000] for at in range(0, len(text), 2000)]
 
 
-def took_s(count: Count, parts: list[str]) -> float:
+def took_s(count: Callable[[Any], object], parts: Sequence[str | bytes]) -> float:
     """Processor time of counting the parts one after another."""
     started = time.thread_time()
     for part in parts:
@@ -130,18 +134,41 @@ def streaming_ns(text: str, name: str) -> dict[str, float]:
     return {"feed": best(lambda: tokens.Counter(name).feed), "empty call": best(lambda: nothing)}
 
 
-def hostile(counts: dict[str, Count]) -> dict[str, dict[str, float]]:
-    """MB/s over adversarial texts of 400 kB: whole, and ours in feeds of three bytes besides."""
-    found: dict[str, dict[str, float]] = {}
+def hostile_texts(name: str, most_bytes: int = 400_000) -> dict[str, bytes]:
+    """Adversarial texts by kind: endless patterns, then the vocabulary's own tokens at random.
+
+    Of tokens by the tens of thousands nothing is at hand in the processor's caches, and where no
+    space stands between them nothing has been counted before.
+    """
+    from tests.native.references import vocabulary
+
+    found = {}
     for kind, unit in HOSTILE.items():
-        text = (unit * (400_000 // len(unit.encode()) + 1))[:400_000]
-        data = text.encode()
-        row = {name: len(data) / 1e6 / took_s(counts[name], [text]) for name in ("tallygate",)}
-        for _ in range(3):
-            row["tallygate"] = max(
-                row["tallygate"], len(data) / 1e6 / took_s(counts["tallygate"], [text])
-            )
-        found[kind] = row
+        data = unit.encode()
+        found[kind] = (data * (most_bytes // len(data) + 1))[:most_bytes]
+    tokens_found = []
+    for data in vocabulary(name):
+        with contextlib.suppress(UnicodeDecodeError):
+            tokens_found.append(data.decode())
+    draw = random.Random(10)
+    for kind, accepted in DRAWN.items():
+        pool = [token for token in map(str.strip, tokens_found) if accepted.fullmatch(token)]
+        if kind == "vocabulary white space":
+            pool = [token for token in tokens_found if token.isspace()]
+        text = "".join(draw.choices(pool, k=most_bytes)).encode()
+        found[kind] = text[:most_bytes].decode(errors="ignore").encode()
+    return found
+
+
+def hostile(name: str) -> dict[str, dict[str, float]]:
+    """MB/s over adversarial texts: whole, and in feeds of 48 bytes and of one."""
+    found: dict[str, dict[str, float]] = {}
+    for kind, data in hostile_texts(name).items():
+        found[kind] = {}
+        for label, size in (("whole", len(data)), ("48", 48), ("1", 1)):
+            feeds = [data[at : at + size] for at in range(0, len(data), size)]
+            best = min(took_s(tokens.Counter(name).feed, feeds) for _ in range(3))
+            found[kind][label] = len(data) / 1e6 / best
     return found
 
 
@@ -193,6 +220,13 @@ def table(results: dict[str, dict[str, dict[str, float]]], what: str) -> None:
         print(f"{kind:<16} {cells} {ratio:12.1f}x")
 
 
+def hostile_table(rows: dict[str, dict[str, float]]) -> None:
+    """Print MB/s by kind of adversarial text, the worst last."""
+    print("\nadversarial, MB/s in feeds of" + "".join(f"{n:>8}" for n in next(iter(rows.values()))))
+    for kind, row in sorted(rows.items(), key=lambda item: -min(item[1].values())):
+        print(f"{kind:<29}" + "".join(f"{speed:8.1f}" for speed in row.values()))
+
+
 def main() -> None:
     """Run everything; --json FILE keeps the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -214,13 +248,14 @@ def main() -> None:
     figures = {
         "speed": results,
         "streaming_ns": streaming_ns(classes["English"], options.encoding),
-        "hostile": hostile(counts),
+        "hostile": hostile(options.encoding),
         "growth_ns_per_byte": growth(classes["English"], options.encoding),
         "memory": memory(options.encoding, sample),
     }
     table(results, "unseen")
     table(results, "repeated")
-    for key in ("streaming_ns", "hostile", "growth_ns_per_byte", "memory"):
+    hostile_table(figures["hostile"])
+    for key in ("streaming_ns", "growth_ns_per_byte", "memory"):
         print(f"\n{key}: {json.dumps(figures[key], default=lambda x: round(x, 1))}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))

@@ -140,3 +140,16 @@ HOSTILE = {
     "controls": "".join(map(chr, random.Random(7).choices(range(32), k=100_000))),
     "digits": "1234567890",
 }
+
+# What to draw from a vocabulary's own tokens, by the shape of these.
+DRAWN = {
+    "vocabulary words": re.compile("[a-z]+"),
+    "vocabulary words of 3 to 5": re.compile("[a-z]{3,5}"),
+    "vocabulary words of 6 to 8": re.compile("[a-z]{6,8}"),
+    "vocabulary words, any case": re.compile("[A-Za-z]+"),
+    "vocabulary words, all scripts": re.compile(r"[^\W\d_]+"),
+    "vocabulary words, wide": re.compile(r"[^\W\d_\x00-\x7F]+"),
+    "vocabulary punctuation": re.compile(r"[^\w\s]+"),
+    "vocabulary white space": re.compile(""),
+    "vocabulary, all": re.compile(r"(?s:.+)"),
+}
