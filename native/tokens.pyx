@@ -51,13 +51,16 @@ cdef extern from "normal.h" nogil:
         TG_NORMAL_BYTES
     ctypedef struct tg_normal:
         uint32_t size
+        uint32_t read
+        int behind
         uint8_t held[TG_HELD_MAX]
     ctypedef struct tg_normal_cut:
         size_t cut
         size_t read
         int before
         int behind
-    tg_normal_cut tg_normal_find(const uint8_t *marks, const uint8_t *text, size_t size)
+    tg_normal_cut tg_normal_find(const uint8_t *marks, const uint8_t *text, size_t size,
+                                 size_t read, int behind)
 
 
 cdef extern from "utf16.h":
@@ -276,6 +279,8 @@ cdef class Counter:
         if self._normal is NULL:
             raise MemoryError
         (<tg_normal *>self._normal).size = 0
+        (<tg_normal *>self._normal).read = 0
+        (<tg_normal *>self._normal).behind = 0
         return 0
 
     # Counts up to the last place where the text may be cut; keeps a character and its marks.
@@ -289,7 +294,7 @@ cdef class Counter:
             memcpy(text, normal.held, normal.size)
             memcpy(text + normal.size, data, part)
             total = normal.size + part
-            found = tg_normal_find(_marks, text, total)
+            found = tg_normal_find(_marks, text, total, normal.read, normal.behind)
             if part > 256 and (found.before or found.behind):
                 most = 256  # ordering marks takes time by the square of how many there are
                 continue
@@ -298,23 +303,27 @@ cdef class Counter:
             if total - found.cut > TG_HELD_MAX:
                 found.cut = found.read
                 found.before = 1
+                found.behind = 0
             if found.before:
                 self._feed_normalized(text, found.cut)
             elif found.cut:
                 tg_counter_feed(<tg_counter *>self._state, text, found.cut)
             normal.size = <uint32_t>(total - found.cut)
+            normal.read = <uint32_t>(found.read - found.cut)
+            normal.behind = found.behind
             memcpy(normal.held, text + found.cut, normal.size)
 
     cdef void _end_normal(self) noexcept nogil:
         cdef tg_normal *normal = <tg_normal *>self._normal
         cdef tg_normal_cut found
         if normal.size:
-            found = tg_normal_find(_marks, normal.held, normal.size)
+            found = tg_normal_find(_marks, normal.held, normal.size, 0, 0)
             if found.behind:
                 self._feed_normalized(normal.held, normal.size)
             else:
                 tg_counter_feed(<tg_counter *>self._state, normal.held, normal.size)
-            normal.size = 0
+            normal.size = normal.read = 0
+            normal.behind = 0
 
     cdef void _feed_normalized(self, const unsigned char *data, Py_ssize_t size) noexcept with gil:
         cdef bytes text = data[:size]

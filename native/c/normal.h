@@ -15,6 +15,8 @@
 
 typedef struct {
     uint32_t size;
+    uint32_t read; /* of the held, as tg_normal_find left off */
+    int behind;
     uint8_t held[TG_HELD_MAX]; /* begins with a plain character, but at the text's start */
 } tg_normal;
 
@@ -25,9 +27,11 @@ typedef struct {
     int behind;  /* some character behind it is not */
 } tg_normal_cut;
 
-static inline tg_normal_cut tg_normal_find(const uint8_t *marks, const uint8_t *text, size_t size) {
-    tg_normal_cut found = {0, 0, 0, 0};
-    for (size_t at = 0; at < size; found.read = at) {
+/* The first `read` bytes have been read before, and found to need no cut; `behind` as then found. */
+static inline tg_normal_cut tg_normal_find(const uint8_t *marks, const uint8_t *text, size_t size,
+                                           size_t read, int behind) {
+    tg_normal_cut found = {0, read, 0, behind};
+    for (size_t at = read; at < size; found.read = at) {
         uint32_t point = 0;
         int length = 1, plain = 1;
         if (text[at] >= 0x80) {
