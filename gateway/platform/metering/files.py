@@ -92,7 +92,7 @@ def _patches(size: tuple[int, int], side_px: int) -> int:
 def _gemini_image(name: str, size: Size) -> int:
     if not any(early in name for early in ("gemini-1", "gemini-2")):
         return GEMINI_MOST
-    width, height = size or (4_032, 3_024)
+    width, height = size or (3_841, 3_073)  # the most tiles that 12 megapixels are cut into
     if max(width, height) <= 384:
         return GEMINI_TILE
     unit = min(max(min(width, height) * 2 // 3, 256), 768)

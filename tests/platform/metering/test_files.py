@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.platform.metering.files import audio_bound, document_bound, image_bound
@@ -60,6 +60,8 @@ def test_published_examples(model: str, size: tuple[int, int], detail: str, toke
 
 
 @given(st.sampled_from(MODELS), st.integers(1, 6_000), st.integers(1, 6_000))
+@example("gemini-2.5-flash", 3_073, 3_073)
+@example("gemini-2.5-flash", 3_841, 3_073)
 def test_an_unknown_size_costs_no_less_than_a_known_one(
     model: str, width: int, height: int
 ) -> None:
