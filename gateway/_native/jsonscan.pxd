@@ -63,7 +63,7 @@ cdef extern from "request.h":
         rq_text_fn cut
         rq_text_fn rest
         void *context
-        rq_span span[49]
+        rq_span span[51]
         int duplicate
         size_t brace
         size_t error_at

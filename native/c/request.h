@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RQ_NAMES = 49, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
+enum { RQ_NAMES = 51, RQ_MAX_DEPTH = 128, RQ_KEY_MAX = 64 };
 enum { RQ_REST_BYTES = 32 * 1024 };
 
 typedef struct rq_span {

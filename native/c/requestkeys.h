@@ -11,7 +11,7 @@
 
 /* Top-level members, then members of the top-level members that PARENTS names. Those from WATCHED on
  * are rare, and each needs a look before a request may pass. */
-enum { WATCHED = 22, TOP_NAMES = 42 };
+enum { WATCHED = 22, TOP_NAMES = 44 };
 static const char *const NAMES[RQ_NAMES] = {
     "model", "stream", "stream_options", "max_tokens",
     "max_completion_tokens", "max_output_tokens", "n", "user", "background", "safety_identifier",
@@ -21,7 +21,7 @@ static const char *const NAMES[RQ_NAMES] = {
     "tools", "functions", "prompt", "service_tier", "serviceTier", "speed", "inference_geo",
     "previous_response_id", "conversation", "container", "cachedContent", "cached_content",
     "mcp_servers", "web_search_options", "web_search", "search_parameters", "enable_search",
-    "plugins", "modalities", "extra_body",
+    "plugins", "modalities", "extra_body", "deferred", "provider",
     "maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count", "user_id",
     "responseModalities", "response_modalities"};
 enum { PARENT_COUNT = 3 };

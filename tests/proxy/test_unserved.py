@@ -45,6 +45,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"enable_search": True}, "enable_search"),
     ("chat", {"search_parameters": {"mode": "auto"}}, "search_parameters"),
     ("chat", {"plugins": [{"id": "web"}]}, "plugins"),
+    ("chat", {"deferred": True}, "deferred"),
+    ("chat", {"provider": {"order": ["dearest"]}}, "provider"),
     ("chat", {"service_tier": "priority"}, "service_tier"),
     ("chat", {"extra_body": {"google": {"cached_content": "cachedContents/1"}}}, "extra_body"),
     ("chat", part(type="file", file={"file_id": "file-1"}), "messages[0].content[0].file.file_id"),

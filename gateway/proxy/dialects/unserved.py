@@ -4,6 +4,8 @@ Tools that run at the provider cost per use, or fetch text that was never held f
 cost a multiple of the price; stored answers, files and caches belong to the operator's account with
 the provider, so that a caller who knows another's id could read them. All are refused by name. A
 tool is let through only if it is known to run at the caller's, so that a new one is refused too.
+Answers that are fetched later pass the meter by, and whom OpenRouter asks is the operator's choice,
+since each provider there has a price of its own.
 Sources: the API references of OpenAI (Chat, Responses), Anthropic (Messages, "Server tools", "Fast
 mode", "Data residency", "Files") and Google (Tool, FileData, CachedContent; JSON members come in
 camelCase and in snake_case), of xAI, DashScope and OpenRouter for searches of their own. Nothing
@@ -187,6 +189,10 @@ def _refuse_members(said: Callable[[str], Any]) -> None:
         raise refusal("A dearer speed has no price here.", param="speed")
     if said("inference_geo") not in (None, "global"):
         raise refusal("A dearer region has no price here.", param="inference_geo")
+    if said("deferred") not in _OFF:
+        raise refusal("Answers that are fetched later are not served.", param="deferred")
+    if said("provider") not in (None, {}):
+        raise refusal("Which provider answers is not the caller's choice.", param="provider")
     if _has_cache(said("extra_body")):
         raise refusal("Caches kept at the provider are not served.", param="extra_body")
 

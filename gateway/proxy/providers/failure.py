@@ -30,12 +30,15 @@ _SECRETS = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{8,}|\barn:aws[^\s\"',]+"  # Amazon's
     r"|\bprojects?/[A-Za-z0-9_:.-]+"
 )
-# Google answers 400 for a wrong key, Anthropic for an account without credit of its own.
-_OUR_FAULT = re.compile(rb"API_KEY_INVALID|API key (?:not valid|expired)|credit balance is too low")
-# OpenAI, Moonshot: waiting helps no key whose account has nothing left to spend.
+# Google answers 400 for a wrong key, Anthropic and DashScope for an account that may not spend.
+_OUR_FAULT = re.compile(
+    rb"API_KEY_INVALID|API key (?:not valid|expired)|credit balance is too low"
+    rb'|organization has been disabled|"code"\s*:\s*"Arrearage"'
+)
+# OpenAI, Moonshot, Zhipu (1113): waiting helps no key whose account has nothing left to spend.
 _NO_CREDIT = re.compile(
     rb'"(?:code|type)"\s*:\s*"(?:insufficient_quota|billing_hard_limit_reached'
-    rb'|exceeded_current_quota_error)"'
+    rb'|billing_not_active|exceeded_current_quota_error|1113)"'
 )
 _decode = msgspec.json.Decoder().decode
 

@@ -198,6 +198,27 @@ async def test_errors_are_told_in_the_clients_dialect(
     assert await gateway.balance_microusd() == 10_000_000
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "error"),
+    [
+        ("messages", 400, {"message": "Your credit balance is too low to access the API."}),
+        ("messages", 400, {"message": "This organization has been disabled."}),
+        ("chat", 400, {"code": "Arrearage", "message": "Access denied, your account..."}),
+        ("chat", 429, {"code": "insufficient_quota", "message": "You exceeded your quota."}),
+        ("chat", 429, {"type": "exceeded_current_quota_error", "message": "suspended"}),
+        ("chat", 429, {"code": "1113", "message": "arrears"}),
+    ],
+)
+async def test_an_account_of_the_operators_without_money_is_the_gateways_trouble(
+    gateway: RunningGateway, upstream: FakeUpstream, kind: str, status: int, error: dict[str, str]
+) -> None:
+    upstream.handler = answering({"error": error}, status)
+    answer = await gateway.post(payload(kind, kind), PATHS[kind])
+    assert answer.status == 502
+    assert answer.json["error"]["code"] == "upstream_credentials_exhausted"
+    assert error["message"].encode() not in answer.body
+
+
 async def test_a_wrong_key_that_google_calls_a_bad_request_is_the_gateways(
     gateway: RunningGateway, upstream: FakeUpstream
 ) -> None:
