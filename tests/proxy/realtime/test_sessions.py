@@ -302,3 +302,23 @@ async def test_a_head_in_pieces_reaches_the_right_door(gateway, upstream):
     async with asyncio.timeout(5):
         assert (await reader.readline()).startswith(b"HTTP/1.1 101")
     writer.close()
+
+
+async def test_no_key_or_organisation_comes_back_in_a_providers_words(gateway, upstream):
+    words = "Incorrect sk-up-secret1234 of organization org-abcd1234"
+
+    async def fail(socket: web.WebSocketResponse) -> None:
+        await socket.send_json({"type": "error", "error": {"type": "x", "message": words}})
+        await socket.send_json({"type": "response.output_text.delta", "delta": "org-abcd1234"})
+        failed = done()
+        failed["response"] |= {"status": "failed", "status_details": {"error": {"message": words}}}
+        await socket.send_json(failed)
+
+    upstream.play = fail
+    async with session(gateway) as socket:
+        assert (await read(socket))["type"] == "session.created"
+        told = await read(socket)
+        assert told["error"]["message"] == "Incorrect [removed] of organization [removed]"
+        assert (await read(socket))["delta"] == "org-abcd1234", "what the model says is its own"
+        told = (await read(socket))["response"]["status_details"]["error"]["message"]
+        assert told == "Incorrect [removed] of organization [removed]"

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from gateway.base.errors import GatewayError
+from gateway.platform.catalog import Provider
 from gateway.platform.catalog.address import split_base_url
+from gateway.proxy.realtime.dial import dial as open_realtime
 from gateway.proxy.upstream.address import is_public
 from gateway.proxy.upstream.pool import Origin, Pool, PoolLimits
 from tests.fakes import routes
@@ -75,6 +77,7 @@ NAMES = (
     *("localhost", "LOCALHOST", "localhost.", "localhost.localdomain", "a.localhost"),
     *("rebind.example", "private.example", "xn--private-9ua.example", "metadata.google.internal"),
     *("[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[fe80::1]", "[fe80::1%25eth0]", "[fe80::1%eth0]"),
+    *("[fec0::1]", "[2606:4700::5efe:7f00:1]", "[3fff::1]", "168.63.129.16"),
     *("[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[::1%25lo]", "[v1.::1]", "[]", "", "."),
     *("\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3", "loc\u00adalhost"),
 )
@@ -161,6 +164,41 @@ def test_the_test_would_see_a_connect(loop: RebindingLoop) -> None:
     assert dialled(loop, "http://8.8.8.8/v1", 1) == ["8.8.8.8"]
     # The first look-up is public and dialled as it was checked; the second is private, and is not.
     assert dialled(loop, "http://rebind.example/v1") == ["8.8.8.8"]
+
+
+def session_dialled(loop: RebindingLoop, url: str, times: int = 2) -> list[str]:
+    """The same for a realtime session."""
+    global watching
+    try:
+        parts = split_base_url(url)
+    except ValueError:
+        return []
+    provider = Provider("p", "openai", parts.scheme, parts.host, parts.port, parts.path)
+    connects.clear()
+
+    async def open_session() -> None:
+        with pytest.raises(GatewayError):
+            await open_realtime(provider, "m", timeout_s=2, max_frame_bytes=1 << 20)
+
+    watching = True
+    try:
+        for _ in range(times):
+            loop.run_until_complete(open_session())
+    finally:
+        watching = False
+    return list(connects)
+
+
+@pytest.mark.parametrize("url", CORPUS, ids=repr)
+def test_no_spelling_opens_a_session_at_a_private_address(loop: RebindingLoop, url: str) -> None:
+    for address in session_dialled(loop, url):
+        assert is_public(address) and ipaddress.ip_address(address).is_global
+
+
+def test_the_test_would_see_a_sessions_connect(loop: RebindingLoop) -> None:
+    assert session_dialled(loop, "http://8.8.8.8/v1", 1) == ["8.8.8.8"]
+    # Asked about once when it is checked, and private when it is to be dialled.
+    assert session_dialled(loop, "http://rebind.example/v1", 1) == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "::1", "10.1."])
