@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcpy
 
-from gateway._native.sse cimport StreamMeter
+from gateway._native.sse cimport PASSED, StreamMeter
 
 
 cdef extern from "http1.h" nogil:
@@ -30,6 +30,7 @@ cdef extern from "http1.h" nogil:
     const char *h1_headers(const uint8_t *, size_t, size_t, h1_head *)
     const char *h1_response(const uint8_t *, size_t, h1_head *, h1_answer *)
     size_t h1_next(h1_body *, const uint8_t *, size_t, size_t *)
+    size_t h1_lone_chunk(h1_body *, const uint8_t *, size_t, size_t *)
     int h1_named(const uint8_t *, h1_span, const char *, size_t)
     int64_t h1_number(const uint8_t *, h1_span)
 
@@ -304,34 +305,53 @@ cdef class Relay:
         self.write = write
         self.reads = 0
         self.grow_at = grow_at
-        self.last = last
+        self.told = last
 
     cpdef long long take_reads(self):
         cdef long long reads = self.reads
         self.reads = 0
         return reads
 
+    @property
+    def last(self):
+        """What the client was sent last, framing aside; made when it is asked for."""
+        if self.sent is not None:
+            self.told = self.sent[self.sent_from:self.sent_from + self.sent_size]
+            self.sent = None
+        return self.told
+
     cpdef bint feed(self, bytes data) except -1:
         if data is None:
             raise TypeError("bytes are needed")
-        cdef uint8_t before = self.reader.answer.body.state
-        cdef bytes body = self.reader.feed(data), out
-        cdef Py_ssize_t size, left
+        cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(data)
+        cdef size_t size = 0, used = 0
+        cdef size_t at = h1_lone_chunk(
+            &self.reader.answer.body, p, PyBytes_GET_SIZE(data), &size
+        )
+        cdef int code
+        cdef bytes body, out = None
         self.reads += 1
-        if body is not None:
-            out = self.meter.feed(body)
-            if out is not None:
-                self.last = out
-                # The provider's one chunk goes on in its own framing when that is the shortest.
-                if out is body and before == H1_SIZE and self.reader.answer.body.state == H1_SIZE:
-                    left = size = PyBytes_GET_SIZE(out)
-                    size += 4
-                    while left:
-                        left >>= 4
-                        size += 1
-                    self.write(data if size == PyBytes_GET_SIZE(data) else framed(out))
-                else:
-                    self.write(framed(out))
+        if at == 0:
+            body = self.reader.feed(data)
+            if body is not None:
+                out = self.meter.feed(body)
+        elif not self.meter.is_plain(size):
+            self.reader.news = False
+            out = self.meter.feed(data[at:at + size])
+        else:
+            self.reader.news = False
+            code = self.meter.pass_on(p + at, size, &used)
+            if code != PASSED:
+                out = self.meter.go_on(data[at:at + size], code, used)
+            else:  # one chunk whose bytes all go on: in the provider's own framing
+                self.sent = data
+                self.sent_from = at
+                self.sent_size = size
+                self.write(data)
+        if out is not None:
+            self.told = out
+            self.sent = None
+            self.write(framed(out))
         return not (
             self.reader.news
             or self.meter.total() >= self.grow_at

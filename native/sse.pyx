@@ -81,19 +81,29 @@ cdef class StreamMeter(Meter):
         if self.events_scan.done:
             self.keep_tail(data, 0)
             return None
-        # The fast path: nothing held, nothing special, no event that could grow too large.
-        if (
+        if not self.is_plain(size):
+            return self.go_on(data, SSE_MORE, 0)
+        code = self.pass_on(p, size, &used)
+        return data if code == PASSED else self.go_on(data, code, used)
+
+    # Nothing is held, nothing special is going on, and no event can grow too large.
+    cdef bint is_plain(self, size_t size) noexcept:
+        return (
             self.withheld is None
             and not self.events_scan.ending
+            and not self.too_large
             and self.events_scan.carry + size <= self.max_event
-        ):
-            code = sse_feed(&self.events_scan, p, size, &used)
-            if code == SSE_MORE and not sse_must_hold(&self.events_scan):
-                if self.failure is not None or self.scan.failed:
-                    self.check()
-                return data if self.scan.kept[JS_ERROR].len == 0 else self.clean(data)
-            return self.go_on(data, code, used)
-        return self.go_on(data, SSE_MORE, 0)
+        )
+
+    # Reads on from a plain state. PASSED where all of it goes to the client as it came; else the
+    # code and how much was used, for `go_on` with the same bytes.
+    cdef int pass_on(self, const uint8_t *p, size_t size, size_t *used) except -2:
+        cdef int code = sse_feed(&self.events_scan, p, size, used)
+        if code != SSE_MORE or sse_must_hold(&self.events_scan):
+            return code
+        if self.failure is not None or self.scan.failed:
+            self.check()
+        return PASSED if self.scan.kept[JS_ERROR].len == 0 else code
 
     # The rest of a feed, from a code and a position on.
     cdef bytes go_on(self, bytes data, int code, size_t at):

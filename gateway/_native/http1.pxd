@@ -41,6 +41,9 @@ cdef class Relay:
     cdef object write
     cdef long long reads
     cdef public long long grow_at
-    cdef readonly bytes last
+    cdef bytes told               # what was sent last, unless `sent` is newer
+    cdef bytes sent               # the read it stands in
+    cdef Py_ssize_t sent_from
+    cdef Py_ssize_t sent_size
     cpdef long long take_reads(self)
     cpdef bint feed(self, bytes data) except -1

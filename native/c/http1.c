@@ -273,3 +273,19 @@ size_t h1_next(h1_body *b, const uint8_t *p, size_t n, size_t *len)
     }
     return at;
 }
+
+size_t h1_lone_chunk(h1_body *b, const uint8_t *p, size_t n, size_t *len)
+{
+    size_t at = 0, size = 0;
+    int digit;
+    if (b->state != H1_SIZE || b->digits || n < 7 || p[0] == '0')
+        return 0;
+    for (; at < 7 && (digit = hex(p[at])) >= 0; at++)
+        size = size << 4 | (size_t)digit;
+    if ( size + at + 4 != n || p[at] != '\r' || p[at + 1] != '\n' || p[n - 2] != '\r'
+        || p[n - 1] != '\n')
+        return 0;
+    b->overhead = 2; /* the line end after the data */
+    *len = size;
+    return at + 2;
+}

@@ -70,6 +70,10 @@ const char *h1_response(const uint8_t *p, size_t n, h1_head *head, h1_answer *an
  * H1_DONE or H1_FAILED. */
 size_t h1_next(h1_body *b, const uint8_t *p, size_t n, size_t *len);
 
+/* Where p is just one chunk in its shortest form and the body waits for one, consumes it as h1_next
+ * would, and returns where its *len bytes stand; else 0, and nothing is consumed. */
+size_t h1_lone_chunk(h1_body *b, const uint8_t *p, size_t n, size_t *len);
+
 /* True when a header's name, in any case, is this lower-case one. */
 int h1_named(const uint8_t *p, h1_span name, const char *lower, size_t len);
 

@@ -51,8 +51,11 @@ static const uint8_t *begin_value(js_scan *j, const uint8_t *p, const uint8_t *e
     }
     j->string_mode = IS_SKIPPED;
     j->track_number = 0;
-    if (j->vnode)
+    if (j->vnode) {
         begin_action(j, &j->table->node[j->vnode], p);
+        if (j->string_mode != IS_SKIPPED || j->capture >= 0)
+            j->rest_from = NULL;
+    }
     switch (*p) {
     case '"':
         j->state = STRING;
@@ -108,7 +111,7 @@ static const uint8_t *in_string(js_scan *j, const uint8_t *p, const uint8_t *end
     if (j->string_mode != IS_SKIPPED)
         end_wanted(j, q);
     end_value(j, q);
-    return q;
+    return LEX_UNLIKELY(j->memoed) ? rest_begin(j, q, end) : q;
 }
 
 static void string_unit(js_scan *j, uint32_t unit)
@@ -218,11 +221,13 @@ void js_feed(js_scan *j, const uint8_t *p, size_t n)
         case OPAQUE: p = in_opaque(j, p, end); break;
         case OPAQUE_STRING: p = in_opaque_string(j, p, end); break;
         case OPAQUE_ESCAPE: j->state = OPAQUE_STRING; p++; break;
-        case BAD: j->event_from = NULL; return;
+        case BAD: j->event_from = j->rest_from = NULL; return;
         default: p = lex_is_space(*p) ? p + 1 : between(j, p, end);
         }
     }
     j->event_from = NULL;
+    if (j->rest_from)
+        rest_save(j, end);
     if (j->capture >= 0)
         capture_piece(j, end);
 }
@@ -255,7 +260,7 @@ static void reset(js_scan *j)
         for (int i = 0; i < JS_SLOTS; i++)
             j->event[i].present = 0;
     }
-    j->captured = j->tier_told = j->thought = 0;
+    j->captured = j->tier_told = j->thought = j->memoed = 0;
     j->part_depth = 0;
     j->at_start = 1;
 }

@@ -23,6 +23,7 @@ enum {
     JS_CAPTURE_MAX = 4096,
     JS_PENDING_MAX = 8192, /* text that waits for its choice or type, bytes */
     JS_MEMO_MAX = 384,     /* longest beginning of an event that is remembered, bytes */
+    JS_REST_MAX = 192,     /* longest rest of an event that is remembered, bytes */
     JS_MEMO_DEPTH = 16
 };
 
@@ -57,6 +58,14 @@ typedef struct js_memo {
     uint8_t node[JS_MEMO_DEPTH], tier[32];
     uint8_t bytes[JS_MEMO_MAX];
 } js_memo;
+
+/* The rest of such an event, after its text, and the state at its end; belongs to the memo. */
+typedef struct js_rest {
+    uint16_t len, flags;
+    uint8_t have, thought, captured;
+    uint32_t index, position, element_depth, part_depth;
+    uint8_t bytes[JS_REST_MAX];
+} js_rest;
 
 typedef struct js_scan {
     const js_table *table;
@@ -112,7 +121,10 @@ typedef struct js_scan {
     uint8_t usage_overflow;
     uint8_t failed;    /* memory ran out: counts are no longer complete */
     uint64_t usage_events, malformed_events;
+    uint8_t memoed;            /* the event began as the memo says, and is still in its text */
+    const uint8_t *rest_from;  /* the end of that text, if in this feed and all since was plain */
     js_memo memo;
+    js_rest rest;
 } js_scan;
 
 /* max_choices >= 1; choices numbered beyond it share the last voice. */
