@@ -103,7 +103,8 @@ cdef class StreamMeter(Meter):
             return code
         if self.failure is not None or self.scan.failed:
             self.check()
-        return PASSED if self.scan.kept[JS_ERROR].len == 0 else code
+        # The words of an error may have to be cleaned.
+        return code if self.scrub is not None and self.scan.kept[JS_ERROR].len else PASSED
 
     # The rest of a feed, from a code and a position on.
     cdef bytes go_on(self, bytes data, int code, size_t at):
