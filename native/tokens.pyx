@@ -17,7 +17,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove
 
 
 cdef extern from "Python.h":
@@ -287,31 +287,45 @@ cdef class Counter:
     cdef void _take_normal(self, const unsigned char *data, Py_ssize_t size) noexcept nogil:
         cdef uint8_t text[TG_HELD_MAX + 4096]
         cdef tg_normal *normal = <tg_normal *>self._normal
-        cdef tg_normal_cut found
-        cdef size_t part, total, most = 4096
+        cdef size_t part, most = 4096
+        if size <= 16 and normal.size + size <= TG_HELD_MAX:
+            for part in range(<size_t>size):
+                normal.held[normal.size + part] = data[part]
+            self._take_held(normal.held, normal.size + <size_t>size, <size_t>size)
+            return
         while size:
             part = min(<size_t>size, most)
             memcpy(text, normal.held, normal.size)
             memcpy(text + normal.size, data, part)
-            total = normal.size + part
-            found = tg_normal_find(_marks, text, total, normal.read, normal.behind)
-            if part > 256 and (found.before or found.behind):
+            if self._take_held(text, normal.size + part, part):
+                data += part
+                size -= part
+            else:
                 most = 256  # ordering marks takes time by the square of how many there are
-                continue
-            data += part
-            size -= part
-            if total - found.cut > TG_HELD_MAX:
-                found.cut = found.read
-                found.before = 1
-                found.behind = 0
-            if found.before:
-                self._feed_normalized(text, found.cut)
-            elif found.cut:
-                tg_counter_feed(<tg_counter *>self._state, text, found.cut)
-            normal.size = <uint32_t>(total - found.cut)
-            normal.read = <uint32_t>(found.read - found.cut)
-            normal.behind = found.behind
-            memcpy(normal.held, text + found.cut, normal.size)
+
+    # The held bytes and `part` more behind them. 0: too many, with marks among them.
+    cdef int _take_held(
+        self, const unsigned char *text, size_t total, size_t part
+    ) noexcept nogil:
+        cdef tg_normal *normal = <tg_normal *>self._normal
+        cdef tg_normal_cut found
+        found = tg_normal_find(_marks, text, total, normal.read, normal.behind)
+        if part > 256 and (found.before or found.behind):
+            return 0
+        if total - found.cut > TG_HELD_MAX:
+            found.cut = found.read
+            found.before = 1
+            found.behind = 0
+        if found.before:
+            self._feed_normalized(text, found.cut)
+        elif found.cut:
+            tg_counter_feed(<tg_counter *>self._state, text, found.cut)
+        normal.size = <uint32_t>(total - found.cut)
+        normal.read = <uint32_t>(found.read - found.cut)
+        normal.behind = found.behind
+        if found.cut or text is not normal.held:
+            memmove(normal.held, text + found.cut, normal.size)
+        return 1
 
     cdef void _end_normal(self) noexcept nogil:
         cdef tg_normal *normal = <tg_normal *>self._normal

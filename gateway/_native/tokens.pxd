@@ -29,3 +29,6 @@ cdef class Counter:
     cdef void _take_normal(self, const unsigned char *data, Py_ssize_t size) noexcept nogil
     cdef void _end_normal(self) noexcept nogil
     cdef void _feed_normalized(self, const unsigned char *data, Py_ssize_t size) noexcept with gil
+    cdef int _take_held(
+        self, const unsigned char *text, size_t total, size_t part
+    ) noexcept nogil

@@ -73,7 +73,6 @@ typedef struct tg_vocab {
     tg_key31 *cache31; /* bytes:248 count:8, see tg_fits31 */
     /* Counting by prefixes. */
     tg_automaton automaton;
-    uint32_t byte_token[256];
     uint32_t *pairs; /* by hash of a token's parts: the token */
     uint32_t pairs_size;
     uint64_t *guesses; /* longest:18 last:18 token:18 */
@@ -98,7 +97,7 @@ void tg_vocab_free(tg_vocab *vocab);
 
 /* Zeroed memory from the system, and back to it. */
 void *tg_map(size_t size);
-void *tg_map_huge(size_t size); /* read at random: in huge pages where the system has them */
+void *tg_map_huge(size_t *size); /* read at random: in whole huge pages where there are any */
 void tg_unmap(void *found, size_t size);
 
 /* Tokens of one piece; `size` >= 1. */

@@ -154,7 +154,7 @@ void tg_automaton_free(tg_automaton *a) {
 static int allocate(tg_automaton *a, uint32_t n_nodes, uint32_t n_inner, uint32_t n_tokens) {
     size_t second = (size_t)257 * 256 * 4, words = n_nodes + n_inner + n_nodes / 8 + n_nodes / TG_SIZE_MOST + 4;
     a->size = words * 8 + second + (size_t)n_tokens * 8;
-    a->nodes = words < TG_LINK_MASK ? tg_map_huge(a->size) : NULL;
+    a->nodes = words < TG_LINK_MASK ? tg_map_huge(&a->size) : NULL;
     if (!a->nodes) return 0;
     a->endings = a->nodes + words;
     a->second = (uint32_t *)(a->endings + n_tokens);

@@ -47,10 +47,18 @@ void tg_unmap(void *found, size_t size) {
     if (found) munmap(found, size);
 }
 
-static void advise_huge(void *found, size_t size) {
-    uintptr_t page = (uintptr_t)2 << 20, from = ((uintptr_t)found + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)found + size) / page * page;
-    if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* More is taken than needed, and what lies outside whole huge pages is given back. */
+void *tg_map_huge(size_t *size) {
+    *size = (*size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    uint8_t *found = tg_map(*size + HUGE_PAGE);
+    if (!found) return NULL;
+    size_t before = (HUGE_PAGE - (uintptr_t)found % HUGE_PAGE) % HUGE_PAGE;
+    if (before) munmap(found, before);
+    munmap(found + before + *size, HUGE_PAGE - before);
+    madvise(found + before, *size, MADV_HUGEPAGE);
+    return found + before;
 }
 #else
 void *tg_map(size_t size) {
@@ -62,17 +70,10 @@ void tg_unmap(void *found, size_t size) {
     free(found);
 }
 
-static void advise_huge(void *found, size_t size) {
-    (void)found;
-    (void)size;
+void *tg_map_huge(size_t *size) {
+    return tg_map(*size);
 }
 #endif
-
-void *tg_map_huge(size_t size) {
-    void *found = tg_map(size);
-    if (found) advise_huge(found, size);
-    return found;
-}
 
 static void *carve(uint8_t **at, size_t size) {
     void *found = *at;
@@ -89,8 +90,8 @@ static int lay_out(tg_vocab *v, uint32_t n_literals_bytes, uint32_t n_blocks) {
                    (sizeof(tg_key31) << TG_CACHE31_BITS) + ((size_t)8 << TG_GUESS_BITS);
     size_t total = words7 * 8 + words15 * 16 + pairs * 4 + fixed + n_literals_bytes +
                    (0x110000 / 128) * 2 + (size_t)n_blocks * 128 + 16 * 64;
-    v->arena_size = (total + 4095) & ~(size_t)4095;
-    v->arena = tg_map_huge(v->arena_size);
+    v->arena_size = total;
+    v->arena = tg_map_huge(&v->arena_size);
     if (!v->arena) return 0;
     uint8_t *at = v->arena;
     v->cache7 = carve(&at, (size_t)8 << TG_CACHE7_BITS);
@@ -191,7 +192,6 @@ static int read_tokens(tg_vocab *v, reader *in, uint32_t n_whole, tg_texts *t) {
     const uint8_t *literal = in->at;
     size_t total = 256;
     for (uint32_t i = 0; i < 256; i++) {
-        v->byte_token[bytes[i]] = i;
         t->left[i] = t->right[i] = i;
         t->length[i] = 1;
     }
