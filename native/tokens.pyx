@@ -1,4 +1,4 @@
-# distutils: sources = native/c/tokens.c native/c/bulk.c native/c/bulk_avx2.c native/c/bpe_automaton.c native/c/bpe_count.c native/c/bpe_load.c native/c/bpe_prefix.c native/c/utf16.c
+# distutils: sources = native/c/tokens.c native/c/bulk.c native/c/bulk_avx2.c native/c/bpe_automaton.c native/c/bpe_batch.c native/c/bpe_count.c native/c/bpe_load.c native/c/bpe_prefix.c native/c/utf16.c
 """Counts tokens as text passes: the thin Python face of the C kernels in native/c.
 
 Here live the vocabularies' loading (lazy, once a process, verified) and `Counter`. A vocabulary's

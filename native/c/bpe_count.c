@@ -2,43 +2,28 @@
 #include "bpe_prefix.h"
 #include "bpe_word.h"
 
-/* Probe the words; a computed count takes a free slot while there is room, then that of another. */
 uint32_t tg_miss7(tg_vocab *vocab, uint64_t key) {
-    uint64_t hash = tg_hash(key), found = 0;
-    uint32_t slot = (uint32_t)hash & vocab->words7_mask, victim = TG_NONE;
-    for (; vocab->words7[slot]; slot = (slot + 1) & vocab->words7_mask) {
-        uint64_t entry = vocab->words7[slot];
-        if ((entry ^ key) << 5 == 0) {
-            found = entry;
-            break;
-        }
-        if (entry >> TG_COUNT_SHIFT > 1) victim = slot;
-    }
-    if (!found) {
-        uint8_t text[8];
-        for (int i = 0; i < 7; i++) text[i] = (uint8_t)(key >> (8 * i));
-        found = key | tg_prefix_count(vocab, text, (uint32_t)(key >> 56)) << TG_COUNT_SHIFT;
-        if (vocab->room7) {
-            vocab->room7--;
-            victim = slot;
-        }
-        if (victim != TG_NONE) vocab->words7[victim] = found;
-    }
-    vocab->cache7[hash & ((1u << TG_CACHE7_BITS) - 1)] = found;
-    return (uint32_t)(found >> TG_COUNT_SHIFT);
+    uint64_t hash = tg_hash(key);
+    uint32_t found = tg_find7(vocab, key, hash);
+    if (found) return found;
+    uint8_t text[8];
+    for (int i = 0; i < 7; i++) text[i] = (uint8_t)(key >> (8 * i));
+    found = (uint32_t)tg_prefix_count(vocab, text, (uint32_t)(key >> 56));
+    tg_store7(vocab, key, hash, found);
+    return found;
 }
 
 uint32_t tg_miss15(tg_vocab *vocab, uint64_t low, uint64_t high) {
-    uint8_t text[16];
-    uint32_t size = 8 + (uint32_t)(high >> 56), found;
-    found = tg_find15(vocab, low, high, tg_hash16(low, high));
+    uint64_t hash = tg_hash16(low, high);
+    uint32_t found = tg_find15(vocab, low, high, hash);
     if (found) return found;
+    uint8_t text[16];
     for (int i = 0; i < 8; i++) {
         text[i] = (uint8_t)(low >> (8 * i));
         text[8 + i] = (uint8_t)(high >> (8 * i));
     }
-    found = (uint32_t)tg_prefix_count(vocab, text, size);
-    tg_store15(vocab, text, size, found);
+    found = (uint32_t)tg_prefix_count(vocab, text, 8 + (uint32_t)(high >> 56));
+    tg_store15(vocab, low, high, hash, found);
     return found;
 }
 

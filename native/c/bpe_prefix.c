@@ -160,6 +160,13 @@ uint64_t tg_prefix_tokens(const tg_vocab *vocab, const tg_prefix *prefix) {
 /* The same with all prefixes in a row and no guesses. */
 #define SHORT 32
 
+static inline tg_place next_place(const tg_automaton *a, const tg_place *places, uint64_t place,
+                                  uint32_t longest) {
+    tg_place found = decide(a->endings, places, UINT64_MAX, place, longest, a->endings[longest]);
+    found.count = places[place - found.size].count + 1;
+    return found;
+}
+
 static uint64_t count_short(const tg_automaton *a, const uint8_t *piece, uint32_t size) {
     tg_place places[SHORT + 1];
     uint32_t longest[SHORT];
@@ -167,13 +174,35 @@ static uint64_t count_short(const tg_automaton *a, const uint8_t *piece, uint32_
     places[0] = (tg_place){0, 0, 0};
     for (uint32_t i = 0; i < AHEAD && i < size; i++) node = read_byte(a, node, piece[i], &longest[i]);
     for (uint32_t i = 0; i < size; i++) {
-        tg_place found = decide(a->endings, places, UINT64_MAX, i + 1, longest[i],
-                                a->endings[longest[i]]);
-        found.count = places[i + 1 - found.size].count + 1;
-        places[i + 1] = found;
+        places[i + 1] = next_place(a, places, i + 1, longest[i]);
         if (i + AHEAD < size) node = read_byte(a, node, piece[i + AHEAD], &longest[i + AHEAD]);
     }
     return places[size].count;
+}
+
+/* The automaton reads a byte of each piece in turn; then each is decided. */
+void tg_prefix_many(const tg_vocab *vocab, const uint8_t (*pieces)[16], const uint32_t *sizes,
+                    uint32_t n, uint32_t *counts) {
+    const tg_automaton *a = &vocab->automaton;
+    uint32_t longest[TG_MANY][16], busy = n;
+    uint64_t node[TG_MANY];
+    for (uint32_t k = 0; k < n; k++) node[k] = a->nodes[0];
+    for (uint32_t i = 0; busy; i++) {
+        busy = 0;
+        for (uint32_t k = 0; k < n; k++) {
+            if (i >= sizes[k]) continue;
+            node[k] = read_byte(a, node[k], pieces[k][i], &longest[k][i]);
+            __builtin_prefetch(&a->nodes[tg_children(node[k])]);
+            busy++;
+        }
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        tg_place places[16];
+        places[0] = (tg_place){0, 0, 0};
+        for (uint32_t i = 0; i < sizes[k]; i++)
+            places[i + 1] = next_place(a, places, i + 1, longest[k][i]);
+        counts[k] = (uint32_t)places[sizes[k]].count;
+    }
 }
 
 uint64_t tg_prefix_count(tg_vocab *vocab, const uint8_t *piece, size_t size) {

@@ -28,6 +28,11 @@ void tg_prefix_feed(tg_vocab *vocab, tg_prefix *prefix, const uint8_t *bytes, si
 /* The exact count of the bytes so far. */
 uint64_t tg_prefix_tokens(const tg_vocab *vocab, const tg_prefix *prefix);
 
+/* Several whole pieces of at most 15 bytes at once: their accesses to memory overlap. */
+#define TG_MANY 16
+void tg_prefix_many(const tg_vocab *vocab, const uint8_t (*pieces)[16], const uint32_t *sizes,
+                    uint32_t n, uint32_t *counts);
+
 /* A whole piece at once. */
 uint64_t tg_prefix_count(tg_vocab *vocab, const uint8_t *piece, size_t size);
 

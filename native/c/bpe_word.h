@@ -63,37 +63,62 @@ static inline uint32_t tg_count31(tg_vocab *vocab, const uint8_t *piece, uint32_
     return found;
 }
 
-/* The count the tables know of a piece of 8 to 15 bytes; 0: none. */
+/* The count the table knows of a piece of up to 7 bytes, which the cache then knows too; 0: none. */
+static inline uint32_t tg_find7(tg_vocab *vocab, uint64_t key, uint64_t hash) {
+    for (uint32_t slot = (uint32_t)hash;; slot++) {
+        uint64_t entry = vocab->words7[slot & vocab->words7_mask];
+        if (!entry) return 0;
+        if ((entry ^ key) << 5 == 0) {
+            vocab->cache7[hash & ((1u << TG_CACHE7_BITS) - 1)] = entry;
+            return (uint32_t)(entry >> TG_COUNT_SHIFT);
+        }
+    }
+}
+
+/* Keep a computed count, in the cache, and in the table behind it: in a free slot while there is room,
+ * then in that of another computed one. */
+static inline void tg_store7(tg_vocab *vocab, uint64_t key, uint64_t hash, uint32_t count) {
+    uint64_t kept = key | (uint64_t)count << TG_COUNT_SHIFT;
+    vocab->cache7[hash & ((1u << TG_CACHE7_BITS) - 1)] = kept;
+    uint32_t slot = (uint32_t)hash & vocab->words7_mask, victim = TG_NONE;
+    for (; vocab->words7[slot]; slot = (slot + 1) & vocab->words7_mask) {
+        if (vocab->words7[slot] == kept) return;
+        if (vocab->words7[slot] >> TG_COUNT_SHIFT > 1) victim = slot;
+    }
+    if (vocab->room7) {
+        vocab->room7--;
+        victim = slot;
+    }
+    if (victim != TG_NONE) vocab->words7[victim] = kept;
+}
+
+/* The same of a piece of 8 to 15 bytes. */
 static inline uint32_t tg_find15(tg_vocab *vocab, uint64_t low, uint64_t high, uint64_t hash) {
-    tg_key16 *cached = &vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)];
-    if (cached->low == low && (cached->high ^ high) << 5 == 0)
-        return (uint32_t)(cached->high >> TG_COUNT_SHIFT);
     for (uint32_t slot = (uint32_t)hash;; slot++) {
         tg_key16 entry = vocab->words15[slot & vocab->words15_mask];
         if (entry.high == TG_EMPTY) return 0;
         if (entry.low == low && (entry.high ^ high) << 5 == 0) {
-            *cached = entry;
+            vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)] = entry;
             return (uint32_t)(entry.high >> TG_COUNT_SHIFT);
         }
     }
 }
 
-/* Keep a computed count: in the cache, and in the table behind it. */
-static inline void tg_store15(tg_vocab *vocab, const uint8_t *piece, uint32_t size,
+static inline void tg_store15(tg_vocab *vocab, uint64_t low, uint64_t high, uint64_t hash,
                               uint32_t count) {
-    uint64_t low = tg_load8(piece), high = tg_key7(tg_load8(piece + 8), size - 8);
-    uint64_t hash = tg_hash16(low, high);
-    tg_key16 entry = {low, high | (uint64_t)count << TG_COUNT_SHIFT};
-    vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)] = entry;
-    if (count < 2) return;
+    tg_key16 kept = {low, high | (uint64_t)count << TG_COUNT_SHIFT};
+    vocab->cache15[hash & ((1u << TG_CACHE15_BITS) - 1)] = kept;
     uint32_t slot = (uint32_t)hash & vocab->words15_mask, victim = TG_NONE;
-    for (; vocab->words15[slot].high != TG_EMPTY; slot = (slot + 1) & vocab->words15_mask)
-        if (vocab->words15[slot].high >> TG_COUNT_SHIFT > 1) victim = slot;
+    for (; vocab->words15[slot].high != TG_EMPTY; slot = (slot + 1) & vocab->words15_mask) {
+        tg_key16 entry = vocab->words15[slot];
+        if (entry.low == low && entry.high == kept.high) return;
+        if (entry.high >> TG_COUNT_SHIFT > 1) victim = slot;
+    }
     if (vocab->room15) {
         vocab->room15--;
         victim = slot;
     }
-    if (victim != TG_NONE) vocab->words15[victim] = entry;
+    if (victim != TG_NONE) vocab->words15[victim] = kept;
 }
 
 /* Tokens over 15 bytes that merging never builds; most vocabularies have none. */

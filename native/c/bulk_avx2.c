@@ -164,7 +164,7 @@ TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, 
                              const uint32_t flags) {
     size_t start = 0;
     tg_queue queue;
-    queue.n = queue.n_long = 0;
+    queue.n = queue.n_long = queue.batch.n = 0;
     for (;;) {
         if (size - start >= WINDOW + TG_PAD && !((text[start] | text[start + 1]) & 0x80)) {
             uint64_t found = split_window(text + start, flags);
@@ -187,7 +187,7 @@ TG_AVX2 TG_INLINE size_t run(tg_vocab *vocab, const uint8_t *text, size_t size, 
         }
         start += length;
     }
-    *tokens += tg_queue_flush(vocab, &queue);
+    *tokens += tg_queue_flush(vocab, &queue) + tg_batch_flush(vocab, &queue.batch);
     return start;
 }
 

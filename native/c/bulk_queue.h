@@ -7,6 +7,7 @@
 #ifndef TALLYGATE_BULK_QUEUE_H
 #define TALLYGATE_BULK_QUEUE_H
 
+#include "bpe_batch.h"
 #include "bpe_word.h"
 
 #include <immintrin.h>
@@ -22,6 +23,7 @@ typedef struct {
     const uint8_t *piece[TG_QUEUE_ROOM];              /* longer ones */
     uint32_t size[TG_QUEUE_ROOM];
     uint32_t n, n_long;
+    tg_batch batch; /* what the tables do not know either */
 } tg_queue;
 
 /* Add a piece with TG_PAD readable bytes behind it. Branch-free: whether it is short is as good as
@@ -51,7 +53,8 @@ TG_AVX2 TG_INLINE uint64_t tg_flush_short(tg_vocab *vocab, tg_queue *queue) {
     }
     for (uint32_t k = 0; k < n_missed; k++)
         __builtin_prefetch(&vocab->words7[queue->hash[missed[k]] & vocab->words7_mask]);
-    for (uint32_t k = 0; k < n_missed; k++) tokens += tg_miss7(vocab, queue->key[missed[k]]);
+    for (uint32_t k = 0; k < n_missed; k++)
+        tokens += tg_batch_ask7(vocab, &queue->batch, queue->key[missed[k]], queue->hash[missed[k]]);
     queue->n = 0;
     return tokens;
 }
@@ -89,8 +92,9 @@ TG_AVX2 TG_INLINE uint64_t tg_flush_long(tg_vocab *vocab, tg_queue *queue) {
         __builtin_prefetch(&vocab->words15[hash[missed[k]] & vocab->words15_mask]);
     for (uint32_t k = 0; k < n_missed; k++) {
         const uint8_t *piece = queue->piece[missed[k]];
-        tokens += tg_miss15(vocab, tg_load8(piece),
-                            tg_key7(tg_load8(piece + 8), queue->size[missed[k]] - 8));
+        tokens += tg_batch_ask15(vocab, &queue->batch, tg_load8(piece),
+                                 tg_key7(tg_load8(piece + 8), queue->size[missed[k]] - 8),
+                                 hash[missed[k]]);
     }
     queue->n_long = 0;
     return tokens;
