@@ -30,7 +30,7 @@ from gateway._native.sse import StreamMeter
 from gateway._native.tokens import Counter
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTION = "p50x20"
+SECTION = "p500x10"
 GOAL = 0.03  # of a piece's processor time
 DONE = b"data: [DONE]\n\n"
 PIECE = (
@@ -115,6 +115,7 @@ def main() -> None:
     """Run the pairs and print the share; --json FILE keeps the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--section", default=SECTION, choices=("p500x10", "p50x20"))
     parser.add_argument("--seconds", type=float, default=8.0, help="about, of each load")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -140,7 +141,7 @@ def main() -> None:
                 order = (signal.SIGUSR1, signal.SIGUSR2)
                 for switch in order if number % 2 else reversed(order):
                     os.kill(running.pid, switch)
-                    figures = SECTIONS[SECTION](loads, target)
+                    figures = SECTIONS[options.section](loads, target)
                     loads.wait_until_quiet(target)
                     pair[switch] = figures["cpu_per_piece"]
                     if figures["failures"]:
