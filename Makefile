@@ -129,7 +129,7 @@ fuzz: $(VENV)/.dev ## fuzz scanner and counter for long: libFuzzer, then a milli
 	@build/fuzz/fuzz_http1 -max_len=320 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/http1
 	@$(BIN)/python native/vocab/unpack.py
 	@$(FUZZ_CC) $(SANITIZERS) -fsanitize=fuzzer,address,undefined -fno-sanitize-coverage=trace-cmp native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/fuzz_tokens
-	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/fuzz_tokens -max_len=420 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/tokens
+	@ASAN_OPTIONS=quarantine_size_mb=1 TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/fuzz_tokens -max_len=420 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/tokens
 	@$(BIN)/python -m tests.native.compare_tokens --strings $(FUZZ_STRINGS)
 
 sanitize: $(VENV)/.dev ## run scanner and counter under the address and undefined-behaviour sanitizers

@@ -2,8 +2,8 @@
  *
  * Input: one byte choosing the vocabulary, one seeding the cuts, then the text, any bytes. Compared:
  * fed whole in bulk with AVX2, whole without, cut at random, each piece by its prefixes, and by plain
- * merging, with tables of this file's own, made from the vocabulary's file. Feeds come from buffers of
- * their exact size, so the address sanitizer sees any over-read. With libFuzzer this is a target; with
+ * merging, with tables of this file's own, made from the vocabulary's file. The address sanitizer sees
+ * any reading beyond a feed, for what follows is marked. With libFuzzer this is a target; with
  * -DTG_STANDALONE a program that runs the files named. The folder of uncompressed vocabularies is
  * TALLYGATE_VOCABULARIES (native/vocab/unpack.py writes it).
  */
@@ -11,6 +11,12 @@
 #include "split.h"
 #include "tokens.h"
 
+#if defined(__has_include) && __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(data, size) ((void)(data), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(data, size) ((void)(data), (void)(size))
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +29,7 @@ static tg_vocab *vocabularies[N_VOCABULARIES];
 /* What plain merging needs: the token of each byte, and of each pair in a hash table. */
 #define PAIRS (1u << 20)
 #define LITERALS 1024
+#define TEXT_MOST 65536
 typedef struct {
     uint32_t byte_token[256], n_literals;
     uint64_t *pairs; /* left:18 right:18 merged:18, or all ones */
@@ -95,9 +102,8 @@ static uint32_t pair_of(const plain *p, uint32_t left, uint32_t right) {
 
 /* The textbook's way: merge the leftmost pair of lowest rank until none is left. */
 static uint64_t merge_plainly(const plain *p, const uint8_t *piece, size_t size) {
-    uint32_t *token = malloc(size * 4), *rank = malloc(size * 4);
+    static uint32_t token[TEXT_MOST], rank[TEXT_MOST];
     size_t n = size;
-    if (!token || !rank) exit(2);
     for (size_t i = 0; i < n; i++) token[i] = p->byte_token[piece[i]];
     for (size_t i = 0; i + 1 < n; i++) rank[i] = pair_of(p, token[i], token[i + 1]);
     for (;;) {
@@ -113,8 +119,6 @@ static uint64_t merge_plainly(const plain *p, const uint8_t *piece, size_t size)
         if (at) rank[at - 1] = pair_of(p, token[at - 1], least);
         if (at + 1 < n) rank[at] = pair_of(p, least, token[at + 1]);
     }
-    free(token);
-    free(rank);
     return n;
 }
 
@@ -141,16 +145,13 @@ static void load_all(void) {
     free(classes);
 }
 
-static void feed_copy(tg_counter *counter, const uint8_t *data, size_t size) {
-    uint8_t *copy = malloc(size ? size : 1);
-    if (!copy) exit(2);
-    memcpy(copy, data, size);
-    tg_counter_feed(counter, copy, size);
-    free(copy);
-}
-
-static uint64_t count(tg_vocab *vocab, const uint8_t *data, size_t size, uint32_t seed) {
+/* What has not been fed yet is out of bounds. */
+static uint64_t count(tg_vocab *vocab, const uint8_t *text, size_t size, uint32_t seed) {
     tg_counter counter;
+    uint8_t *data = malloc(size ? size : 1);
+    if (!data) exit(2);
+    memcpy(data, text, size);
+    ASAN_POISON_MEMORY_REGION(data, size);
     tg_counter_start(&counter, vocab);
     for (size_t at = 0; at < size;) {
         size_t part = size - at;
@@ -160,9 +161,11 @@ static uint64_t count(tg_vocab *vocab, const uint8_t *data, size_t size, uint32_
             size_t want = 1 + (seed >> 20) % most;
             if (want < part) part = want;
         }
-        feed_copy(&counter, data + at, part);
+        ASAN_UNPOISON_MEMORY_REGION(data, at + part);
+        tg_counter_feed(&counter, data + at, part);
         at += part;
     }
+    free(data);
     tg_counter_boundary(&counter);
     uint64_t tokens = counter.decided;
     tg_counter_clear(&counter);
@@ -189,7 +192,7 @@ static uint64_t count_slowly(size_t number, const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!vocabularies[0]) load_all();
-    if (size < 2) return 0;
+    if (size < 2 || size > TEXT_MOST) return 0;
     size_t number = data[0] % N_VOCABULARIES;
     tg_vocab *vocab = vocabularies[number];
     uint32_t seed = data[1] + 1u;
