@@ -108,10 +108,10 @@ class Texts:
 
     def cuts(self, data: bytes) -> list[bytes]:
         """`data` cut at random places, in the middle of characters too."""
-        style = self.random.choice(((1, 1), (1, 4), (1, 12), (1, 200), (64, 900)))
-        parts, at = [], 0
+        least, many = self.random.choice(((1, 1), (1, 4), (1, 12), (1, 200), (64, 837)))
+        parts, at, draw = [], 0, self.random.random
         while at < len(data):
-            size = self.random.randint(*style)
+            size = least + int(draw() * many)
             parts.append(data[at : at + size])
             at += size
         return parts
