@@ -35,10 +35,12 @@ _OUR_FAULT = re.compile(
     rb"API_KEY_INVALID|API key (?:not valid|expired)|credit balance is too low"
     rb'|organization has been disabled|"code"\s*:\s*"Arrearage"'
 )
-# OpenAI, Moonshot, Zhipu (1113): waiting helps no key whose account has nothing left to spend.
+# OpenAI, Moonshot, Zhipu (1113), MiniMax (1008; 429 or 500 by endpoint): waiting helps no key
+# whose account has nothing left to spend.
 _NO_CREDIT = re.compile(
     rb'"(?:code|type)"\s*:\s*"(?:insufficient_quota|billing_hard_limit_reached'
-    rb'|billing_not_active|exceeded_current_quota_error|1113)"'
+    rb"|billing_not_active|exceeded_current_quota_error|1113"
+    rb'|insufficient_balance_error)"|insufficient balance \(1008\)'
 )
 _decode = msgspec.json.Decoder().decode
 
@@ -49,7 +51,7 @@ def translated(
     """Map a non-200 answer to a request made with `api_key`."""
     if status in (401, 402, 403):
         return UpstreamCredentials()
-    if status == 429 and _NO_CREDIT.search(body[:65_536]):
+    if status in (429, 500) and _NO_CREDIT.search(body[:65_536]):
         return UpstreamCredentials()
     if status in (429, OVERLOADED):
         return UpstreamRateLimited(retry_after_s=retry_after_s(headers))

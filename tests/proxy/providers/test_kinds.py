@@ -207,6 +207,8 @@ async def test_errors_are_told_in_the_clients_dialect(
         ("chat", 429, {"code": "insufficient_quota", "message": "You exceeded your quota."}),
         ("chat", 429, {"type": "exceeded_current_quota_error", "message": "suspended"}),
         ("chat", 429, {"code": "1113", "message": "arrears"}),
+        ("chat", 429, {"type": "insufficient_balance_error", "message": "no balance (1008)"}),
+        ("messages", 500, {"type": "api_error", "message": "insufficient balance (1008)"}),
     ],
 )
 async def test_an_account_of_the_operators_without_money_is_the_gateways_trouble(
