@@ -25,10 +25,13 @@ MAX_MESSAGE_CHARS = 2_000
 MAX_RETRY_AFTER_S = 120  # the OpenAI SDKs do not retry beyond it
 OVERLOADED = 529  # Anthropic's own status, for want of capacity
 _SECRETS = re.compile(
-    r"\b(?:sk|pk|rk|org|proj|key)-[A-Za-z0-9*_-]{4,}"
-    r"|\bAIza[A-Za-z0-9_-]{10,}"  # Google's API keys
+    r"\b(?:sk|pk|rk|org|proj|key)-[A-Za-z0-9*_-]{4,}|\bproj_[A-Za-z0-9]{8,}"  # OpenAI's
+    r"|(?<=organization \()[0-9a-f-]{36}|(?<=org: )[0-9a-f-]{36}"  # Anthropic's organisations
+    r"|\b(?:user|org)_[A-Za-z0-9]{20,}"  # OpenRouter's accounts
+    r"|\bAIza[A-Za-z0-9_-]{10,}"  # Google's API keys, and projects
+    r"|\bprojects?/[A-Za-z0-9_:.-]+|\bproject(?:_number:|[ =])\d{6,}"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{8,}|\barn:aws[^\s\"',]+"  # Amazon's
-    r"|\bprojects?/[A-Za-z0-9_:.-]+"
+    r"|\b[a-z0-9-]+(?=\.(?:openai|cognitiveservices|services\.ai)\.azure\.com)"
 )
 # Google answers 400 for a wrong key, Anthropic and DashScope for an account that may not spend.
 _OUR_FAULT = re.compile(
@@ -95,9 +98,26 @@ def caller_message(body: bytes, api_key: str = "") -> tuple[str, str | None]:
     error = document.get("error", document)  # Bedrock's `message` stands at the top
     if not isinstance(error, dict):
         return "", None
+    error = _heard(error)
     message, param = error.get("message"), error.get("param")
     text = _scrubbed(message, api_key)[:MAX_MESSAGE_CHARS] if isinstance(message, str) else ""
     return text, _scrubbed(param, api_key)[:100] if isinstance(param, str) else None
+
+
+def _heard(error: dict[str, Any]) -> dict[str, Any]:
+    """OpenRouter's error, or the one it heard itself and hands on in `metadata.raw`, as it came."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not isinstance(raw, str) or not raw:
+        return error
+    try:
+        told: Any = _decode(raw)
+    except (msgspec.DecodeError, ValueError):
+        return {"message": raw}
+    inner = told.get("error", told) if isinstance(told, dict) else None
+    if isinstance(inner, dict) and isinstance(inner.get("message"), str):
+        return inner
+    return error
 
 
 def scrub(api_key: str, data: bytes) -> bytes:

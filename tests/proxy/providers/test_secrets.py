@@ -19,6 +19,19 @@ from tests.proxy.providers.test_kinds import CATALOG, KEYS, KINDS, MODEL, PATHS,
 
 WORDS = "Rate limit reached for {key} in organization org-abcd1234 of projects/9876"
 SECRETS = (b"org-abcd1234", b"projects/9876", *(key.encode() for key in KEYS.values()))
+# As providers have been seen to say them: OpenAI, Anthropic (two forms), OpenRouter (two), Google
+# (three), Azure.
+TELLING = (
+    ("Project `proj_JMo3Q9spNIEWhSxusokLegJY` has no access to it", "proj_JMo3"),
+    ("exceed the limit of your organization (d3f27ff7-9afe-4ee2-9645-76ecfc73c2b7)", "d3f27ff7"),
+    ("per minute (org: 6b700525-ce41-438a-87ff-0ceffd4e4419, model: m)", "6b700525"),
+    ("of user_2xAbCdEfGhIjKlMnOpQrStUvWf5", "user_2x"),
+    ("of org_2xAbCdEfGhIjKlMnOpQrStUvWf5", "org_2x"),
+    ("has not been used in project 123456789012 before", "123456789012"),
+    ("see https://console.invalid/?project=123456789012", "123456789012"),
+    ("consumer 'project_number:123456789012'", "123456789012"),
+    ("at https://the-operators.openai.azure.com/openai", "the-operators"),
+)
 STREAMS: dict[str, Any] = {
     "chat": chat,
     "responses": responses,
@@ -94,6 +107,39 @@ async def test_an_error_inside_a_stream_passes_without_them(
     [row] = await gateway.rows()
     assert row["outcome"] == "upstream_failed"
     await gateway.assert_nothing_leaked()
+
+
+@pytest.mark.parametrize(("words", "telling"), TELLING)
+async def test_words_that_go_back_tell_no_account_in_any_form_seen(
+    gateway: RunningGateway, upstream: FakeUpstream, words: str, telling: str
+) -> None:
+    """Neither those of a status, nor those inside a stream."""
+    upstream.handler = answering({"error": {"message": words}, "user_id": telling}, 400)
+    body, path = asked("chat", stream=False)
+    refused = await gateway.post(body, path)
+    assert (refused.status, telling.encode() in refused.body) == (400, False)
+    begun = chat.stream(Plan("", "one two"))[:-2]
+    failing = {"id": "c1", "choices": [], "error": {"message": words, "code": 502}}
+    upstream.handler = streaming(b"".join(begun) + b"data: %b\n\n" % json.dumps(failing).encode())
+    body, path = asked("chat", stream=True)
+    broken = await gateway.post(body, path)
+    assert (broken.status, telling.encode() in broken.body) == (200, False)
+    assert b"[removed]" in broken.body
+
+
+async def test_what_a_router_heard_from_the_provider_behind_it_goes_back(
+    gateway: RunningGateway, upstream: FakeUpstream
+) -> None:
+    """OpenRouter says "Provider returned error", and what it was in `metadata.raw`."""
+    inner = {"error": {"message": "At most 1 image, says org-abcd1234.", "param": "messages"}}
+    for raw in (json.dumps(inner), "At most 1 image, says org-abcd1234."):
+        error = {"message": "Provider returned error", "code": 400}
+        error["metadata"] = {"raw": raw, "provider_name": "Crucible"}
+        upstream.handler = answering({"error": error, "user_id": "user_2xAbCdEfGhIjKl"}, 400)
+        body, path = asked("chat", stream=False)
+        answer = await gateway.post(body, path)
+        assert answer.status == 400
+        assert answer.json["error"]["message"] == "At most 1 image, says [removed]."
 
 
 async def test_a_whole_answer_that_failed_half_way_passes_without_them(
