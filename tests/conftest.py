@@ -18,6 +18,7 @@ from types import FrameType
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 from tests.fakes.postgres import Server, server
 
@@ -36,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
             f"{', '.join(stale)}: not compiled since the last change; "
             "run `make test`, or `.venv/bin/python setup.py build_ext --inplace`"
         )
+    settings.register_profile("house", deadline=None)  # no test is about how long it takes
+    settings.load_profile("house")
     # The gateways that tests start need not compile all of it each time, whatever the environment.
     compileall.compile_dir(ROOT / "gateway", quiet=1)
     signal.signal(signal.SIGTERM, interrupt)
