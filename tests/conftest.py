@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-import uvloop
 from hypothesis import settings
 
+from tests.deadlines import Deadlines, TidyLoop
 from tests.fakes.postgres import Server, server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The gateways that tests start need not compile all of it each time, whatever the environment.
     compileall.compile_dir(ROOT / "gateway", quiet=1)
     signal.signal(signal.SIGTERM, interrupt)
+    config.pluginmanager.register(Deadlines(), "deadlines")
     if config.option.basetemp is None and not config.option.collectonly:
         remove_old_folders()
         # Short and in the system's folder: Unix sockets lie in it, whose paths are 107 bytes long.
@@ -100,8 +101,8 @@ def compiled_s(folder: Path, name: str) -> float:
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop the gateway runs on is the loop it is tested on."""
-    return {"uvloop": uvloop.new_event_loop}
+    """The loop the gateway runs on is the loop it is tested on; it is closed whatever was left."""
+    return {"uvloop": TidyLoop}
 
 
 @pytest.fixture(scope="session")

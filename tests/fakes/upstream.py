@@ -150,6 +150,12 @@ class FakeUpstream:
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
+    async def __aenter__(self) -> "FakeUpstream":
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()

@@ -51,8 +51,12 @@ async def give_credit(page: Page) -> None:
 
 
 async def test_an_administrator_opens_shop(visitor: Visitor) -> None:
+    async with FakeUpstream() as upstream:
+        await open_shop(visitor, upstream)
+
+
+async def open_shop(visitor: Visitor, upstream: FakeUpstream) -> None:
     gateway = visitor.gateway
-    upstream = await FakeUpstream().start()
     before = await gateway.balance_microusd()
     page = await visitor.open("light", 1280, token=visitor.token)
     await page.goto(gateway.url + "/console")
@@ -83,7 +87,6 @@ async def test_an_administrator_opens_shop(visitor: Visitor) -> None:
     await page.click("text=Verify the chain")
     await page.wait_for_selector("text=as they were written")
     await shoot(page, "audit")
-    await upstream.stop()
     spent = before + 25_000_000 - await gateway.balance_microusd()
     assert spent in (19, 20)  # a charge before it may have left half of one to carry
     assert not visitor.faults, visitor.faults
