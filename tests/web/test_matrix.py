@@ -134,6 +134,16 @@ DECLARED = {
     ("POST", "/admin/users/{id}/sessions"): "sessions.revoke",
     ("POST", "/admin/users/{id}/credit"): "credits.request",
     ("POST", "/admin/users/{id}/credit/back"): "credits.request",
+    ("GET", "/admin/organisations"): "accounts.read",
+    ("POST", "/admin/organisations"): "organisations.write",
+    ("GET", "/admin/organisations/{id}"): "accounts.read",
+    ("POST", "/admin/organisations/{id}"): "organisations.write",
+    ("POST", "/admin/organisations/{id}/suspend"): "accounts.suspend",
+    ("POST", "/admin/organisations/{id}/activate"): "accounts.suspend",
+    ("POST", "/admin/organisations/{id}/credit"): "credits.request",
+    ("POST", "/admin/organisations/{id}/credit/back"): "credits.request",
+    ("POST", "/admin/organisations/{id}/members"): "organisations.write",
+    ("POST", "/admin/organisations/{id}/members/{member}/remove"): "organisations.write",
     ("GET", "/admin/adjustments"): "credits.read",
     ("POST", "/admin/adjustments/{id}"): "credits.decide",
     ("GET", "/admin/ledger"): "ledger.read",
@@ -165,7 +175,12 @@ DECLARED = {
     ("PATCH", "/api/v1/organisations/{id}/members/{member}"): "own.write",
     ("DELETE", "/api/v1/organisations/{id}/members/{member}"): "own.write",
     ("POST", "/api/v1/organisations/{id}/transfer"): "own.write",
+    ("GET", "/api/v1/organisations/{id}/keys"): "own.read",
     ("POST", "/api/v1/organisations/{id}/keys"): "own.write",
+    ("GET", "/api/v1/organisations/{id}/keys/{key}"): "own.read",
+    ("PATCH", "/api/v1/organisations/{id}/keys/{key}"): "own.write",
+    ("POST", "/api/v1/organisations/{id}/keys/{key}/rotate"): "own.write",
+    ("DELETE", "/api/v1/organisations/{id}/keys/{key}"): "own.write",
     ("GET", "/api/v1/organisations/{id}/invitations"): "own.read",
     ("POST", "/api/v1/organisations/{id}/invitations"): "own.write",
     ("DELETE", "/api/v1/organisations/{id}/invitations/{invitation}"): "own.write",
@@ -217,6 +232,8 @@ class Victim:
         self.factor_id = factor.id
         self.key = (await self.platform.keys.issue(self.account, "theirs")).key
         self.shared = await self.platform.organisations.found(self.account, "Theirs")
+        issued = await self.platform.organisations.issue_key(self.shared, self.account, "theirs")
+        self.shared_key = issued.key
         invite = self.platform.invitations.invite
         self.invitation = await invite(self.account, self.shared, "guest@example.com")
         return self
@@ -227,6 +244,7 @@ class Victim:
         if "/keys/" in canonical:
             ids["id"] = self.key.id
         ids |= {"member": self.account.id, "invitation": self.invitation.id}
+        ids["key"] = self.shared_key.id
         if "/organisations/" in canonical:
             ids["id"] = self.shared.id
         elif "/invitations/" in canonical:
@@ -237,13 +255,16 @@ class Victim:
 
     async def unharmed(self) -> bool:
         factors = await self.people.factors.listing(self.account)
-        key = await self.platform.keys.named(self.key.id)
-        if key.revoked_us is not None or key.name != "theirs" or key.ended_by:
-            return False
+        for each in (self.key, self.shared_key):
+            key = await self.platform.keys.named(each.id)
+            if key.revoked_us is not None or key.name != "theirs" or key.ended_by:
+                return False
         waiting = await self.platform.invitations.waiting(self.shared)
         if waiting != [self.invitation] or self.shared.name != "Theirs":
             return False
-        if self.shared.members.keys() != {self.account.no} or self.shared.keys:
+        if self.shared.members.keys() != {self.account.no}:
+            return False
+        if self.shared.keys != {self.shared_key.no: self.account.no}:
             return False
         return len(factors) == 1 and await self.people.sessions.account(self.token) is self.account
 

@@ -17,8 +17,9 @@ from gateway.platform.accounts.accounts import normal_email
 from gateway.platform.accounts.guesses import Guesses, Visit
 from gateway.platform.accounts.sessions import DAY_US, MAX_TOKEN, Sessions, token_digest
 from gateway.platform.mail import Letter
+from gateway.platform.organisations.checks import check_limit
 from gateway.platform.organisations.members import Organisation
-from gateway.platform.organisations.organisations import Organisations, check_limit
+from gateway.platform.organisations.organisations import Organisations
 from gateway.platform.organisations.parts import PARTS, Part, check_part, check_reach
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem, Refusal

@@ -21,7 +21,7 @@ from gateway.platform.accounts.accounts import ORGANISATION_DOMAIN
 from gateway.platform.audit import LOCAL, Audit
 from gateway.platform.keys import IssuedKey, KeyRow, Keys
 from gateway.platform.limits import Share
-from gateway.platform.limits.terms import MAX_BUDGET_MICROUSD
+from gateway.platform.organisations.checks import check_limit, checked_name
 from gateway.platform.organisations.members import Member, Organisation
 from gateway.platform.organisations.parts import Part, check_part, check_reach
 from gateway.platform.refusals import Refusal
@@ -36,11 +36,9 @@ from gateway.store.schema.organisations import (
 
 ACTION: Final = "organisations.write"
 PLAYGROUND: Final = "Playground"
-MAX_NAME = 100
 MAX_MEMBERS = 1_000
 MAX_FOUNDED = 20  # organisations that one account may own
 HOUR_S = 3_600
-_UNFIT = frozenset("<>@")  # what would make a name a link or an address in a letter
 
 
 class Organisations:
@@ -67,6 +65,9 @@ class Organisations:
         self._by_id: dict[str, Organisation] = {}
         self._of: dict[int, dict[int, Organisation]] = {}  # by member, then by organisation
         self._changing = asyncio.Lock()
+
+    def __len__(self) -> int:
+        return len(self._by_no)
 
     def __iter__(self) -> Iterator[Organisation]:
         return iter(self._by_no.values())
@@ -121,7 +122,7 @@ class Organisations:
 
     async def found(self, founder: Account, name: str) -> Organisation:
         """A new organisation with one owner. Raises Refusal."""
-        label = _label(name)
+        label = checked_name(name)
         address = f"{self._ids.make('org')}@{ORGANISATION_DOMAIN}"
         async with self._changing:
             owned = [each for each in self.of(founder) if each.part_of(founder) == "owner"]
@@ -145,9 +146,11 @@ class Organisations:
             self._join(made, Member(founder, "owner", None, now_us))
             return made
 
-    async def rename(self, by: Account | None, organisation: Organisation, name: str) -> None:
-        """Another name. Raises Refusal."""
-        label, no = _label(name), organisation.account.no
+    async def rename(
+        self, by: Account | None, organisation: Organisation, name: str, *, staff: bool = False
+    ) -> None:
+        """Another name; `staff` as in `put`. Raises Refusal."""
+        label, no = checked_name(name), organisation.account.no
 
         def write(connection: Connection) -> None:
             connection.execute(
@@ -156,7 +159,7 @@ class Organisations:
             self.record(connection, by, organisation.account, "rename")
 
         async with self._changing:
-            self._check(by, organisation, "organisation.rename")
+            self._check(None if staff else by, organisation, "organisation.rename")
             await self._database.write(write)
             organisation.name = label
 
@@ -169,11 +172,13 @@ class Organisations:
         monthly_limit_microusd: int | None = None,
         *,
         within: Callable[[Connection], None] | None = None,
+        staff: bool = False,
     ) -> None:
         """Make somebody a member, or change one; `by` None is the operator. Raises Refusal.
 
         `within` is run first in the same transaction: what it raises, prevents the change. With
-        it the caller answers for the right to do this: an invitation was given by somebody.
+        it the caller answers for the right to do this: an invitation was given by somebody. So
+        it does with `staff`, which is for those whom a role of the whole place lets do it.
         """
         check_limit(monthly_limit_microusd)
         if not account.is_person:
@@ -181,7 +186,7 @@ class Organisations:
         no = organisation.account.no
         async with self._changing:
             before = organisation.members.get(account.no)
-            if by is not None and within is None:
+            if by is not None and within is None and not staff:
                 theirs = before.part if before is not None else None
                 check_reach(organisation.part_of(by), theirs, part)
             if before is not None and before.part == "owner" and part != "owner":
@@ -237,15 +242,23 @@ class Organisations:
             )
 
     async def remove(
-        self, by: Account | None, organisation: Organisation, account: Account
+        self,
+        by: Account | None,
+        organisation: Organisation,
+        account: Account,
+        *,
+        staff: bool = False,
     ) -> None:
-        """Remove a member and revoke their keys in it; everybody may leave. Raises Refusal."""
+        """Remove a member and revoke their keys in it; everybody may leave. Raises Refusal.
+
+        `staff` as in `put`.
+        """
         no = organisation.account.no
         async with self._changing:
             member = organisation.members.get(account.no)
             if member is None:
                 raise Refusal("that account is not a member")
-            if by is not None and by is not account:
+            if by is not None and by is not account and not staff:
                 check_reach(organisation.part_of(by), member.part, None)
             if member.part == "owner":
                 self._check_owner_left(organisation, account)
@@ -373,21 +386,6 @@ class Organisations:
 
     async def _bind(self, organisation: Organisation) -> None:
         await self._tiers.set_shares(organisation.account, organisation.shares())
-
-
-def check_limit(limit_microusd: int | None) -> None:
-    """Whether it can be a member's monthly limit. Raises Refusal."""
-    if limit_microusd is not None and not 0 <= limit_microusd <= MAX_BUDGET_MICROUSD:
-        raise Refusal("a limit is zero or more")
-
-
-def _label(name: str) -> str:
-    label = name.strip()
-    if not label or len(label) > MAX_NAME or not label.isprintable():
-        raise Refusal(f"an organisation's name is 1 to {MAX_NAME} printable characters")
-    if _UNFIT & set(label) or "//" in label:
-        raise Refusal("an organisation's name is no link and no address")
-    return label
 
 
 def _is_member(organisation_no: int, account: Account) -> Any:

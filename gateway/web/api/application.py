@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.platform.assembly import Platform
-from gateway.web.api import account, keys, organisations, usage
+from gateway.web.api import account, keys, organisation_keys, organisations, usage
 from gateway.web.api.door import Door, Operation
 from gateway.web.api.openapi import InferencePath, build_document
 from gateway.web.guard import public
@@ -17,6 +17,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *keys.OPERATIONS,
     *usage.OPERATIONS,
     *organisations.OPERATIONS,
+    *organisation_keys.OPERATIONS,
 )
 
 

@@ -1,6 +1,6 @@
 """Operations on API keys: list, make, change, rotate, revoke. A key's text is told once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,7 +13,8 @@ from gateway.web.api.door import Call, Operation
 from gateway.web.api.shapes import moment, written
 from gateway.web.api.usage import own_key
 
-DAY_US = 86_400 * 1_000_000
+HOUR_US = 3_600 * 1_000_000
+DAY_US = 24 * HOUR_US
 MAX_DAYS = 36_500
 MAX_KEYS = 1_000
 MAX_GRACE_HOURS = 30 * 24
@@ -84,12 +85,12 @@ async def list_keys(call: Call) -> KeyList:
     """The account's keys, ended ones too."""
     rows = await call.platform.keys.listing(call.account, MAX_KEYS)
     now_us = call.platform.clock.now_us()
-    return KeyList([_key(row, now_us) for row in rows])
+    return KeyList([key_answer(row, now_us) for row in rows])
 
 
 async def read_key(call: Call) -> KeyAnswer:
     """One key. Raises NotFound."""
-    return _key(await own_key(call, call.path["id"]), call.platform.clock.now_us())
+    return key_answer(await own_key(call, call.path["id"]), call.platform.clock.now_us())
 
 
 async def make_key(call: Call) -> NewKeyAnswer:
@@ -98,15 +99,40 @@ async def make_key(call: Call) -> NewKeyAnswer:
     issued = await call.platform.keys.issue(
         call.account,
         wanted.name,
-        expires_us=_end_us(call, wanted.expires_days),
-        scope=_scope(wanted.bounds),
+        **options_of(call, wanted),
     )
-    return _issued(issued)
+    await record(call, "keys.create", issued.key.id)
+    return issued_answer(issued)
 
 
 async def change_key(call: Call) -> KeyAnswer:
     """Rename, bound or date a key. Raises NotFound, Refusal."""
-    row, wanted = await own_key(call, call.path["id"]), call.body
+    row = await own_key(call, call.path["id"])
+    await apply_change(call, row)
+    return await read_key(call)
+
+
+async def rotate_key(call: Call) -> NewKeyAnswer:
+    """A new key for an old one. Raises NotFound, Refusal."""
+    row = await own_key(call, call.path["id"])
+    issued = await call.platform.keys.rotate(row, grace_us(call))
+    await follow_rotation(call, row, issued)
+    return issued_answer(issued)
+
+
+async def revoke_key(call: Call) -> None:
+    """End a key; its next request is refused. Raises NotFound."""
+    row = await own_key(call, call.path["id"])
+    await call.platform.keys.revoke(row.id, call.account)
+    await record(call, "keys.revoke", row.id)
+
+
+# --- what an organisation's keys are made and changed by, too -----------------------------------
+
+
+async def apply_change(call: Call, row: KeyRow) -> None:
+    """Do what a KeyChange says. Raises Refusal."""
+    wanted: KeyChange = call.body
     await call.platform.keys.change(
         row,
         name=row.name if wanted.name is UNSET else wanted.name,
@@ -115,25 +141,33 @@ async def change_key(call: Call) -> KeyAnswer:
         if wanted.expires_days is UNSET
         else _end_us(call, wanted.expires_days),
     )
-    return await read_key(call)
+    await record(call, "keys.change", row.id)
 
 
-async def rotate_key(call: Call) -> NewKeyAnswer:
-    """A new key for an old one. Raises NotFound, Refusal."""
-    row = await own_key(call, call.path["id"])
-    grace_us = call.body.grace_hours * 3_600 * 1_000_000
-    issued = await call.platform.keys.rotate(row, grace_us)
+async def follow_rotation(call: Call, row: KeyRow, issued: IssuedKey) -> None:
+    """Bind the new key by the old one's limits: it must not be a way around them."""
     limits = call.platform.tiers.of_key(row)
-    if limits != NO_LIMITS:  # a new key must not be a way around them
-        made = await own_key(call, issued.key.id)
+    if limits != NO_LIMITS:
+        made = await call.platform.keys.named(issued.key.id, row.account)
         await call.platform.tiers.set_key(made, limits._asdict())
-    return _issued(issued)
+    await record(call, "keys.rotate", row.id, f"in its place {issued.key.id}")
 
 
-async def revoke_key(call: Call) -> None:
-    """End a key; its next request is refused. Raises NotFound."""
-    row = await own_key(call, call.path["id"])
-    await call.platform.keys.revoke(row.id, call.account)
+async def record(call: Call, action: str, id: str, detail: str = "") -> None:
+    """The audit row of what somebody did to a key, as the console writes it."""
+    who = call.account
+    await call.platform.people.audit.record(who.id, who.role, action, id, detail)
+
+
+def options_of(call: Call, wanted: NewKey) -> dict[str, Any]:
+    """What a new key is issued with; see `Keys.issue`. Raises Refusal."""
+    return {"expires_us": _end_us(call, wanted.expires_days), "scope": _scope(wanted.bounds)}
+
+
+def grace_us(call: Call) -> int:
+    """How long the old key of a Rotation works on."""
+    hours: int = call.body.grace_hours
+    return hours * HOUR_US
 
 
 def _end_us(call: Call, days: int | None) -> int | None:
@@ -154,26 +188,33 @@ def _bounds(scope: Scope | None) -> Bounds:
     )
 
 
-def _issued(issued: IssuedKey) -> NewKeyAnswer:
+def issued_answer(issued: IssuedKey) -> NewKeyAnswer:
+    """A key with its text."""
     return NewKeyAnswer(issued.key.id, issued.key.name, issued.text, moment(issued.key.expires_us))
 
 
-def _key(row: KeyRow, now_us: int) -> KeyAnswer:
+def key_answer(row: KeyRow, now_us: int) -> KeyAnswer:
+    """A key without its text."""
+    return KeyAnswer(**key_fields(row, now_us))
+
+
+def key_fields(row: KeyRow, now_us: int) -> dict[str, Any]:
+    """The fields of a KeyAnswer."""
     state = "active"
     if row.revoked_us is not None:
         state = "revoked"
     elif row.expires_us is not None and row.expires_us <= now_us:
         state = "expired"
-    return KeyAnswer(
-        row.id,
-        row.name,
-        row.prefix,
-        state,
-        written(row.created_us),
-        moment(row.expires_us),
-        moment(row.revoked_us),
-        _bounds(row.scope),
-    )
+    return {
+        "id": row.id,
+        "name": row.name,
+        "prefix": row.prefix,
+        "state": state,
+        "created": written(row.created_us),
+        "expires": moment(row.expires_us),
+        "revoked": moment(row.revoked_us),
+        "bounds": _bounds(row.scope),
+    }
 
 
 OPERATIONS = (

@@ -1,4 +1,4 @@
-"""Operations on organisations: found, invite, join, lead, leave; keys that spend what is shared.
+"""Operations on organisations: found, invite, join, lead, leave.
 
 An organisation that the caller has no part in is not found. What a part may do is decided by the
 room; a plain member is told of themselves alone.
@@ -17,7 +17,6 @@ from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.organisations import Invitation, Member, Organisation, Part, part_may
 from gateway.platform.refusals import Refusal
 from gateway.web.api.door import Call, Operation
-from gateway.web.api.keys import KeyLabel, NewKeyAnswer
 from gateway.web.api.shapes import Money, moment, money, written
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -107,12 +106,6 @@ class Transfer(msgspec.Struct, forbid_unknown_fields=True):
     name: _Name
 
 
-class NewSharedKey(msgspec.Struct, forbid_unknown_fields=True):
-    """A key of the caller that spends the shared balance."""
-
-    name: KeyLabel
-
-
 async def list_organisations(call: Call) -> OrganisationList:
     """Where the caller belongs."""
     found = call.platform.organisations.of(call.account)
@@ -126,12 +119,12 @@ async def found_organisation(call: Call) -> OrganisationAnswer:
 
 async def read_organisation(call: Call) -> OrganisationAnswer:
     """One organisation. Raises NotFound."""
-    return _answer(call, _asked(call))
+    return _answer(call, asked(call))
 
 
 async def rename_organisation(call: Call) -> OrganisationAnswer:
     """Another name. Raises NotFound, PermissionDenied, Refusal."""
-    organisation = _asked(call)
+    organisation = asked(call)
     _allowed(call, organisation, "organisation.rename")
     await call.platform.organisations.rename(call.account, organisation, call.body.name)
     return _answer(call, organisation)
@@ -139,7 +132,7 @@ async def rename_organisation(call: Call) -> OrganisationAnswer:
 
 async def list_members(call: Call) -> MemberList:
     """Who belongs to it. Raises NotFound."""
-    organisation = _asked(call)
+    organisation = asked(call)
     mine = organisation.members[call.account.no]
     every = part_may(mine.part, "members.read")
     spent = await call.platform.organisations.spent_this_month(organisation)
@@ -149,7 +142,7 @@ async def list_members(call: Call) -> MemberList:
 
 async def change_member(call: Call) -> MemberAnswer:
     """Another part or limit. Raises NotFound, PermissionDenied, Refusal."""
-    organisation = _asked(call)
+    organisation = asked(call)
     _allowed(call, organisation, "members.limit")
     member, wanted = _named(organisation, call.path["member"]), call.body
     limit = member.monthly_limit_microusd
@@ -164,7 +157,7 @@ async def change_member(call: Call) -> MemberAnswer:
 
 async def remove_member(call: Call) -> None:
     """Remove a member, or leave. Raises NotFound, PermissionDenied, Refusal."""
-    organisation = _asked(call)
+    organisation = asked(call)
     if call.path["member"] != call.account.id:
         _allowed(call, organisation, "members.remove")
     member = _named(organisation, call.path["member"])
@@ -173,7 +166,7 @@ async def remove_member(call: Call) -> None:
 
 async def transfer_organisation(call: Call) -> OrganisationAnswer:
     """Hand the ownership over. Raises NotFound, PermissionDenied, Refusal."""
-    organisation, wanted = _asked(call), call.body
+    organisation, wanted = asked(call), call.body
     _allowed(call, organisation, "organisation.transfer")
     if wanted.name != organisation.name:
         raise InvalidRequest("The name is not the organisation's.", param="name")
@@ -182,16 +175,9 @@ async def transfer_organisation(call: Call) -> OrganisationAnswer:
     return _answer(call, organisation)
 
 
-async def make_shared_key(call: Call) -> NewKeyAnswer:
-    """A key that spends the shared balance. Raises NotFound, Refusal."""
-    room, organisation = call.platform.organisations, _asked(call)
-    issued = await room.issue_key(organisation, call.account, call.body.name)
-    return NewKeyAnswer(issued.key.id, issued.key.name, issued.text, moment(issued.key.expires_us))
-
-
 async def list_invitations(call: Call) -> InvitationList:
     """Those an organisation gave. Raises NotFound, PermissionDenied."""
-    organisation = _asked(call)
+    organisation = asked(call)
     _allowed(call, organisation, "members.invite")
     found = await call.platform.invitations.waiting(organisation)
     return InvitationList([_invitation(each) for each in found])
@@ -199,7 +185,7 @@ async def list_invitations(call: Call) -> InvitationList:
 
 async def invite(call: Call) -> InvitationAnswer:
     """Send a letter. Raises NotFound, PermissionDenied, Problem, Refusal, TooManyAttempts."""
-    organisation, wanted = _asked(call), call.body
+    organisation, wanted = asked(call), call.body
     _allowed(call, organisation, "members.invite")
     made = await call.platform.invitations.invite(
         call.account,
@@ -214,7 +200,7 @@ async def invite(call: Call) -> InvitationAnswer:
 
 async def withdraw_invitation(call: Call) -> None:
     """Take an invitation back. Raises NotFound, PermissionDenied."""
-    organisation = _asked(call)
+    organisation = asked(call)
     _allowed(call, organisation, "members.invite")
     id = call.path["invitation"]
     try:
@@ -246,7 +232,8 @@ async def decline_invitation(call: Call) -> None:
         raise NotFound() from None
 
 
-def _asked(call: Call) -> Organisation:
+def asked(call: Call) -> Organisation:
+    """The organisation of the path, to somebody who has a part in it. Raises NotFound."""
     for organisation in call.platform.organisations.of(call.account):
         if organisation.id == call.path["id"]:
             return organisation
@@ -353,12 +340,6 @@ OPERATIONS = (
         *("transferOrganisation", "POST", _ONE + "/transfer", OWN_WRITE),
         *("Hand the ownership over", transfer_organisation, OrganisationAnswer),
         body=Transfer,
-    ),
-    Operation(
-        *("createSharedKey", "POST", _ONE + "/keys", OWN_WRITE),
-        *("Make a key that spends the shared balance", make_shared_key, NewKeyAnswer),
-        body=NewSharedKey,
-        status=201,
     ),
     Operation(
         *("listInvitations", "GET", _ONE + "/invitations", OWN_READ),

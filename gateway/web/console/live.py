@@ -30,7 +30,7 @@ INTERVAL_S: Final = 1.0
 KEEPALIVE_S: Final = 15.0
 LIFETIME_S: Final = 600.0
 MOST: Final = 1_000
-FEW: Final = 6
+FEW: Final = 4  # a browser holds six connections to one place, and has to fetch pages too
 
 log = logging.getLogger("tallygate.live")
 _encode = msgspec.json.Encoder().encode

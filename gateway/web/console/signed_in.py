@@ -45,7 +45,11 @@ async def key_names(platform: Platform, at: Desk, request: web.Request) -> dict[
     names = {row.no: row.name for row in rows}
     if at.organisation is not None:
         owners, by_no = at.organisation.keys, platform.accounts.by_no
-        return {no: f"{name} · {by_no(owners[no]).email}" for no, name in names.items()}
+        return {
+            # One that the command line made has no owner.
+            no: f"{name} · {by_no(owners[no]).email}" if no in owners else name
+            for no, name in names.items()
+        }
     with i18n.speaking(language_of(request)):
         return {PLAYGROUND_NO: i18n.gettext("Playground")} | names
 

@@ -25,6 +25,7 @@ PAGES = {
     "/admin/models/m": "catalog.read",
     "/admin/prices": "catalog.read",
     "/admin/users": "accounts.read",
+    "/admin/organisations": "accounts.read",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",
     "/admin/drift": "usage.read",
@@ -123,7 +124,7 @@ async def test_credit_is_taken_back_by_a_form(gateway: RunningGateway) -> None:
         assert (status, where) == (303, f"/admin/users/{id}")
     assert await gateway.balance_microusd() == 6_000_000
     _, text = await one.get(f"/admin/users/{id}")
-    assert "revocation" in text and re.search(r"[-−]\$?4\b", text)
+    assert "taken back" in text and re.search(r"[-−]\$?4\b", text)
     for wrong in ({"usd": "7"}, {"kind": "grant"}, {"reason": ""}, {"corrects": "charge:x"}):
         fresh = form | {"once": await once(one, id)} | wrong
         assert (await one.post(f"/admin/users/{id}/credit/back", **fresh))[0] == 422, wrong

@@ -11,9 +11,9 @@ import pytest
 from playwright.async_api import Browser, Error, Page, async_playwright
 
 from tests.fakes.gateway import EMAIL, RunningGateway, running
+from tests.web.browser.sessions import sign_in
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-OWN = {"Sec-Fetch-Site": "same-origin"}
 ROW = {"role": "user", "content": "Hello"}
 # What Chromium advises about password managers is no fault of a page.
 ADVICE = ("[DOM] Password forms should have", "[DOM] Input elements should have autocomplete")
@@ -29,15 +29,14 @@ class Visitor:
     faults: list[str] = field(default_factory=list)
 
     async def open(self, theme: str, width: int, locale: str = "en", *, token: str = "") -> Page:
-        """A page of a new context; its console's errors are faults."""
+        """A page of a new context; its console's errors are faults. No theme: the system's."""
         context = await self.browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if theme == "dark" else "light",
             reduced_motion="reduce",
         )
-        await self.choose(
-            context, theme=theme, locale=locale, **({"token": token} if token else {})
-        )
+        chosen = {"theme": theme, "locale": locale, "token": token}
+        await self.choose(context, **{name: value for name, value in chosen.items() if value})
         page = await context.new_page()
         page.set_default_timeout(20_000)
         page.on("console", lambda message: self._heard(page, message.type, message.text))
@@ -55,22 +54,12 @@ class Visitor:
             self.faults.append(f"{page.url}: {kind}: {text}")
 
 
-async def sign_in(gateway: RunningGateway, email: str = EMAIL) -> str:
-    """A session's token, by a sign-in link."""
-    platform = gateway.gateway.platform
-    link = await platform.sign_in.create(platform.accounts.named(email))
-    async with gateway.session.post(
-        f"{gateway.url}/sign-in/{link}", headers=OWN, allow_redirects=False
-    ) as response:
-        return str(response.cookies["token"].value)
-
-
-@pytest.fixture
-async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
+@contextlib.asynccontextmanager
+async def visiting(data_dir: Path, **settings: str) -> AsyncIterator[Visitor]:
     """An administrator's browser before a gateway that has served some requests."""
     system = shutil.which("chromium") or shutil.which("google-chrome")
     async with contextlib.AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(running(tmp_path / "data"))
+        gateway = await stack.enter_async_context(running(data_dir, **settings))
         await gateway.command("accounts.role", email=EMAIL, role="administrator")
         for model in ("sandbox/lorem:tokens=1234,tps=0", "sandbox/echo", "sandbox/lorem:error=500"):
             await gateway.post({"model": model, "messages": [ROW]})
@@ -84,3 +73,10 @@ async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
             pytest.skip("no browser: apt-get install chromium, or playwright install chromium")
         stack.push_async_callback(browser.close)
         yield Visitor(gateway, browser, await sign_in(gateway))
+
+
+@pytest.fixture
+async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
+    """What most tests of pages need."""
+    async with visiting(tmp_path / "data") as one:
+        yield one

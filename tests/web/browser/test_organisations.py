@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.fakes.gateway import EMAIL
 from tests.web.browser.conftest import SCREENSHOTS, Visitor
-from tests.web.browser.test_pages import AXE, OVERFLOW
+from tests.web.browser.looks import AXE, OVERFLOW
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])

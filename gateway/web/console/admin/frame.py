@@ -5,7 +5,9 @@ with the reason. Whether somebody may is decided by the guard, before; `allowed`
 would be refused.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 from aiohttp import web
@@ -48,6 +50,27 @@ def account_of(platform: Platform, id: str) -> Account:
     if found is None:
         raise web.HTTPNotFound
     return found
+
+
+class Holder(NamedTuple):
+    """How a page names whoever holds an account, and where that is looked at."""
+
+    name: str
+    href: str
+
+
+def holder(platform: Platform, account: Account) -> Holder:
+    """A person by address, an organisation by name: its account's address means nothing."""
+    organisation = platform.organisations.by_no(account.no)
+    if organisation is None:
+        return Holder(account.email, f"/admin/users/{account.id}")
+    return Holder(organisation.name, f"/admin/organisations/{account.id}")
+
+
+def holders(platform: Platform, ids: Iterable[str]) -> dict[str, Holder]:
+    """Those among some ids that are accounts."""
+    wanted = set(ids)
+    return {each.id: holder(platform, each) for each in platform.accounts if each.id in wanted}
 
 
 def segment(text: str) -> str:

@@ -11,7 +11,15 @@ from gateway.platform.ledger.reconcile import verify
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.rollup import PPM, Drift, drift
 from gateway.web.admin.ledger_check import keep_check, last_check
-from gateway.web.console.admin.frame import DAY_US, PAGE_ROWS, allowed, number
+from gateway.web.console.admin.frame import (
+    DAY_US,
+    PAGE_ROWS,
+    Holder,
+    allowed,
+    holder,
+    holders,
+    number,
+)
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
@@ -51,7 +59,10 @@ class ReportPages:
             )
 
         entries, positions, owed_microusd = await self._platform.database.read(read)
-        owners = {each.owner_no for each in entries if each.owner_no is not None}
+        by_no = self._platform.accounts.by_no
+        owners = {
+            each.owner_no: by_no(each.owner_no) for each in entries if each.owner_no is not None
+        }
         return self._pages.render(
             request,
             "admin/ledger.html",
@@ -61,7 +72,7 @@ class ReportPages:
             positions=positions,
             owed_microusd=owed_microusd,
             sum_microusd=sum(each.balance_microusd for each in positions) + owed_microusd,
-            owners={no: self._platform.accounts.by_no(no) for no in owners},
+            owners={no: (each.id, holder(self._platform, each)) for no, each in owners.items()},
             checked=last_check(self._platform),
         )
 
@@ -101,10 +112,10 @@ class ReportPages:
             PAGE_ROWS + 1, before=before, actor=actor or None
         )
         may = allowed(request)
-        people = {}
+        people: dict[str, Holder] = {}
         if "accounts.read" in may:
             wanted = {row.actor for row in rows} | {row.target for row in rows}
-            people = {each.id: each for each in self._platform.accounts if each.id in wanted}
+            people = holders(self._platform, wanted)
         return self._pages.render(
             request,
             "admin/audit.html",

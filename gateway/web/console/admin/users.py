@@ -1,34 +1,38 @@
 """Accounts as the administration sees them: found, suspended, given credit, given a role.
 
 Search compares plain text in memory, within bounds: no pattern of a database is offered, so none
-can be made slow. Credit given here is an adjustment: a reason, one pair in the ledger, an audit
-row, and a second person above the setting's amount.
+can be made slow. An organisation's account is no user: its page is another.
 """
 
-import re
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
-from sqlalchemy import Connection
 
-from gateway.base.money import MoneyError, parse_usd
+from gateway.base.money import MoneyError
 from gateway.platform.accounts import Account
 from gateway.platform.accounts.accounts import Role
 from gateway.platform.accounts.roles import ROLES
-from gateway.platform.adjustments import Kind
+from gateway.platform.adjustments import Adjustment
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
-from gateway.platform.request_log.statement import Line, statement, with_balances
-from gateway.web.console.admin.frame import PAGE_ROWS, account_of, allowed, number, who
-from gateway.web.console.forms import read_form
+from gateway.web.console.admin import credit
+from gateway.web.console.admin.frame import (
+    PAGE_ROWS,
+    account_of,
+    allowed,
+    holder,
+    holders,
+    number,
+    who,
+)
+from gateway.web.console.forms import Form, read_form
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
 
 PAGE: Final = "/admin/users"
-SOURCES: Final = ("adjustment", "promotion", "cash:manual")
-TAKINGS: Final[tuple[Kind, ...]] = ("revoke", "forfeit")
 MAX_SEARCH: Final = 100
-_ADJUSTMENT = re.compile(r"adj_[0-9a-f]{28}")
+Move = Callable[[Platform, Account, Account, Form], Awaitable[Adjustment]]
 
 
 class UserPages:
@@ -72,7 +76,7 @@ class UserPages:
             sought=sought,
             rows=[(account, balance(account.no)) for account in shown],
             following=shown[-1].no if len(found) > PAGE_ROWS else None,
-            total=len(self._platform.accounts),
+            total=len(self._platform.accounts) - len(self._platform.organisations),
             refused=refused,
         )
 
@@ -87,18 +91,15 @@ class UserPages:
 
     async def page(self, request: web.Request) -> web.Response:
         """One account: its state, its balance and what moved it, its keys."""
-        return await self._page(request, account_of(self._platform, request.match_info["id"]))
+        account = account_of(self._platform, request.match_info["id"])
+        if not account.is_person:
+            return redirect(holder(self._platform, account).href)
+        return await self._page(request, account)
 
     async def _page(
         self, request: web.Request, account: Account, refused: str = ""
     ) -> web.Response:
         platform, may = self._platform, allowed(request)
-        balance_microusd = platform.ledger.balance(account.no)
-
-        def read(connection: Connection) -> list[Line]:
-            lines, _ = statement(connection, account.no, limit=20)
-            return with_balances(lines, balance_microusd)
-
         return self._pages.render(
             request,
             "admin/user.html",
@@ -106,17 +107,14 @@ class UserPages:
             may=may,
             user=account,
             own=account is who(request),
-            balance_microusd=balance_microusd,
-            held_microusd=_held(platform, account),
-            lines=await platform.database.read(read) if "credits.read" in may else [],
             keys=await platform.keys.listing(account, 50) if "keys.read" in may else [],
+            tier=platform.tiers.tier_of(account),
+            limits=platform.tiers.effective(account),
+            organisations=platform.organisations.of(account),
             now_us=platform.clock.now_us(),
             roles=ROLES,
-            sources=SOURCES,
-            once=platform.ids.make("adj"),
-            once_back=platform.ids.make("adj"),
-            alone_usd=platform.settings.accounts_four_eyes_usd,
             refused=refused,
+            **await credit.money_values(platform, account, request, shown="credits.read" in may),
         )
 
     async def suspend(self, request: web.Request) -> web.Response:
@@ -147,69 +145,41 @@ class UserPages:
 
     async def end_sessions(self, request: web.Request) -> web.Response:
         """Sign an account out everywhere."""
-        account = account_of(self._platform, request.match_info["id"])
+        account = self._person(request)
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
 
     async def give_credit(self, request: web.Request) -> web.Response:
         """Give credit, or ask for it; the same form sent twice gives once."""
-        account = account_of(self._platform, request.match_info["id"])
-        form = await read_form(request)
-        once = form.text("once")
-        try:
-            if not _ADJUSTMENT.fullmatch(once):
-                raise Refusal("the form is not from this page; open it again")
-            if form.text("source") not in SOURCES:
-                raise Refusal("there is no such source of credit")
-            await self._platform.adjustments.request(
-                who(request),
-                account,
-                parse_usd(form.text("usd")),
-                form.text("source"),
-                form.text("reason"),
-                id=once,
-            )
-        except (Refusal, MoneyError) as refusal:
-            return await self._page(request, account, str(refusal))
-        return redirect(f"{PAGE}/{account.id}")
+        return await self._moved(request, credit.give)
 
     async def take_back(self, request: web.Request) -> web.Response:
         """Take credit back, or ask for it; the same form sent twice takes once."""
-        account = account_of(self._platform, request.match_info["id"])
-        form = await read_form(request)
-        kind: Kind | None = next((each for each in TAKINGS if each == form.text("kind")), None)
+        return await self._moved(request, credit.take_back)
+
+    async def _moved(self, request: web.Request, move: Move) -> web.Response:
+        account, form = self._person(request), await read_form(request)
         try:
-            if kind is None or not _ADJUSTMENT.fullmatch(form.text("once")):
-                raise Refusal("the form is not from this page; open it again")
-            await self._platform.adjustments.request(
-                who(request),
-                account,
-                parse_usd(form.text("usd")),
-                "",
-                form.text("reason"),
-                id=form.text("once"),
-                kind=kind,
-                corrects=form.text("corrects").strip()[:MAX_SEARCH] or None,
-            )
+            made = await move(self._platform, who(request), account, form)
         except (Refusal, MoneyError) as refusal:
             return await self._page(request, account, str(refusal))
-        return redirect(f"{PAGE}/{account.id}")
+        return redirect(credit.after(f"{PAGE}/{account.id}", made))
 
     async def adjustments(self, request: web.Request) -> web.Response:
         """What waits for a second person."""
         return await self._adjustments(request)
 
     async def _adjustments(self, request: web.Request, refused: str = "") -> web.Response:
+        may, waiting = allowed(request), await self._platform.adjustments.waiting()
+        named = {wish.account.id for wish in waiting} | {wish.requested_by for wish in waiting}
         return self._pages.render(
             request,
             "admin/adjustments.html",
             status=422 if refused else 200,
-            may=allowed(request),
-            waiting=await self._platform.adjustments.waiting(),
+            may=may,
+            waiting=waiting,
             own_id=who(request).id,
-            emails={each.id: each.email for each in self._platform.accounts}
-            if "accounts.read" in allowed(request)
-            else {},
+            holders=holders(self._platform, named) if "accounts.read" in may else {},
             refused=refused,
         )
 
@@ -227,27 +197,29 @@ class UserPages:
             return await self._adjustments(request, str(refusal))
         return redirect("/admin/adjustments")
 
+    def _person(self, request: web.Request) -> Account:
+        """The account of the path, if somebody's. Raises HTTPNotFound."""
+        account = account_of(self._platform, request.match_info["id"])
+        if not account.is_person:
+            raise web.HTTPNotFound
+        return account
+
     def _other(self, request: web.Request) -> Account:
         """Another account than one's own: nobody locks themselves out, or raises themselves."""
-        account = account_of(self._platform, request.match_info["id"])
+        account = self._person(request)
         if account is who(request):
             raise web.HTTPForbidden(text="Somebody else must do this to your account.")
         return account
 
 
 def search(platform: Platform, sought: str, before: int | None, limit: int) -> list[Account]:
-    """Accounts whose address or id holds a text, newest first, those numbered below `before`."""
+    """People whose address or id holds a text, newest first, those numbered below `before`."""
     found: list[Account] = []
     for account in reversed(list(platform.accounts)):
-        if before is not None and account.no >= before:
+        if not account.is_person or (before is not None and account.no >= before):
             continue
         if not sought or sought in account.email or sought in account.id:
             found.append(account)
             if len(found) == limit:
                 break
     return found
-
-
-def _held(platform: Platform, account: Account) -> int:
-    wallet = platform.bank.wallets.get(account.no)
-    return wallet.held_microusd if wallet is not None else 0

@@ -4,6 +4,7 @@ import { enliven } from "@/shell.js";
 
 const page = document.querySelector("[data-live-page]");
 const SOONEST_MS = 1500;
+const GIVEN_UP_MS = 15000;
 let told = "";
 let waiting = false;
 let last = 0;
@@ -42,18 +43,41 @@ function changed() {
   setTimeout(refresh, Math.max(0, last + SOONEST_MS - Date.now()));
 }
 
+let source;
+let clock = 0;
+let again = 0;
+
 function watch() {
-  const source = new EventSource(page.dataset.livePage);
+  if (source || document.hidden) return;
+  source = new EventSource(page.dataset.livePage);
   source.addEventListener("message", (event) => {
     const state = JSON.parse(event.data);
     if (told !== event.data && (told !== "" || state.running)) changed();
     told = event.data;
     // While something runs its time goes on.
-    clearInterval(watch.timer);
-    if (state.running) watch.timer = setInterval(changed, 2000);
+    clearInterval(clock);
+    if (state.running) clock = setInterval(changed, 2000);
   });
-  addEventListener("pagehide", () => source.close(), { once: true });
+  // A lost connection is made again by the browser; where the answer was none (too many pages are
+  // open, a proxy speaks for a gateway that restarts) it gives up, so we ask again, seldom.
+  source.addEventListener("error", () => {
+    if (source?.readyState !== EventSource.CLOSED) return;
+    rest();
+    again = setTimeout(watch, GIVEN_UP_MS);
+  });
 }
 
-if (page && "EventSource" in globalThis) watch();
+function rest() {
+  source?.close();
+  source = undefined;
+  clearInterval(clock);
+  clearTimeout(again);
+}
+
+if (page && "EventSource" in globalThis) {
+  watch();
+  // A browser holds few connections to one place: pages that nobody sees give theirs back.
+  document.addEventListener("visibilitychange", () => { document.hidden ? rest() : watch(); });
+  addEventListener("pagehide", rest);
+}
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

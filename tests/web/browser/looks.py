@@ -1,0 +1,161 @@
+"""What is looked at on one page that stands in a browser; each look gives faults as sentences."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
+
+from gateway.web.console import i18n, messages
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SHORT = {"runOnly": {"type": "rule", "values": ["color-contrast", "target-size"]}}
+OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return [...document.querySelectorAll("main *, header *")]
+    .filter((node) => node.getBoundingClientRect().right > width + 1
+      && !node.parentElement.closest(".scroll, pre, .rail, .bar nav"))
+    .slice(0, 5).map((node) => node.outerHTML.slice(0, 120));
+}"""
+# What a person reads or hears; not programs, nor what says itself that it is another language.
+TEXTS = """() => {
+  const found = new Set();
+  const foreign = "code, pre, script, template, style, [lang]:not(html)";
+  const add = (text) => { text = text.trim().replace(/\\s+/g, " "); if (text) found.add(text); };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode())
+    if (!walker.currentNode.parentElement.closest(foreign)) add(walker.currentNode.textContent);
+  for (const name of ["aria-label", "title", "placeholder", "alt", "data-label"])
+    for (const node of document.querySelectorAll(`[${name}]`))
+      if (!node.closest(foreign)) add(node.getAttribute(name));
+  add(document.title);
+  return [...found];
+}"""
+SETTLED = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"""
+CONTRAST = """() => {
+  const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (css) => {
+    probe.fillStyle = css; probe.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3)
+      .map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const of = (name) => {
+    const node = document.createElement("i");
+    node.style.color = `var(${name})`; document.body.append(node);
+    const value = getComputedStyle(node).color; node.remove();
+    return light(value);
+  };
+  const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const ground = of("--surface");
+  const names = ["--soft", "--ink", "--accent", "--good", "--warn", "--bad"];
+  const text = names.map((name) => [name, ratio(of(name), ground)]);
+  const series = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => [n, ratio(of(`--series-${n}`), ground)]);
+  const drawn = Object.values(globalThis.Chart?.instances ?? {})
+    .flatMap((chart) => [chart.options.scales.y.ticks.color, chart.options.scales.x.ticks.color])
+    .map((colour) => ratio(light(colour), ground));
+  return { text, series, drawn };
+}"""
+_LATIN = re.compile(r"[A-Za-z]{2,}(?:[ ,;]+[a-z]{2,}){2,}")  # three words in a row
+_PLACEHOLDER = re.compile(r"%\\\((\w+)\\\)[sd]")
+
+
+def has_library() -> bool:
+    """Whether the build could fetch Chart.js; without it every chart is its table."""
+    return (Path(messages.__file__).parent / "static/vendor/chart.js").exists()
+
+
+async def settle(page: Page) -> None:
+    """Until the layout of this size and theme stands, and charts are drawn in its colours."""
+    if has_library() and await page.query_selector("[data-chart]"):
+        await page.wait_for_selector("[data-drawn]", state="attached")
+    await page.evaluate(SETTLED)
+
+
+async def wholeness(page: Page) -> list[str]:
+    """Nothing sticks out, and the text of charts can be read."""
+    beyond = await page.evaluate(OVERFLOW)
+    found = [f"overflows: {beyond}"] if beyond else []
+    if has_library() and await page.query_selector("[data-drawn]"):
+        faint = [ratio for ratio in (await page.evaluate(CONTRAST))["drawn"] if ratio < 4.5]
+        if faint:
+            found.append(f"a chart's text is faint: {faint}")
+    return found
+
+
+async def access(page: Page, options: dict[str, Any]) -> list[str]:
+    """What axe finds; its program is handed to a page once."""
+    axe = Axe()
+    if not await page.evaluate("() => 'axe' in window"):
+        await page.evaluate(axe.axe_script)
+    result = await page.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{each['id']}: {[node['html'][:140] for node in each['nodes'][:3]]}"
+        for each in result["violations"]
+    ]
+
+
+async def unfold(page: Page) -> bool:
+    """Open what can be opened in a page's main part; whether there was anything."""
+    return bool(
+        await page.evaluate(
+            """() => {
+            const folded = [...document.querySelectorAll("main details:not([open])")];
+            for (const each of folded) { each.open = true; each.dataset.unfolded = ""; }
+            return folded.length; }"""
+        )
+    )
+
+
+async def fold(page: Page) -> None:
+    """Close what `unfold` opened."""
+    await page.evaluate(
+        """() => { for (const each of document.querySelectorAll("[data-unfolded]"))
+        { each.open = false; delete each.dataset.unfolded; } }"""
+    )
+
+
+async def words(page: Page, code: str) -> list[str]:
+    """A title of its own, the language's tag, and nothing in English that could be translated."""
+    found = []
+    if not await page.evaluate("() => document.querySelectorAll('h1').length === 1"):
+        found.append("has not one heading")
+    if await page.get_attribute("html", "lang") != i18n.LANGUAGES[code].tag:
+        found.append("is in another language")
+    title = await page.title()
+    if not title.endswith("Tallygate") or (title == "Tallygate" and not page.url.endswith("/")):
+        found.append(f"has the title {title!r}")
+    texts = await page.evaluate(TEXTS)
+    english = sorted(each for each in texts if in_english(code, each))
+    return [*found, *([f"in English: {english[:5]}"] if english else [])]
+
+
+def in_english(code: str, text: str) -> bool:
+    """Whether it is a message whose translation differs, or English words in another script."""
+    if code == "en":
+        return False
+    if i18n.catalogue(code).gettext(text) != text:
+        return True
+    if any(pattern.fullmatch(text) for pattern in _patterns(code)):
+        return True
+    return code in ("zh", "ja", "ru") and _LATIN.search(text) is not None
+
+
+@cache
+def _patterns(code: str) -> list[re.Pattern[str]]:
+    """The messages with values in them, as they would look untranslated."""
+    found = []
+    for message in messages.load(code):
+        forms = message.id if isinstance(message.id, tuple) else (message.id,)
+        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        for form in forms:
+            if "%(" not in form or form in strings:
+                continue
+            if len(re.findall(r"[a-z]{2,}", re.sub(r"%\(\w+\)[sd]", "", form))) < 2:
+                continue
+            found.append(re.compile(_PLACEHOLDER.sub(".{1,80}", re.escape(form))))
+    return found

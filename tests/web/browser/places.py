@@ -1,0 +1,196 @@
+"""Every page there is, by whom it is opened and with what: the rows of the browser's matrix.
+
+`PAGES` names each GET route of the application once more, so a new page fails the matrix until it
+stands here; `NOT_PAGES` are those that answer with something else. `prepare` fills a gateway so
+that pages have something to show; `FILLED` names what stands in braces in an address. Who looks:
+nobody, an administrator who has all kinds of things, somebody whose account is new (empty states),
+and sessions at a step of signing in.
+"""
+
+import re
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.platform.catalog.schedule import DAY_US
+from gateway.web.console.guides import NAMES as GUIDES
+from tests.fakes.gateway import CATALOG, EMAIL, RunningGateway, chat
+from tests.fakes.upstream import FakeUpstream
+from tests.web.browser.sessions import sign_in
+
+STRANGER, STAFF, FRESH = "stranger", "staff", "fresh"
+SECOND, WELCOME = "second", "welcome"
+WHO = (STRANGER, STAFF, FRESH, SECOND, WELCOME)
+Places = tuple[tuple[str, str], ...]
+
+
+def by(who: str, *paths: str) -> Places:
+    return tuple((who, path) for path in paths)
+
+
+def _desk(*paths: str) -> Places:
+    """Pages of the console: with things on them, and of an account without any."""
+    return by(STAFF, *paths) + by(FRESH, paths[0])
+
+
+PAGES: dict[str, Places] = {
+    "/": by(STRANGER, "/") + by(STAFF, "/"),
+    "/models": by(STRANGER, "/models", "/models?q=lorem", "/models?q=none-of-these"),
+    "/docs": by(STRANGER, "/docs") + by(STAFF, "/docs"),
+    "/docs/guides/{name}": by(STRANGER, *(f"/docs/guides/{name}" for name in GUIDES)),
+    "/docs/reference": by(STRANGER, "/docs/reference"),
+    "/status": by(STRANGER, "/status"),
+    "/legal/{name}": by(STRANGER, "/legal/privacy", "/legal/terms", "/legal/cookies"),
+    "/sign-in": by(STRANGER, "/sign-in"),
+    "/sign-in/{token}": by(STRANGER, "/sign-in/abc"),
+    "/sign-in/code": by(SECOND, "/sign-in/code"),
+    "/sign-in/welcome": by(WELCOME, "/sign-in/welcome"),
+    "/sign-up": by(STRANGER, "/sign-up"),
+    "/confirm/{token}": by(STRANGER, "/confirm/abc"),
+    "/reset": by(STRANGER, "/reset"),
+    "/reset/{token}": by(STRANGER, "/reset/abc"),
+    "/settings/address/{token}": by(STRANGER, "/settings/address/abc"),
+    "/invitations/{token}": by(STRANGER, "/invitations/{invitation}")
+    + by(STAFF, "/invitations/{invitation}"),
+    "/console": _desk("/console"),
+    "/console/keys": _desk("/console/keys", "/console/keys?ended=1"),
+    "/console/keys/new": by(STAFF, "/console/keys/new"),
+    "/console/keys/{id}": by(STAFF, "/console/keys/{key}", "/console/keys/{ended}"),
+    "/console/usage": _desk("/console/usage", "/console/usage?by=key&show=tokens&range=24h"),
+    "/console/logs": _desk("/console/logs", "/console/logs?model=none"),
+    "/console/logs/{id}": by(STAFF, "/console/logs/{request}", "/console/logs/{failed}"),
+    "/console/billing": _desk("/console/billing"),
+    "/console/organisations": _desk("/console/organisations"),
+    "/console/organisations/{id}": by(STAFF, "/console/organisations/{organisation}"),
+    "/console/playground": by(STAFF, "/console/playground"),
+    "/settings/profile": by(STAFF, "/settings/profile"),
+    "/settings/security": _desk("/settings/security"),
+    "/admin": by(STAFF, "/admin"),
+    "/admin/providers": by(STAFF, "/admin/providers"),
+    "/admin/providers/{name}": by(STAFF, "/admin/providers/up"),
+    "/admin/models": by(STAFF, "/admin/models"),
+    "/admin/models/{name}": by(STAFF, "/admin/models/m"),
+    "/admin/prices": by(STAFF, "/admin/prices"),
+    "/admin/users": by(STAFF, "/admin/users", "/admin/users?q=none-of-these"),
+    "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}"),
+    "/admin/organisations": by(
+        STAFF, "/admin/organisations", "/admin/organisations?q=none-of-these"
+    ),
+    "/admin/organisations/{id}": by(STAFF, "/admin/organisations/{organisation}"),
+    "/admin/adjustments": by(STAFF, "/admin/adjustments"),
+    "/admin/ledger": by(STAFF, "/admin/ledger"),
+    "/admin/drift": by(STAFF, "/admin/drift"),
+    "/admin/audit": by(STAFF, "/admin/audit", "/admin/audit?actor=none"),
+    "/admin/settings": by(STAFF, "/admin/settings"),
+}
+NOT_PAGES = {
+    *("/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/realtime"),
+    *("/static/{digest}/{name}", "/console/events", "/console/usage.csv", "/admin/audit/export"),
+    "/sign-in/with/{provider}/callback",  # it leads on, or says in the sign-in's words why not
+}
+BESIDE = by(STAFF, "/console/none", "/admin/users/none") + by(STRANGER, "/none")  # error pages
+
+
+def page_routes(app: web.Application) -> set[str]:
+    """The addresses of every GET route but those of the API."""
+    return {
+        route.resource.canonical
+        for route in app.router.routes()
+        if route.method == "GET"
+        and route.resource is not None
+        and not route.resource.canonical.startswith("/api/")
+    }
+
+
+def is_of(path: str, canonical: str) -> bool:
+    """Whether an address is one of a route's."""
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(canonical))
+    return re.fullmatch(pattern, path.partition("?")[0]) is not None
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A gateway with something on every page: what fills addresses, and each visitor's token."""
+
+    filled: dict[str, str]
+    tokens: dict[str, str]
+
+    def places(self) -> list[tuple[str, str]]:
+        """Who opens which address, visitor by visitor; error pages last."""
+        found = [place for places in PAGES.values() for place in places]
+        return [
+            (who, path.format(**self.filled))
+            for wanted in WHO
+            for who, path in (*found, *BESIDE)
+            if who == wanted
+        ]
+
+
+async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
+    """Everything that a page can show, of each kind at least one."""
+    platform = gateway.gateway.platform
+    me = platform.accounts.named(EMAIL)
+    await gateway.command(
+        "catalog.apply", toml=CATALOG.format(port=upstream.port, disconnect="abort")
+    )
+    await gateway.command(
+        "catalog.apply", toml=CATALOG.format(port=1, disconnect="abort").replace('"up"', '"gone"')
+        .replace('"m"', '"team/unreachable-model"')
+    )  # fmt: skip
+    price = await platform.catalog.stored()
+    dearer = price.models["m"].price
+    assert dearer is not None
+    now_us = platform.clock.now_us()
+    await platform.catalog.schedule_price("m", dearer, now_us + 9 * DAY_US)
+    for body in (
+        chat(),
+        chat() | {"model": "sandbox/lorem:tokens=900,tps=0"},
+        chat() | {"model": "team/unreachable-model"},
+        chat() | {"model": "sandbox/lorem:error=500"},
+    ):
+        await gateway.post(body)
+    rows = await gateway.rows()
+    failed = next(row["id"] for row in rows if row["status"] >= 500)
+    filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
+    filled |= await _keys(gateway) | await _people(gateway)
+    tokens = {STRANGER: "", STAFF: await sign_in(gateway)}
+    fresh = await platform.accounts.create("fresh@example.com")
+    tokens[FRESH] = await platform.people.sessions.open(fresh)
+    tokens[SECOND] = await platform.people.sessions.open(me, stage="second")
+    person = {"provider": "google", "subject": "1", "email": "new@example.com", "name": "New"}
+    tokens[WELCOME] = await platform.people.sessions.open(None, stage="welcome", context=person)
+    return Shop(filled, tokens)
+
+
+async def _keys(gateway: RunningGateway) -> dict[str, str]:
+    platform = gateway.gateway.platform
+    me = platform.accounts.named(EMAIL)
+    key = (await platform.keys.issue(me, "A program with quite a long name of its own")).key
+    for name in ("month_microusd", "requests_per_minute"):
+        await platform.tiers.set_key(await platform.keys.named(key.id), {name: 5_000_000})
+    old = (await platform.keys.issue(me, "old")).key
+    await platform.keys.rotate(await platform.keys.named(old.id), 3_600_000_000)
+    gone = (await platform.keys.issue(me, "gone")).key
+    await platform.keys.revoke(gone.id, me, ended_by="leaked")
+    return {"key": key.id, "ended": gone.id}
+
+
+async def _people(gateway: RunningGateway) -> dict[str, str]:
+    platform = gateway.gateway.platform
+    people, room = platform.people, platform.organisations
+    me = platform.accounts.named(EMAIL)
+    user = await platform.accounts.create("somebody-with-a-long-name@customer.example.com")
+    clerk = await platform.accounts.create("finance@example.com", "finance")
+    firm = await room.found(me, "Öst & Co")
+    await gateway.command("credits.grant", email=firm.account.email, usd="25", reason="invoice 17")
+    await room.put(None, firm, user, "manager", 5_000_000)
+    await room.issue_key(firm, user, "shared")
+    await platform.invitations.invite(me, firm, "guest@example.com", "member", 1_000_000)
+    other = await room.found(user, "Elsewhere")
+    await platform.invitations.invite(user, other, EMAIL)
+    await people.factors._add(me, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
+    await people.sessions.open(me, agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
+    await platform.adjustments.request(clerk, user, 5_000_000_000, "adjustment", "large")
+    letters = [each.letter for each in await people.mail.undelivered()]
+    token = next(each.token for each in letters if (each.kind, each.to) == ("invitation", EMAIL))
+    return {"user": user.id, "organisation": firm.id, "invitation": token}
