@@ -24,6 +24,7 @@ from gateway.platform.request_log.record import Attempt, RequestRow, read_trail,
 from gateway.platform.request_log.search import Found, Wanted, newest_seq, search
 from gateway.platform.request_log.series import Cut, Point, models_of, series
 from gateway.web.console.figures import Figure, figure
+from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.ranges import PRESETS, Range, read_range
 from gateway.web.console.render import Pages
 from gateway.web.console.running import Running
@@ -130,8 +131,15 @@ class LogPages:
             if live is None:
                 raise web.HTTPNotFound
         names = await key_names(platform, at, request)
+        meaning = MEANINGS.get(whole.row.error_code or "", "") if whole is not None else ""
         return self._pages.render(
-            request, "console/request.html", whole=whole, live=live, key_names=names
+            request,
+            "console/request.html",
+            id=id,
+            whole=whole,
+            live=live,
+            key_names=names,
+            meaning=meaning,
         )
 
 
@@ -186,7 +194,10 @@ def _histogram(points: list[Point], span: Range) -> Figure:
         parts.append(point._replace(group="ok", requests=served, failures=0))
         if point.failures:
             parts.append(point._replace(group="failed", requests=point.failures))
-    return figure(parts, span, "requests", str, "")
+    made = figure(parts, span, "requests", str, "")
+    for each in made.spec["series"]:
+        each["tone"] = "bad" if each["label"] == "failed" else "good"
+    return made
 
 
 def _number(text: str) -> int | None:

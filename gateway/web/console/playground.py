@@ -13,6 +13,7 @@ from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.assembly import Platform
 from gateway.platform.catalog import Model
 from gateway.platform.keys.short import PLAYGROUND_NO
+from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import account_of, desk, trial_model
 from gateway.web.guard import SESSION, Guard
@@ -44,6 +45,7 @@ class PlaygroundPages:
             "console/playground.html",
             models=[_offer(model) for model in models.values() if _chats(model)],
             chosen=chosen,
+            errors=MEANINGS,
         )
 
     async def key(self, request: web.Request) -> web.Response:

@@ -16,6 +16,7 @@ from gateway.web.console.forms import read_form
 from gateway.web.console.guides import GUIDES, NAMES
 from gateway.web.console.i18n import LANGUAGES
 from gateway.web.console.legal import facts
+from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.offers import Offer, offer, sources
 from gateway.web.console.render import THEMES, Pages, local_path
 from gateway.web.guard import PUBLIC, Guard, public, redirect
@@ -84,7 +85,7 @@ class PublicPages:
 
     async def docs(self, request: web.Request) -> web.Response:
         """How to call the API, with this visitor's own address."""
-        rows = [(error, " ".join((error.__doc__ or "").split())) for error in CATALOGUE.values()]
+        rows = [(error, MEANINGS[code]) for code, error in CATALOGUE.items()]
         return self._pages.render(
             request,
             "public/docs.html",

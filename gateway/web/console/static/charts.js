@@ -61,7 +61,7 @@ function options(spec) {
 
 function datasets(spec) {
   return spec.series.map((series, index) => {
-    const ink = colour(`--series-${(index % 8) + 1}`);
+    const ink = colour(series.tone ? `--${series.tone}` : `--series-${(index % 8) + 1}`);
     return { label: series.label, data: series.values, backgroundColor: ink, borderColor: ink, borderWidth: spec.type === "line" ? 2 : 0, pointRadius: 0, pointHitRadius: 12, tension: 0.25, spanGaps: false, borderRadius: 2, maxBarThickness: 36 };
   });
 }

@@ -37,6 +37,9 @@ const post = async (path, body, signal, renew) => fetch(path, {
   headers: { "Content-Type": "application/json", Authorization: `Bearer ${await key(renew)}`, "anthropic-version": "2023-06-01" },
 });
 
+/** What the gateway says went wrong: its words, and the code of its catalogue where the dialect has one. */
+const told = (error, status) => Object.assign(new Error(), { told: error?.message ?? `HTTP ${status}`, code: error?.code ?? "" });
+
 /** Ask; fills `answer` as it comes and calls `shown` after each piece. Throws AbortError at a stop. */
 export async function ask(name, request, answer, signal, shown) {
   const dialect = dialects[name];
@@ -47,9 +50,9 @@ export async function ask(name, request, answer, signal, shown) {
   if (response.status === 401) response = await post(path, body, signal, true);
   answer.id = response.headers.get("x-request-id") ?? "";
   try {
-    if (!response.ok) throw Object.assign(new Error(), { told: (await response.json().catch(() => ({}))).error?.message ?? `HTTP ${response.status}` });
+    if (!response.ok) throw told((await response.json().catch(() => ({}))).error, response.status);
     for await (const event of events(response.body)) {
-      if (event.error) throw Object.assign(new Error(), { told: event.error.message });
+      if (event.error) throw told(event.error, response.status);
       dialect.read(event, answer);
       if (answer.firstMs === undefined && (answer.text || answer.reasoning || answer.tools.length)) answer.firstMs = Math.round(performance.now() - begun);
       shown();

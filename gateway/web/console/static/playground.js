@@ -8,6 +8,7 @@ import { render } from "@/playground-text.js";
 const MAX_IMAGE_BYTES = 4 * 2 ** 20;
 const root = document.getElementById("playground");
 const words = JSON.parse(root.dataset.words);
+const meanings = new Map(Object.entries(JSON.parse(root.dataset.errors)));
 const offers = new Map(JSON.parse(root.dataset.models).map((offer) => [offer.name, offer]));
 const store = new Store(root.dataset.account);
 const $ = (id) => document.getElementById(id);
@@ -55,7 +56,12 @@ function showAnswer(column, answer) {
     column.append(element("details", { open: true, className: "tool" }, element("summary", {}, `${words.tool} `, element("code", { textContent: tool.name })), element("pre", { tabIndex: 0, textContent: pretty(tool.arguments) })));
   }
   if (answer.stopped) column.append(element("p", { className: "note", textContent: words.stopped }));
-  if (answer.error) column.append(element("p", { className: "problem", textContent: answer.error }));
+  if (answer.error) {
+    // What to do, in the reader's language; beneath it what the gateway said of this request.
+    const meaning = meanings.get(answer.code);
+    column.append(element("p", { className: "problem", textContent: meaning ?? answer.error }));
+    if (meaning) column.append(element("p", { className: "note", lang: "en", textContent: answer.error }));
+  }
   const foot = element("p", { className: "note facts-line" }, element("span", { textContent: facts(answer) }));
   if (answer.id) foot.append(" ", element("a", { href: `/console/logs/${encodeURIComponent(answer.id)}`, textContent: words.log }));
   if (answer.text) {
@@ -144,7 +150,7 @@ async function answerInto(column, answer, request, signal) {
     await ask($("dialect").value, request, answer, signal, shown);
   } catch (error) {
     if (error.name === "AbortError") answer.stopped = true;
-    else answer.error = error.told ?? words.unreachable;
+    else Object.assign(answer, { error: error.told ?? words.unreachable, code: error.code });
   }
   cancelAnimationFrame(frame);
   const near = atEnd();
