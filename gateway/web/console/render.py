@@ -21,6 +21,7 @@ from gateway.base.money import format_usd
 from gateway.platform.accounts.roles import may
 from gateway.web.console import i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
+from gateway.web.console.forms import kept
 from gateway.web.guard import ACCOUNT, DESK
 from gateway.web.security import DRAW, NONCE, is_https
 
@@ -164,6 +165,7 @@ class Pages:
             path=request.path,
             back=local_path(request.path_qs) if request.method == "GET" else "/",
             desk=request.get(DESK),
+            kept=kept(request, status),
             area=_area(request.path) if account is not None else "public",
             theme=theme if theme in THEMES else "",
             status=status,

@@ -163,6 +163,25 @@ async def test_a_large_adjustment_needs_another_person(gateway: RunningGateway) 
     assert await gateway.balance_microusd() == 130_000_000
 
 
+async def test_a_refused_form_keeps_what_was_typed_but_no_secret(gateway: RunningGateway) -> None:
+    one, id = await staff(gateway), user(gateway)
+    for path, form in (
+        ("/admin/providers", {"name": "new", "base_url": "ftp://x", "region": "eu-1"}),
+        ("/admin/models", {"name": "team/a", "target": "b", "input": "abc", "context_tokens": "9"}),
+        ("/admin/models/m/price", {"input": "2.5", "output": "x", "begins": "2030-01-01"}),
+        ("/admin/users", {"email": "no address"}),
+        (f"/admin/users/{id}/credit", {"usd": "1e3", "source": "promotion", "reason": "<why>"}),
+        (f"/admin/users/{id}/credit/back", {"usd": "0", "kind": "forfeit", "corrects": "grant:1"}),
+    ):
+        status, text = await one.post(path, api_key="sk-secret", once="adj_1", **form)
+        assert status == 422 and 'role="alert"' in text, path
+        for value in form.values():
+            shown = html.escape(value)
+            assert f'value="{shown}"' in text, (path, value)
+        assert "sk-secret" not in text and 'adj_1"' not in text
+    assert 'value="<why>"' not in text
+
+
 async def test_accounts_are_found_by_plain_text(gateway: RunningGateway) -> None:
     one = await staff(gateway)
     assert EMAIL in (await one.get("/admin/users?q=SOMEONE@"))[1]

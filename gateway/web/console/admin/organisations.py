@@ -60,7 +60,7 @@ class OrganisationAdminPages:
             owner = self._platform.accounts.named(form.text("owner"))
             made = await self._room.found(owner, form.text("name"))
         except Refusal as refusal:
-            return self._listing(request, str(refusal), form)
+            return self._listing(request, str(refusal))
         return redirect(f"{PAGE}/{made.id}")
 
     async def page(self, request: web.Request) -> web.Response:
@@ -101,9 +101,9 @@ class OrganisationAdminPages:
             member = self._platform.accounts.named(form.text("email"))
             part, limit = _part(form), _limit_microusd(form)
         except (Refusal, MoneyError) as refusal:
-            return await self._page(request, organisation, str(refusal), form)
+            return await self._page(request, organisation, str(refusal))
         made = self._room.put(who(request), organisation, member, part, limit, staff=True)
-        return await self._tried(request, organisation, made, form)
+        return await self._tried(request, organisation, made)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Remove a member; their keys in it end."""
@@ -123,16 +123,12 @@ class OrganisationAdminPages:
             raise web.HTTPNotFound from None
 
     async def _tried(
-        self,
-        request: web.Request,
-        organisation: Organisation,
-        act: Awaitable[None],
-        form: Form | None = None,
+        self, request: web.Request, organisation: Organisation, act: Awaitable[None]
     ) -> web.Response:
         try:
             await act
         except Refusal as refusal:
-            return await self._page(request, organisation, str(refusal), form)
+            return await self._page(request, organisation, str(refusal))
         return redirect(f"{PAGE}/{organisation.id}")
 
     async def _moved(self, request: web.Request, move: Move) -> web.Response:
@@ -143,9 +139,7 @@ class OrganisationAdminPages:
             return await self._page(request, organisation, str(refusal))
         return redirect(credit.after(f"{PAGE}/{organisation.id}", made))
 
-    def _listing(
-        self, request: web.Request, refused: str = "", typed: Form | None = None
-    ) -> web.Response:
+    def _listing(self, request: web.Request, refused: str = "") -> web.Response:
         sought = request.query.get("q", "").strip()[:MAX_SEARCH].casefold()
         before = number(request, "before")
         found = search(self._room, sought, before, PAGE_ROWS + 1)
@@ -160,15 +154,10 @@ class OrganisationAdminPages:
             following=shown[-1].account.no if len(found) > PAGE_ROWS else None,
             total=len(self._room),
             refused=refused,
-            typed=_typed(typed, "owner", "name"),
         )
 
     async def _page(
-        self,
-        request: web.Request,
-        organisation: Organisation,
-        refused: str = "",
-        typed: Form | None = None,
+        self, request: web.Request, organisation: Organisation, refused: str = ""
     ) -> web.Response:
         platform, may = self._platform, allowed(request)
         account = organisation.account
@@ -192,7 +181,6 @@ class OrganisationAdminPages:
             limits=platform.tiers.effective(account),
             now_us=platform.clock.now_us(),
             refused=refused,
-            typed=_typed(typed, "email", "part", "limit"),
             **await credit.money_values(platform, account, request, shown="credits.read" in may),
         )
 
@@ -221,11 +209,6 @@ def _holds(organisation: Organisation, sought: str) -> bool:
     if sought in organisation.name.casefold() or sought in organisation.id:
         return True
     return any(sought in each.account.email for each in organisation.members.values())
-
-
-def _typed(form: Form | None, *names: str) -> dict[str, str]:
-    """What was typed into a form that was refused: nobody types it twice."""
-    return {name: form.text(name)[:MAX_SEARCH] if form is not None else "" for name in names}
 
 
 def _part(form: Form) -> Part:

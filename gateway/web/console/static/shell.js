@@ -101,6 +101,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A form that was refused: whoever cannot see the page hears at once what is wrong with it.
+const wrong = document.querySelector('main [aria-invalid="true"], main [role="alert"]:not([hidden])');
+if (wrong) {
+  if (!wrong.matches("input, select, textarea")) wrong.tabIndex = -1;
+  wrong.focus();
+}
+
 // On a narrow screen the strip of pages starts with the present one in view.
 const strip = document.querySelector(".rail");
 const here = strip?.querySelector("[aria-current]");
