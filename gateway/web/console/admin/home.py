@@ -54,7 +54,7 @@ class HomePage:
             warnings=platform.catalog.snapshot.warnings if "catalog.read" in may else (),
             waiting=waiting,
             letters=letters,
-            accounts=len(platform.accounts),
+            accounts=len(platform.accounts) - len(platform.organisations),
             **values,
         )
 

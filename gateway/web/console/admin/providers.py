@@ -20,6 +20,7 @@ from gateway.web.console.admin.frame import allowed, segment
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
+from gateway.web.spoken import spoken
 
 PAGE: Final = "/admin/providers"
 ONE: Final = PAGE + "/{name}"
@@ -186,7 +187,9 @@ def _key_words(entry: ProviderEntry) -> str:
         return f"{len(entry.api_keys)} ×"
     if entry.api_key is None:
         return ""
-    return shown_api_key(entry.api_key) if entry.api_key.startswith(ENV_PREFIX) else "stored"
+    return (
+        shown_api_key(entry.api_key) if entry.api_key.startswith(ENV_PREFIX) else spoken("stored")
+    )
 
 
 def _has_own_key(entry: ProviderEntry) -> bool:
