@@ -144,6 +144,7 @@ DECLARED = {
     ("POST", "/admin/organisations/{id}/credit/back"): "credits.request",
     ("POST", "/admin/organisations/{id}/members"): "organisations.write",
     ("POST", "/admin/organisations/{id}/members/{member}/remove"): "organisations.write",
+    ("GET", "/admin/letters"): "mail.show",
     ("GET", "/admin/adjustments"): "credits.read",
     ("POST", "/admin/adjustments/{id}"): "credits.decide",
     ("GET", "/admin/ledger"): "ledger.read",

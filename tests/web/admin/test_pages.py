@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.platform.accounts.accounts import Role
+from gateway.platform.accounts.guesses import Visit
 from gateway.platform.accounts.roles import ROLES, may
 from gateway.platform.audit import Head
 from tests.fakes.gateway import EMAIL, RunningGateway, chat, running
@@ -26,6 +27,7 @@ PAGES = {
     "/admin/prices": "catalog.read",
     "/admin/users": "accounts.read",
     "/admin/organisations": "accounts.read",
+    "/admin/letters": "mail.show",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",
     "/admin/drift": "usage.read",
@@ -180,6 +182,24 @@ async def test_a_refused_form_keeps_what_was_typed_but_no_secret(gateway: Runnin
             assert f'value="{shown}"' in text, (path, value)
         assert "sk-secret" not in text and 'adj_1"' not in text
     assert 'value="<why>"' not in text
+
+
+async def test_letters_that_reached_nobody_are_shown_with_their_links(
+    gateway: RunningGateway,
+) -> None:
+    people = gateway.gateway.platform.people
+    one = await staff(gateway)
+    assert "Every letter was delivered" in (await one.get("/admin/letters"))[1]
+    await people.entrance.ask_reset(EMAIL, Visit(), "fr")
+    [shown] = await people.mail.undelivered()
+    _, text = await one.get("/admin/letters")
+    assert EMAIL in text and f"/reset/{shown.letter.token}" in text
+    assert 'href="/admin/letters"' in (await one.get("/admin"))[1]
+    support = await staff(gateway, "support")
+    assert (await support.get("/admin/letters"))[0] == 403
+    assert "/admin/letters" not in (await support.get("/admin"))[1]
+    [row] = await people.audit.newest(1)
+    assert row.action == "admin.read"
 
 
 async def test_accounts_are_found_by_plain_text(gateway: RunningGateway) -> None:

@@ -77,6 +77,7 @@ PAGES: dict[str, Places] = {
         STAFF, "/admin/organisations", "/admin/organisations?q=none-of-these"
     ),
     "/admin/organisations/{id}": by(STAFF, "/admin/organisations/{organisation}"),
+    "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
     "/admin/drift": by(STAFF, "/admin/drift"),
