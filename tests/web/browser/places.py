@@ -57,7 +57,7 @@ PAGES: dict[str, Places] = {
     "/console/keys/new": by(STAFF, "/console/keys/new"),
     "/console/keys/{id}": by(STAFF, "/console/keys/{key}", "/console/keys/{ended}"),
     "/console/usage": _desk("/console/usage", "/console/usage?by=key&show=tokens&range=24h"),
-    "/console/logs": _desk("/console/logs", "/console/logs?model=none"),
+    "/console/logs": _desk("/console/logs", "/console/logs?model=nix"),
     "/console/logs/{id}": by(STAFF, "/console/logs/{request}", "/console/logs/{failed}"),
     "/console/billing": _desk("/console/billing"),
     "/console/organisations": _desk("/console/organisations"),
@@ -166,7 +166,7 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
 async def _keys(gateway: RunningGateway) -> dict[str, str]:
     platform = gateway.gateway.platform
     me = platform.accounts.named(EMAIL)
-    key = (await platform.keys.issue(me, "A program with quite a long name of its own")).key
+    key = (await platform.keys.issue(me, "Ένα πρόγραμμα με αρκετά μακρύ όνομα")).key
     for name in ("month_microusd", "requests_per_minute"):
         await platform.tiers.set_key(await platform.keys.named(key.id), {name: 5_000_000})
     old = (await platform.keys.issue(me, "old")).key
