@@ -22,6 +22,7 @@ from gateway.platform.accounts.roles import may
 from gateway.web.console import i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.console.forms import kept
+from gateway.web.console.refusals import said
 from gateway.web.guard import ACCOUNT, DESK
 from gateway.web.security import DRAW, NONCE, is_https
 
@@ -94,6 +95,7 @@ FILTERS: Final = {
     "percent": i18n.percent,
     "size": i18n.size,
     "total": input_tokens,
+    "refusal": said,
     "device": describe_agent,
 }
 

@@ -97,7 +97,7 @@ async def test_a_key_is_never_shown_and_never_moves_to_another_address(
     assert provider.health_interval_s == 60
     for elsewhere in ("http://127.0.0.1:1/v1", f"https://127.0.0.1:{upstream.port}/v1"):
         status, text = await operator.post("/admin/providers/up", **form | {"base_url": elsewhere})
-        assert status == 422 and "enter the key again" in text
+        assert status == 422 and "Enter the key again" in text
     wrong: dict[str, str]
     for wrong in (
         {"base_url": "ftp://x"},

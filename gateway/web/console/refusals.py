@@ -1,0 +1,85 @@
+"""What forms of the administration are refused for, in the reader's language.
+
+The rooms refuse in English, for the command line too. Those sentences that people meet on pages
+stand here once more, with a name for each value in them; whatever else a room says stays English
+and is marked as such. A sentence that no room says fails the tests.
+"""
+
+import re
+from functools import cache
+from typing import Final, NamedTuple
+
+from gateway.web.console import i18n
+from gateway.web.spoken import spoken
+
+SENTENCES: Final = (
+    spoken("your role does not allow this"),
+    spoken("the amount of an adjustment must be above zero"),
+    spoken("an adjustment needs a reason of at most %(count)s characters"),
+    spoken("what is taken back is a positive amount"),
+    spoken("there is not so much left of that credit, or running requests hold it"),
+    spoken("the transaction %(name)s gave this account no credit"),
+    spoken("it was decided already, or you asked for it yourself"),
+    spoken("this form was sent before with other content; open the page again"),
+    spoken("the form is not from this page; open it again"),
+    spoken("there is no such source of credit"),
+    spoken("not an amount in USD with at most six decimals: %(text)s"),
+    spoken("not an e-mail address: %(text)s"),
+    spoken("the account %(email)s exists already"),
+    spoken("no account %(email)s; create it: tallygate accounts create %(address)s"),
+    spoken("such addresses are organisations'; found one: tallygate organisations"),
+    spoken("an organisation's name is 1 to %(count)s printable characters"),
+    spoken("an organisation's name is no link and no address"),
+    spoken("an organisation needs an owner"),
+    spoken("only people are members of an organisation"),
+    spoken("an organisation has at most %(count)s members"),
+    spoken("an account owns at most %(count)s organisations"),
+    spoken("there is no such part in an organisation"),
+    spoken("that account is not a member"),
+    spoken("a limit is zero or more"),
+    spoken("a price that rises is announced %(count)s days ahead; choose a later day"),
+    spoken("a price is scheduled at most a year ahead"),
+    spoken("no price is scheduled"),
+    spoken("the model has no price to stay with"),
+    spoken("a date is written YEAR-MONTH-DAY"),
+    spoken("there is a model %(name)s already"),
+    spoken("there is a provider %(name)s already"),
+    spoken("%(name)s is a whole number"),
+    spoken("write one [[models]] table, that of %(name)s"),
+    spoken("the interval of health checks is a whole number of seconds"),
+    spoken("enter the key again: the present one is kept for its own address"),
+    spoken("no model is served by this provider yet; add one, then test it"),
+    spoken("this provider speaks none of the endpoints that a test can ask"),
+    spoken("a head is written NUMBER:64-HEX-DIGITS, as `audit export` prints it"),
+)
+VALUE: Final = re.compile(r"%\((\w+)\)s")
+
+
+class Said(NamedTuple):
+    """A refusal for a page; `english` where there are no other words for it."""
+
+    text: str
+    english: bool
+
+
+def said(refusal: str) -> Said:
+    """A room's refusal in the language spoken now."""
+    for sentence, pattern in _patterns():
+        found = pattern.fullmatch(refusal)
+        if found is not None:
+            text = i18n.gettext(sentence) % found.groupdict()
+            stop = "。" if i18n.language().code in ("zh", "ja") else "."
+            return Said(text[:1].upper() + text[1:] + stop, False)
+    return Said(refusal, i18n.language().code != i18n.SOURCE)
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    found = []
+    for sentence in SENTENCES:
+        parts = VALUE.split(sentence)  # text, name, text, name, ...
+        texts = [
+            re.escape(part) if n % 2 == 0 else f"(?P<{part}>.+)" for n, part in enumerate(parts)
+        ]
+        found.append((sentence, re.compile("".join(texts), re.S)))
+    return tuple(found)
