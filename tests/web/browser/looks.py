@@ -146,11 +146,21 @@ def in_english(code: str, text: str) -> bool:
     """Whether it is a message whose translation differs, or English words in another script."""
     if code == "en":
         return False
+    if text in _translations(code):  # a French word may be spelled as another English one
+        return False
     if i18n.catalogue(code).gettext(text) != text:
         return True
     if any(pattern.fullmatch(text) for pattern in _patterns(code)):
         return True
     return code in ("zh", "ja", "ru") and _LATIN.search(text) is not None
+
+
+@cache
+def _translations(code: str) -> frozenset[str]:
+    strings = (message.string for message in messages.load(code))
+    return frozenset(
+        form for each in strings for form in (each if isinstance(each, tuple) else (each,))
+    )
 
 
 @cache
