@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import uvloop
 
-TEARDOWN_S = float(os.environ.get("TALLYGATE_TEST_TEARDOWN_S", "30"))
+TEARDOWN_S = float(os.environ.get("TALLYGATE_TEST_TEARDOWN_S", "60"))
 AGAIN_S = 5.0  # and once more where it goes on to wait elsewhere
 DEAF_S = 60.0  # after a deadline: no signal was heard, so the process ends with its stack
 _rang: list[float] = []  # the deadline that is over
