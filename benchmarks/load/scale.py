@@ -168,15 +168,13 @@ def main(arguments: list[str]) -> int:
             base_target = Target(base.pid, base.port, base.launch)
             loads.warm(base_target)
             for keys, rows in options.sizes[1:]:
-                begun = time.monotonic()
                 with Running(recipe(keys, rows), upstream.port, gateway_cpu) as grown:
                     target = Target(grown.pid, grown.port, grown.launch)
-                    print(
-                        f"{keys:,} keys, {rows:,} rows: up after {time.monotonic() - begun:.0f} s"
-                    )
+                    print(f"{keys:,} keys, {rows:,} rows: serving after {grown.started_s:.2f} s")
                     loads.warm(target)
                     found = compare(loads, base_target, target, options.rounds)
                     size = {"keys": keys, "rows": rows, "memory_kib": memory_kib(grown.pid)}
+                    size["started_ms"] = round(grown.started_s * 1000)
                 results.append({**size, "sections": found})
                 words = [f"{name} {f['ratio']} x" for name, f in found.items()]
                 print(f"  cost against the smallest: {', '.join(words)}", flush=True)

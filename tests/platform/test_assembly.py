@@ -38,7 +38,7 @@ async def test_the_first_start_gives_everything_once(tmp_path):
 
     again = await start(folder, environ={"OPENAI_API_KEY": "x", "GROQ_API_KEY": "y"})
     assert again.first_start is None
-    assert again.keys.ring.find(first.key).id == key.id
+    assert again.keys.ring.find(first.key).no == key.no
     assert again.ledger.balance(key.account.no) == 10_000_000
     assert len(again.accounts) == 1 == len(again.keys.ring)
     assert "groq" not in again.catalog.snapshot.providers

@@ -42,7 +42,7 @@ async def test_own_limits_lie_over_those_of_the_tier_and_all_of_it_is_kept(rooms
     await tiers.set_tier("default", {"requests_per_minute": 10, "month_microusd": 5})
     await tiers.set_tier("gold", {"requests_per_minute": 100, "concurrent_requests": 7})
     await tiers.set_account(ann, {"tokens_per_minute": 9}, tier="gold")
-    await tiers.set_key(await rooms.keys.named(issued.key.id), {"day_microusd": 3})
+    await tiers.set_key(await rooms.keys.named(issued.id), {"day_microusd": 3})
 
     def check(ann, bob):
         assert ann.limits.account == Limits(100, 9, 7)
@@ -59,7 +59,7 @@ async def test_own_limits_lie_over_those_of_the_tier_and_all_of_it_is_kept(rooms
     with pytest.raises(Refusal, match="1 accounts have the tier gold"):
         await tiers.remove_tier("gold")
     await tiers.set_account(ann, {"tokens_per_minute": None}, tier="default")
-    await tiers.set_key(await rooms.keys.named(issued.key.id), {"day_microusd": None})
+    await tiers.set_key(await rooms.keys.named(issued.id), {"day_microusd": None})
     await tiers.remove_tier("gold")
     await tiers.remove_tier("default")
     assert (ann.limits, bob.limits) == (None, None)

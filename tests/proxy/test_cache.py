@@ -144,7 +144,7 @@ async def test_no_answer_is_on_disk(tmp_path: Path) -> None:
 
 def entry(number: int, size: int, ttl_s: int = 10, stored_s: float = 0) -> Entry:
     account = Account(1, "acc_1", "a@x.org", "member", "active", 0)
-    key = Key(number, "key_1", account, "sk", "n", b"", None)
+    key = Key(number, account, b"", None)
     model = Model("m", 1, 1, None, "", (), None, 0)
     return Entry(key, model, stored_s, ttl_s, False, b"x" * size, 1, 1, True)
 

@@ -231,10 +231,10 @@ class Victim:
         await people.factors._add(self.account, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
         [factor] = await people.factors.listing(self.account)
         self.factor_id = factor.id
-        self.key = (await self.platform.keys.issue(self.account, "theirs")).key
+        self.key = await self.platform.keys.issue(self.account, "theirs")
         self.shared = await self.platform.organisations.found(self.account, "Theirs")
         issued = await self.platform.organisations.issue_key(self.shared, self.account, "theirs")
-        self.shared_key = issued.key
+        self.shared_key = issued
         invite = self.platform.invitations.invite
         self.invitation = await invite(self.account, self.shared, "guest@example.com")
         return self

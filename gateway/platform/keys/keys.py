@@ -5,26 +5,21 @@ change is durable before the ring shows it: a revoked key leaves the ring before
 and the record that running requests hold says so too. Nothing is written per request.
 """
 
-import gc
 import os
-from collections.abc import Callable, Collection, Iterable
+from array import array
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from gateway.base.clock import Clock
 from gateway.base.ids import IdFactory
 from gateway.platform.accounts.accounts import Account, Accounts
-from gateway.platform.keys.ring import (
-    KEY_PREFIX,
-    SHOWN_CHARACTERS,
-    IssuedKey,
-    Key,
-    KeyRing,
-    new_key_text,
-)
+from gateway.platform.keys.packed import PackedKeys, Rest
+from gateway.platform.keys.ring import IssuedKey, Key, KeyRing, new_key_text, shown_part
 from gateway.platform.keys.scope import Scope, read_scope, write_scope
 from gateway.platform.refusals import Refusal
+from gateway.store.columns import read_columns, read_integers
 from gateway.store.database import Database
 from gateway.store.schema.keys import api_keys
 from gateway.store.secrets import Secrets
@@ -57,40 +52,35 @@ class Keys:
         self._ids = ids
 
     async def load(self) -> None:
-        """Fill the ring with every key that is not revoked; accounts must be loaded."""
+        """Fill the ring with every key that has not ended; accounts may come later."""
+        self.ring.load(await self._database.read(self._read))
 
-        def read(connection: Connection) -> None:
-            columns = api_keys.c
-            query = select(
-                columns.no,
-                columns.id,
-                columns.account_no,
-                columns.prefix,
-                columns.name,
-                columns.digest,
-                columns.expires_us,
-                columns.cache_ttl_s,
-                columns.scope,
-            ).where(columns.revoked_us.is_(None))
-            rows = connection.execution_options(yield_per=5_000).execute(query)
-            # Nothing of a ring becomes garbage while it is filled: looking for some, again and
-            # again among ever more objects, took two fifths of the time for a million keys.
-            collecting = gc.isenabled()
-            gc.disable()
-            try:
-                for part in rows.partitions():
-                    self._fill(part)
-            finally:
-                if collecting:
-                    gc.enable()
-
-        await self._database.read(read)
-
-    def _fill(self, rows: Iterable[Any]) -> None:
-        by_no, add = self._accounts.by_no, self.ring.add
-        for no, id, account_no, prefix, name, digest, expires_us, ttl_s, written in rows:
-            scope = None if written is None else read_scope(written)
-            add(Key(no, id, by_no(account_no), prefix, name, digest, expires_us, ttl_s, scope))
+    def _read(self, connection: Connection) -> PackedKeys:
+        columns = api_keys.c
+        digests = select(columns.digest, columns.no).order_by(columns.digest)
+        packed, numbers = read_columns(connection, digests)
+        owners = read_integers(connection, select(columns.account_no).order_by(columns.no))
+        if max(numbers, default=0) != len(numbers):  # some are gone: their places stay empty
+            listed = read_integers(connection, select(columns.no).order_by(columns.no))
+            spread = array("q", bytes(8 * (listed[-1] + 1)))
+            for no, owner in zip(listed, owners, strict=True):
+                spread[no] = owner
+            owners = spread
+        else:
+            owners.insert(0, 0)  # numbers begin at 1
+        special = (columns.expires_us, columns.cache_ttl_s, columns.scope)
+        rest = select(columns.no, *special).where(
+            columns.revoked_us.is_(None), or_(*(each.is_not(None) for each in special))
+        )
+        ended = select(columns.no).where(columns.revoked_us.is_not(None))
+        return PackedKeys(
+            packed,
+            numbers,
+            owners,
+            {row[0]: Rest(*row[1:]) for row in connection.execute(rest)},
+            set(read_integers(connection, ended)),
+            self._accounts.by_no,
+        )
 
     async def issue(
         self,
@@ -106,7 +96,7 @@ class Keys:
         label = _label(name)
         text = new_key_text(random)
         digest = self._secrets.key_digest(text.encode())
-        prefix = text[: len(KEY_PREFIX) + SHOWN_CHARACTERS]
+        prefix = shown_part(text)
         row = {"id": self._ids.make("key"), "name": label, "prefix": prefix, "digest": digest}
         times = {"created_us": self._clock.now_us(), "expires_us": expires_us}
         bounds = {"scope": write_scope(scope), "cache_ttl_s": cache_ttl_s}
@@ -120,10 +110,9 @@ class Keys:
             return int(no)
 
         no = await self._database.write(add)
-        id = str(row["id"])
-        key = Key(no, id, account, prefix, label, digest, expires_us, cache_ttl_s, scope)
+        key = Key(no, account, digest, expires_us, cache_ttl_s, scope)
         self.ring.add(key)
-        return IssuedKey(key, text)
+        return IssuedKey(key, text, str(row["id"]), label)
 
     async def revoke(
         self, name_or_id: str, account: Account | None = None, *, ended_by: Ending = "revoked"
@@ -178,7 +167,7 @@ class Keys:
 
         key = self.ring.by_digest(await self._database.write(write))
         if key is not None:
-            self.ring.add(key.changed(label, expires_us, scope))
+            self.ring.add(Key(key.no, key.account, key.digest, expires_us, key.cache_ttl_s, scope))
 
     async def rotate(self, row: "KeyRow", grace_us: int) -> IssuedKey:
         """A new key in the place of another, which works on for so long and then no more.
@@ -269,10 +258,9 @@ class Keys:
                 self.ring.remove(row.digest)
                 self.on_end(row.no)
             elif self.ring.by_digest(row.digest) is None:
-                texts = (row.prefix, row.name, row.digest)
                 bounds = (row.expires_us, row.cache_ttl_s, read_scope(row.scope))
                 account = self._accounts.by_no(row.account_no)
-                self.ring.add(Key(row.no, row.id, account, *texts, *bounds))
+                self.ring.add(Key(row.no, account, bytes(row.digest), *bounds))
 
     async def ids(self, numbers: Collection[int]) -> dict[int, str]:
         """The public ids of keys by number, as many as there are."""

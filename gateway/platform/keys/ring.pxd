@@ -1,7 +1,8 @@
 # Compiled: every request passes here.
 
 cdef class KeyRing:
-    cdef object _inner, _outer
+    cdef object _inner, _outer, _packed
     cdef dict _by_digest
 
-    cpdef find(self, object token)
+    cpdef object find(self, object token)
+    cpdef object by_digest(self, bytes digest)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from gateway.base.clock import Clock
 from gateway.platform.accounts.accounts import Account
-from gateway.platform.keys.ring import KEY_PREFIX, SHOWN_CHARACTERS, Key, KeyRing, new_key_text
+from gateway.platform.keys.ring import Key, KeyRing, new_key_text
 from gateway.store.secrets import Secrets
 
 PLAYGROUND_NO: Final = 0  # numbers of stored keys begin at 1
@@ -58,10 +58,7 @@ class ShortKeys:
         expires_us = self._clock.now_us() + LIFETIME_US
         key = Key(
             number,
-            "key_playground",
             account,
-            text[: len(KEY_PREFIX) + SHOWN_CHARACTERS],
-            "playground",
             self._secrets.key_digest(text.encode()),
             expires_us,
         )

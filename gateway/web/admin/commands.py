@@ -243,10 +243,10 @@ async def keys_create(platform: Platform, p: NewKey) -> Any:
         expires_us = platform.clock.now_us() + p.expires_days * DAY_US
     issued = await platform.keys.issue(account, p.name, expires_us=expires_us)
     return {
-        "id": issued.key.id,
+        "id": issued.id,
         "key": issued.text,
-        "prefix": issued.key.prefix,
-        "name": issued.key.name,
+        "prefix": issued.prefix,
+        "name": issued.name,
         "email": account.email,
         "expires": shown_time(expires_us),
     }

@@ -101,7 +101,7 @@ async def make_key(call: Call) -> NewKeyAnswer:
         wanted.name,
         **options_of(call, wanted),
     )
-    await record(call, "keys.create", issued.key.id)
+    await record(call, "keys.create", issued.id)
     return issued_answer(issued)
 
 
@@ -148,9 +148,9 @@ async def follow_rotation(call: Call, row: KeyRow, issued: IssuedKey) -> None:
     """Bind the new key by the old one's limits: it must not be a way around them."""
     limits = call.platform.tiers.of_key(row)
     if limits != NO_LIMITS:
-        made = await call.platform.keys.named(issued.key.id, row.account)
+        made = await call.platform.keys.named(issued.id, row.account)
         await call.platform.tiers.set_key(made, limits._asdict())
-    await record(call, "keys.rotate", row.id, f"in its place {issued.key.id}")
+    await record(call, "keys.rotate", row.id, f"in its place {issued.id}")
 
 
 async def record(call: Call, action: str, id: str, detail: str = "") -> None:
@@ -190,7 +190,7 @@ def _bounds(scope: Scope | None) -> Bounds:
 
 def issued_answer(issued: IssuedKey) -> NewKeyAnswer:
     """A key with its text."""
-    return NewKeyAnswer(issued.key.id, issued.key.name, issued.text, moment(issued.key.expires_us))
+    return NewKeyAnswer(issued.id, issued.name, issued.text, moment(issued.key.expires_us))
 
 
 def key_answer(row: KeyRow, now_us: int) -> KeyAnswer:

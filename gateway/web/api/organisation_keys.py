@@ -58,7 +58,7 @@ async def make_shared_key(call: Call) -> NewKeyAnswer:
     issued = await call.platform.organisations.issue_key(
         organisation, call.account, wanted.name, **options_of(call, wanted)
     )
-    await record(call, "keys.create", issued.key.id)
+    await record(call, "keys.create", issued.id)
     return issued_answer(issued)
 
 

@@ -106,7 +106,7 @@ class RequestPage(msgspec.Struct):
 async def _key_no(call: Call, named: str | None) -> int | None:
     """The number of the key to look at: the one that calls, or the one named. Raises NotFound."""
     if call.key is not None:
-        if named not in (None, call.key.id):
+        if named is not None and (await own_key(call, named)).no != call.key.no:
             raise NotFound(param="key")
         return call.key.no
     return None if named is None else (await own_key(call, named)).no

@@ -101,8 +101,8 @@ class KeyPages:
         else:
             issued = await platform.keys.issue(at.account, wish.name, **bounds)
         if any(value is not None for value in wish.limits):
-            await self._limit(at, issued.key.id, wish.limits)
-        await self._record(at, "keys.create", issued.key.id)
+            await self._limit(at, issued.id, wish.limits)
+        await self._record(at, "keys.create", issued.id)
         return self._made(request, issued, wish)
 
     async def detail(self, request: web.Request) -> web.Response:
@@ -147,8 +147,8 @@ class KeyPages:
         except Refusal:
             raise web.HTTPConflict from None
         if any(value is not None for value in limits):
-            await self._limit(at, issued.key.id, limits)
-        await self._record(at, "keys.rotate", row.id, f"in its place {issued.key.id}")
+            await self._limit(at, issued.id, limits)
+        await self._record(at, "keys.rotate", row.id, f"in its place {issued.id}")
         wish = KeyWish(row.name, row.scope, row.expires_us, limits)
         return self._made(request, issued, wish, grace_h=hours, replaced=row)
 

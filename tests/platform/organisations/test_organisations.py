@@ -34,7 +34,7 @@ async def test_members_spend_the_shared_balance_with_keys_of_their_own(firm):
     assert found is not None and found.account is firm.one.account
     with pytest.raises(Refusal):
         await firm.room.issue_key(firm.one, stranger, "laptop")
-    row = await firm.platform.keys.named(issued.key.id)
+    row = await firm.platform.keys.named(issued.id)
     other = await firm.room.rotate_key(firm.one, row, 0)
     assert ring.find(issued.text) is None and firm.one.keys[other.key.no] == ann.no
     await firm.room.remove(firm.owner, firm.one, ann)
@@ -56,7 +56,7 @@ async def test_a_suspended_members_keys_rest_and_come_back(firm):
     await firm.platform.accounts.set_state(ann, "suspended")
     await firm.room.follow(ann)
     assert find(kept.text) is None and find(short.text) is None
-    await firm.platform.keys.revoke(ended.key.id)
+    await firm.platform.keys.revoke(ended.id)
     await firm.reopen()
     assert firm.platform.keys.ring.find(kept.text) is None
     ann = firm.platform.accounts.named("ann@example.com")
@@ -131,7 +131,7 @@ async def test_a_limit_is_a_share_of_all_a_members_keys(firm):
     await firm.room.put(firm.owner, firm.one, ann)
     gone = await firm.room.issue_key(firm.one, ann, "gone")
     await firm.charge(gone, 300)
-    await firm.platform.keys.revoke(gone.key.id)
+    await firm.platform.keys.revoke(gone.id)
     key = (await firm.room.issue_key(firm.one, ann, "kept")).key
     own = (await firm.room.issue_key(firm.one, firm.owner, "owner's")).key
 
