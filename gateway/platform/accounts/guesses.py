@@ -9,7 +9,7 @@ transaction, so a hundred at once are still a hundred; one that was right is tak
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
 from gateway.base.errors import TooManyAttempts
@@ -61,6 +61,9 @@ class Guesses:
         def count(connection: Connection) -> tuple[Try | None, int]:
             now_us = self._clock.now_us()
             connection.execute(delete(guesses).where(guesses.c.at_us <= now_us - WINDOW_US))
+            # A clock that was set back must not lock anybody out until it is there again.
+            ahead = update(guesses).where(guesses.c.at_us > now_us)
+            connection.execute(ahead.values(at_us=now_us))
             no = account.no if account is not None else 0
             device = self._known(connection, places, no)
             own = everywhere if device is None else self._subject(f"{kind} here", device.hex())

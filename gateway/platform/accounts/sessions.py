@@ -30,6 +30,7 @@ Stage = Literal["open", "second", "elsewhere", "welcome"]
 DAY_US = 86_400 * 1_000_000
 STEP_LIFETIME_US = 15 * 60 * 1_000_000  # to finish signing in
 SEEN_EVERY_US = 300 * 1_000_000
+SKEW_US = 60 * 1_000_000  # by so much a clock is set without ending sessions
 DEVICE_KEPT_US = 180 * DAY_US
 MAX_SESSIONS = 20  # of one account; the oldest give way
 MAX_TOKEN = 128  # characters; longer input is refused before it is hashed
@@ -158,7 +159,12 @@ class Sessions:
             return None
         digest = token_digest(token)
         now_us = self._clock.now_us()
-        query = select(sessions).where(sessions.c.digest == digest, sessions.c.expires_us > now_us)
+        columns = sessions.c
+        query = select(sessions).where(
+            columns.digest == digest,
+            columns.expires_us > now_us,
+            columns.created_us <= now_us + SKEW_US,  # else it would outlive a clock set back
+        )
         row = await self._database.read(lambda connection: connection.execute(query).first())
         if row is None:
             return None

@@ -42,6 +42,15 @@ async def test_ten_guesses_in_all_over_a_hundred_addresses_and_restarts(owner, a
     assert await guess(owner, stranger(101), PASSWORD) == "in"
 
 
+async def test_a_clock_set_back_locks_nobody_out_for_longer(owner, ann):
+    for number in range(ACCOUNT_LIMIT):
+        assert await guess(owner, stranger(number)) == "wrong"
+    owner.rooms.clock.advance(-365 * 86_400)
+    assert await guess(owner, stranger(101), PASSWORD) == "refused"
+    owner.rooms.clock.advance(15 * 60)
+    assert await guess(owner, stranger(101), PASSWORD) == "in"
+
+
 async def test_guesses_made_at_once_are_counted_before_they_are_tried(owner, ann):
     results = await asyncio.gather(*(guess(owner, stranger(n)) for n in range(16)))
     assert sorted(results) == ["refused"] * 6 + ["wrong"] * 10

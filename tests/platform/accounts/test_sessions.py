@@ -55,6 +55,15 @@ async def test_a_session_ends_after_a_week(opened):
     assert len(await stored(rooms)) == 1
 
 
+async def test_a_clock_set_back_ends_sessions_rather_than_prolong_them(opened):
+    rooms, account, sessions = opened
+    token = await sessions.open(account)
+    rooms.clock.advance(-30)
+    assert await sessions.account(token) is account
+    rooms.clock.advance(-365 * DAY_US / 1e6)
+    assert await sessions.account(token) is None
+
+
 async def test_the_oldest_give_way(opened):
     rooms, account, sessions = opened
     other = await rooms.accounts.create("other@example.com")
