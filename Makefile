@@ -91,8 +91,11 @@ enumeration: $(VENV)/.dev ## whether the clock tells an address or the beginning
 	@ENUMERATION_SAMPLES=300 ENUMERATION_COST=12 $(BIN)/python -m pytest --timeout 7200 tests/platform/accounts/test_enumeration.py -k same_time
 	@KEY_TIMING_SAMPLES=1000000 $(BIN)/python -m pytest --timeout 7200 tests/platform/keys/test_timing.py
 
-crash: $(VENV)/.dev ## a hundred rounds of kill -9 under streaming load
-	@CRASH_ROUNDS=100 $(BIN)/python -m pytest --timeout 1800 tests/scenarios/test_money.py -k kill_9
+crash: $(VENV)/.dev ## a hundred rounds of kill -9 under streaming load, two hundred power cuts
+	@CRASH_ROUNDS=$${ROUNDS:-100} $(BIN)/python -m pytest -s --timeout 3600 tests/scenarios/test_money.py tests/simulation/test_kill.py tests/simulation/test_power.py -k "kill or lose"
+
+race: $(VENV)/.dev ## two hundred clients spend a balance for a hundred, hundreds of times
+	@SPEND_TRIALS=$${TRIALS:-300} $(BIN)/python -m pytest --timeout 3600 tests/scenarios/test_money.py -k two_hundred
 
 tests/scenarios/node/node_modules/.installed: tests/scenarios/node/package-lock.json
 	@cd tests/scenarios/node && npm ci --silent --no-audit --no-fund && touch node_modules/.installed

@@ -7,6 +7,7 @@ acknowledged is lost, and service resumes without a restart.
 import asyncio
 import json
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import aiohttp
 import pytest
 
 from tests.fakes.disk import small_file_system
-from tests.fakes.process import Process, tallygate
+from tests.fakes.process import COMMAND, Process, tallygate
 
 STREAM = {"model": "sandbox/lorem:tokens=30,tps=60", "stream": True}
 SHORT = {"model": "sandbox/lorem:tokens=3,tps=0", "max_tokens": 3}
@@ -153,3 +154,20 @@ def test_a_full_disk_is_waited_for(process: Process, small_disk: Path) -> None:
     assert not process.ended()
     process.kill()  # what was acknowledged is on the disk
     check_books(process.data_dir, acknowledged, 10_000_000)
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(
+    process: Process, small_disk: Path
+) -> None:
+    process.start()
+    key = process.key
+    process.terminate()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    words = [*COMMAND, "serve", "--port", "0", "--data", str(small_disk)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 1 and done.stdout == "" and str(small_disk) in line
+    assert "read-only" in line.lower() and key not in line
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    process.start()
+    assert asyncio.run(ask(process, **SHORT))[0] == 200

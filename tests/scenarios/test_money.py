@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.cli.client import call
 from tests.fakes.process import EMAIL, Process, all_requests, serving, tallygate
 
 BODY = {"model": "sandbox/lorem:tokens=10,tps=0", "messages": [{"role": "user", "content": "hi"}]}
@@ -34,13 +36,30 @@ async def ask(session: aiohttp.ClientSession, process: Process, key: str, **more
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("durability", ["full", "relaxed"])
-def test_two_hundred_clients_spend_a_balance_for_a_hundred(tmp_path: Path, durability: str) -> None:
-    async def clients(process: Process, key: str) -> list[str]:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            return await asyncio.gather(*(ask(session, process, key) for _ in range(200)))
+TRIALS = int(os.environ.get("SPEND_TRIALS", "3"))  # `make race`: hundreds
+WHERE = [("sqlite", "full"), ("sqlite", "relaxed"), ("postgres", "full")]
 
-    with serving(tmp_path / "data", TALLYGATE_LEDGER_DURABILITY=durability) as process:
+
+@pytest.mark.parametrize(("store", "durability"), WHERE)
+def test_two_hundred_clients_spend_a_balance_for_a_hundred(
+    tmp_path: Path, store: str, durability: str, request: pytest.FixtureRequest
+) -> None:
+    seed = random.Random(17)
+
+    async def clients(process: Process, key: str) -> Counter[str]:
+        async def one(session: aiohttp.ClientSession, after_s: float) -> str:
+            await asyncio.sleep(after_s)
+            return await ask(session, process, key)
+
+        spread_s = seed.choice([0, 0.01, 0.1])
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            asked = [one(session, seed.random() * spread_s) for _ in range(200)]
+            return Counter(await asyncio.gather(*asked))
+
+    environ = {"TALLYGATE_LEDGER_DURABILITY": durability}
+    if store == "postgres":
+        environ["TALLYGATE_STORE_URL"] = request.getfixturevalue("postgres").empty()
+    with serving(tmp_path / "data", **environ) as process:
         probe = process.fund("1", "probe@example.com")
         asyncio.run(clients_once(process, probe))
         [row] = process.run("requests", "list", "--limit", "1")
@@ -48,10 +67,13 @@ def test_two_hundred_clients_spend_a_balance_for_a_hundred(tmp_path: Path, durab
         usd = f"{cost * 100 // 10**6 // 10**6}.{cost * 100 // 10**6 % 10**6:06d}"
         assert cost * 100 % 10**6 == 0
         key = process.fund(usd)
-        outcome = Counter(asyncio.run(clients(process, key)))
-        assert outcome == {"ok": 100, "insufficient_credit": 100}
-        balance = process.run("credits", "balance", EMAIL)
-        assert balance["balance_microusd"] == 0
+        for trial in range(TRIALS):
+            if trial:
+                call(process.data_dir, "credits.grant", email=EMAIL, usd=usd, reason="again")
+            outcome = asyncio.run(clients(process, key))
+            assert outcome == {"ok": 100, "insufficient_credit": 100}, trial
+            balance = call(process.data_dir, "credits.balance", email=EMAIL)
+            assert balance["balance_microusd"] == 0, trial
         assert process.run("ledger", "verify")["findings"] == []
 
 
@@ -90,19 +112,25 @@ async def load(process: Process, key: str, seen: dict[str, bool], kill_after_s: 
         await asyncio.gather(*tasks)
 
 
-def test_kill_9_loses_and_doubles_no_charge(tmp_path: Path, crash_rounds: int) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_kill_9_loses_and_doubles_no_charge(
+    tmp_path: Path, crash_rounds: int, store: str, request: pytest.FixtureRequest
+) -> None:
     seed = random.Random(11)
     seen: dict[str, bool] = {}
     process = Process(tmp_path / "data")
+    if store == "postgres":
+        process.environ["TALLYGATE_STORE_URL"] = request.getfixturevalue("postgres").empty()
+        crash_rounds = min(crash_rounds, max(3, crash_rounds // 4))
     process.start()
     key = process.fund("100")
+    starts_s = []
     for _ in range(crash_rounds):
         asyncio.run(load(process, key, seen, seed.uniform(0.15, 0.6)))
         began = time.monotonic()
         process.start()
-        assert time.monotonic() - began < 10  # the promise of 2 s is the benchmark's to show
+        starts_s.append(time.monotonic() - began)
         assert process.run("ledger", "verify")["findings"] == []
-    process.terminate()
     listed = all_requests(process.data_dir)
     rows = {row["id"]: row for row in listed}
     assert len(rows) == len(listed)
@@ -111,9 +139,17 @@ def test_kill_9_loses_and_doubles_no_charge(tmp_path: Path, crash_rounds: int) -
     for request_id in ended:
         assert rows[request_id]["cost_microusd"] > 0, f"{request_id} was seen whole, not charged"
     spent = sum(row["cost_microusd"] for row in listed)
-    balance = tallygate(process.data_dir, "credits", "balance", EMAIL)["balance_microusd"]
+    balance = process.run("credits", "balance", EMAIL)["balance_microusd"]
     assert balance == 100 * 10**6 - spent >= 0
-    assert tallygate(process.data_dir, "ledger", "verify")["findings"] == []
+    process.terminate()
+    starts_s.sort()  # the promise of 2 s is shown where somebody reads it: `make crash`
+    print(
+        f"\n{store}: {crash_rounds} kills, {len(seen)} streams, {len(ended)} seen whole, "
+        f"serving again after {starts_s[len(starts_s) // 2]:.2f} s (most {starts_s[-1]:.2f} s)"
+    )
+    assert starts_s[-1] < 10
+    if store == "sqlite":
+        assert tallygate(process.data_dir, "ledger", "verify")["findings"] == []
 
 
 def test_sigterm_lets_streams_finish_and_settles_the_rest(tmp_path: Path) -> None:
