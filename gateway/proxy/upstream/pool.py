@@ -6,6 +6,7 @@ newer and always verified. The address that is dialled is the one that was check
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections import deque
@@ -18,6 +19,8 @@ from python_socks.async_.asyncio import Proxy
 from gateway.base.errors import Overloaded, UpstreamTimeout, UpstreamUnreachable
 from gateway.proxy.upstream.address import is_public, resolve
 from gateway.proxy.upstream.connection import UpstreamConnection
+
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 class Origin(NamedTuple):
@@ -98,7 +101,9 @@ class Pool:
             return connection
         except (TimeoutError, ProxyTimeoutError):
             raise UpstreamTimeout("The provider could not be reached in time.") from None
-        except (OSError, ssl.SSLError, ProxyError, ProxyConnectionError):
+        except (OSError, ssl.SSLError, ProxyError, ProxyConnectionError) as error:
+            if getattr(error, "errno", None) in _OUT_OF_DESCRIPTORS:
+                raise Overloaded(retry_after_s=1) from None  # ours, not the provider's
             raise UpstreamUnreachable() from None
         finally:
             if not connected:

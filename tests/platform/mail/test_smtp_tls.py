@@ -4,55 +4,19 @@ STARTTLS that a server does not offer, or a certificate that is not for its name
 trust, must end the attempt before the letter is said (RFC 3207, RFC 8314).
 """
 
-import datetime
 import ipaddress
-import ssl
 
 import pytest
 from aiosmtpd.controller import Controller
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.base.config import load
 from gateway.platform.mail import SmtpServer, Written
 from gateway.platform.mail.smtp import MailRefused
+from tests.fakes.certificates import certificate
 from tests.platform.mail.test_mail import Mailbox, free_port
 
 LETTER = Written("Subject", "secret letter\n")
 HERE = ipaddress.ip_address("127.0.0.1")
-
-
-def certificate(folder, address):
-    """A certificate for an address, signed by itself; returns its file and its server's context."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    chain, secret = folder / f"{address}.pem", folder / f"{address}.key"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, secret)
-    return chain, context
 
 
 @pytest.fixture
