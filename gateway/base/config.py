@@ -52,6 +52,9 @@ SETTINGS: tuple[Setting, ...] = (
         (),
         1,
     ),
+    Setting(
+        "server.memory_limit_bytes", int, 0, "At nine tenths of it: 503. 0: the container's limit."
+    ),
     Setting("server.max_body_bytes", int, 32 * 2**20, "Largest request body.", (), 1024),
     Setting("server.header_timeout_s", float, 10.0, "A request's headers must come within this."),
     Setting("server.body_timeout_s", float, 20.0, "A body must come within this, plus 1 s a KiB."),

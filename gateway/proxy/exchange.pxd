@@ -9,7 +9,7 @@ cdef class Plane:
     cdef public object loop, metrics, origin, pool, pseudonym, router, settings, settlements
     cdef public object upstreams
     cdef public long draining
-    cdef public bint log_requests, stopping
+    cdef public bint log_requests, stopping, short_of_memory
 
 
 cdef class Exchange:

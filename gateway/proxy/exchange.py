@@ -154,6 +154,7 @@ class Plane:
         self.attempts: set[Any] = set()
         self.draining = 0
         self.stopping = False
+        self.short_of_memory = False  # the door's to say, and to refuse for
 
 
 class Metering(NamedTuple):

@@ -183,7 +183,7 @@ class Health:
         plane = self._plane
         state = {
             "database": plane.settlements.healthy,
-            "accepting": plane.settlements.accepting,
+            "accepting": plane.settlements.accepting and not plane.short_of_memory,
             "stopping": plane.stopping,
         }
         ready = state["database"] and state["accepting"] and not state["stopping"]

@@ -7,6 +7,9 @@ no request or chunk pays for a timer. Nothing here parses or routes.
 import asyncio
 import contextlib
 import ipaddress
+import logging
+import resource
+import socket
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, NamedTuple, cast
@@ -19,10 +22,15 @@ from gateway.web.client_address import exact_address, parse_networks
 from gateway.web.connection import Connection
 from gateway.web.hosts import parse_allowed
 from gateway.web.inference import Inference
+from gateway.web.memory import is_short, limit_bytes
 from gateway.web.parser import Request
 
+LOG = logging.getLogger("tallygate.web")
 SWEEP_S = 0.5
 BACKLOG = 4096
+ACCEPTED_TURNS = 3  # of the loop, in which what was accepted before the stop sends its request
+KEPT_FILES = 64  # for the database, its readers, the log: a limit of our own is met and said first
+QUIET_S = 60.0
 SETTLE_S = 5.0  # after the deadline of a stop, charges get this long to become durable
 
 
@@ -39,9 +47,10 @@ class Limits(NamedTuple):
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Read the limits from the settings."""
+    """Read the limits from the settings, within what the system grants of open files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return Limits(
-        settings.server_max_connections,
+        min(settings.server_max_connections, max(files - KEPT_FILES, 1)),
         settings.server_max_connections_per_address,
         settings.server_max_body_bytes,
         settings.server_header_timeout_s,
@@ -68,6 +77,8 @@ class Server:
         self._by_address: dict[str, int] = {}
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._quiet_until_s = 0.0
+        self._memory_limit_bytes = limit_bytes(plane.settings.server_memory_limit_bytes)
         self._trusted = parse_networks(plane.settings.server_trusted_proxies)
         plane.origin = self._origin
         self._refresh_date()
@@ -77,10 +88,14 @@ class Server:
         """Client connections open now."""
         return len(self._connections)
 
-    async def listen(self, host: str, port: int) -> int:
-        """Bind and accept; returns the port. Raises OSError when it cannot be bound."""
+    async def listen(self, host: str, port: int, bound: socket.socket | None = None) -> int:
+        """Bind and accept, or accept from what is bound; returns the port.
+
+        Raises OSError when it cannot be bound.
+        """
+        where: dict[str, Any] = {"host": host, "port": port} if bound is None else {"sock": bound}
         self._listener = await self.loop.create_server(
-            lambda: cast(asyncio.Protocol, Connection(self)), host, port, backlog=BACKLOG
+            lambda: cast(asyncio.Protocol, Connection(self)), **where, backlog=BACKLOG
         )
         self._sweep()
         return int(self._listener.sockets[0].getsockname()[1])
@@ -105,8 +120,11 @@ class Server:
 
     def opened(self, connection: Connection) -> None:
         """Admit a connection, or cut it where a limit is reached."""
-        if len(self._connections) >= self.limits.max_connections or self.stopping:
+        if len(self._connections) >= self.limits.max_connections:
             self._metrics.count("connections_refused")
+            if self.now_s() >= self._quiet_until_s:  # one line a minute, however many come
+                self._quiet_until_s = self.now_s() + QUIET_S
+                LOG.warning("connections_at_limit", extra={"f": {"open": len(self._connections)}})
             connection.abort()
             return
         address = _counted_address(connection)
@@ -153,9 +171,16 @@ class Server:
             if attempt.done.done() and attempt.over:
                 self._plane.attempts.discard(attempt)
         self._plane.pool.sweep()
+        self._look_at_memory()
         self._plane.cache.sweep(self._plane.clock.monotonic_s())
         self._refresh_date()
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+
+    def _look_at_memory(self) -> None:
+        short = is_short(self._memory_limit_bytes)
+        if short != self._plane.short_of_memory:
+            self._plane.short_of_memory = short
+            LOG.warning("memory_short" if short else "memory_recovered")
 
     def _refresh_date(self) -> None:
         self.date_line = f"Date: {formatdate(usegmt=True)}\r\n".encode()
@@ -167,6 +192,8 @@ class Server:
         self.stopping = self._plane.stopping = True
         if self._listener is not None:
             self._listener.close()
+        for _ in range(ACCEPTED_TURNS):
+            await asyncio.sleep(0)
         for connection in list(self._connections):
             connection.stop()
         await self._until_quiet(timeout_s)
