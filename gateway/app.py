@@ -7,9 +7,12 @@ signals and the order of starting and stopping.
 import asyncio
 import contextlib
 import gc
+import logging
+import os
 import random
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,14 +34,18 @@ from gateway.proxy.routing.health import BreakerLimits
 from gateway.proxy.routing.router import Router
 from gateway.proxy.upstream.pool import Pool, PoolLimits
 from gateway.web.admin.socket import AdminSocket
+from gateway.web.beginning import MAX_LINE_BYTES
 from gateway.web.console.application import build_app
 from gateway.web.console.letters import Letters
 from gateway.web.hosts import base_url
+from gateway.web.security import Discreet
 from gateway.web.server import Server
 from gateway.workers import JOBS, Job, Workers
 
 # Requests leave no cycles behind; scanning the young for them at every 700th would be for nothing.
 GC_THRESHOLD = 20_000
+
+FIRST_INHERITED = 3  # SD_LISTEN_FDS_START
 
 MAIL_INTERVAL_S = 1
 
@@ -98,21 +105,23 @@ class Gateway:
         self.plane = build_plane(platform, self.loop)
         self.port = 0
 
-    async def start(self, host: str, port: int) -> None:
-        """Open the doors. Raises OSError when the port cannot be bound."""
+    async def start(self, host: str, port: int, bound: socket.socket | None = None) -> None:
+        """Open the doors, on a bound socket if there is one. Raises OSError."""
         from aiohttp import web
 
         self._runner = web.AppRunner(
             build_app(self.platform, self.plane),
             access_log=None,
             keepalive_timeout=self.plane.settings.server_keepalive_timeout_s,
+            max_line_size=2 * MAX_LINE_BYTES,
+            logger=console_log(),
         )
         await self._runner.setup()
         console = self._runner.server
         if console is None:
             raise RuntimeError("the console's server was not built")
         self.server = Server(self.plane, console)
-        self.port = await self.server.listen(host, port)
+        self.port = await self.server.listen(host, port, bound)
         self.platform.live["providers.health"] = self.plane.router.report
         self.platform.live["providers.test"] = partial(partial, probe, self.plane)
         self._admin = AdminSocket(self.platform)
@@ -134,6 +143,14 @@ class Gateway:
         with contextlib.suppress(StorageUnavailable):  # logged where it was raised
             await self.platform.tiers.save()
         await self.platform.close()
+
+
+def console_log() -> logging.Logger:
+    """Where aiohttp's server says what went wrong."""
+    log = logging.getLogger("tallygate.web.console")
+    if not log.filters:
+        log.addFilter(Discreet())
+    return log
 
 
 def mail_job(platform: Platform, public_url: str) -> Job:
@@ -163,15 +180,16 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            loop.add_signal_handler(number, stop.set)
     platform = await open_platform(settings, data_dir)
     try:
         if catalog_file is not None:
             await platform.catalog.apply_file(catalog_file)
         gateway = Gateway(platform)
         await platform.catalog.preload()
-        await gateway.start(settings.server_host, settings.server_port)
+        await gateway.start(settings.server_host, settings.server_port, inherited_socket())
     except BaseException:
         await platform.close()
         raise
@@ -185,6 +203,16 @@ async def _serve(
     await gateway.stop(settings.server_shutdown_timeout_s)
 
 
+def inherited_socket() -> socket.socket | None:
+    """A listening socket of a supervisor, which outlives this process: sd_listen_fds(3).
+
+    What connects between two processes waits in it, so that a restart refuses nobody.
+    """
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    return socket.socket(fileno=FIRST_INHERITED)
+
+
 def prepare_process() -> None:
     """As many connections as the system grants; and no core dump, which would hold prompts."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -194,7 +222,7 @@ def prepare_process() -> None:
 
 
 def run(settings: Settings, data_dir: Path, catalog_file: Path | None, started: Started) -> None:
-    """Serve until SIGTERM or SIGINT. `started(host, port, first_start)` is called once open."""
+    """Serve until a signal says to stop. `started(host, port, first_start)` is called once open."""
     prepare_process()
     listener = start_logging(settings.log_level)
     try:

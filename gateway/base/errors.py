@@ -242,6 +242,13 @@ class HeadersTooLarge(GatewayError):
     message = "The request's headers are too large."
 
 
+class TargetTooLong(GatewayError):
+    """The request's address, its query included, is over the limit. Shorten it."""
+
+    code, status, source = "target_too_long", 414, "caller"
+    message = "The request target is too long."
+
+
 class NotServed(GatewayError):
     """A known endpoint of the OpenAI API that this gateway does not serve."""
 

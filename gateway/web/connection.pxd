@@ -4,7 +4,7 @@ from gateway.web.parser cimport RequestParser
 
 
 cdef class Connection:
-    cdef object _server, _console, _console_head, _exchange, _backlog, _head
+    cdef object _server, _console, _exchange, _backlog, _head
     cdef public object transport, address, task
     cdef public bint closed
     cdef RequestParser _parser
@@ -21,9 +21,8 @@ cdef class Connection:
     cdef bint _begin(self, bytes data) except -1
     cdef _start_reading(self)
     cdef _next(self)
-    cdef _hand_to_console(self, bytes data)
-    cdef _feed_console(self, bytes data)
-    cdef bint _console_is_idle(self) except -1
+    cdef _hand_to_console(self, object begun)
+    cdef _keep_behind(self, bytes data)
     cpdef carry(self, object exchange)
     cpdef respond(self, object status, object headers, object body)
     cpdef start(self, object status, object headers)

@@ -12,7 +12,6 @@ answers once, in the API's error shape, and closes. Sources: RFC 9110, RFC 9112.
 
 import asyncio
 import math
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +20,8 @@ from gateway.base.errors import GatewayError, RequestTimeout
 from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.drive import Drive
 from gateway.proxy.exchange import Exchange
+from gateway.web.beginning import REALTIME, is_console, is_undecided, origin_form
+from gateway.web.handover import ConsoleHead, ConsoleLink, console_head
 from gateway.web.parser import RequestParser
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 MAX_BACKLOG_BYTES = 64 * 1024  # bytes kept while a request runs; then reading stops
 HIGH_WATER_BYTES = 4 * 1024  # the kernel's buffer is full by then: stop reading the provider
 SLOWEST_BODY_BYTES_PER_S = 1024  # a slower body runs into its deadline
+CONSOLE_POLL_S = 0.002  # until a page is done that another request waits for: aiohttp says nothing
 COPY_LIMIT_BYTES = 16 * 1024  # up to here one joined write is cheaper than three buffers
 
-IDLE, READING, BUSY, CONSOLE = range(4)
-_REALTIME = b"GET /v1/realtime"  # a WebSocket, which aiohttp serves
-_CONSOLE_REQUEST = re.compile(rb"[A-Z]{1,16} /(?!v1(?:alpha|beta)?[/? ])|GET /v1/realtime[? ]")
-_UNDECIDED = re.compile(rb"[A-Z]{0,16}|[A-Z]{1,16} (/(v(1(a(l(ph?a?)?)?|b(et?a?)?)?)?)?)?")
+LINGER_S = 2.0  # after a refusal the rest is read away, or RST might overtake the words (9112 9.6)
+
+IDLE, READING, BUSY, CONSOLE, LEAVING = range(5)
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
 
@@ -51,7 +52,6 @@ class Connection:
             server.limits.max_body_bytes, server.allowed_hosts, self._continue
         )
         self._console: Any = None
-        self._console_head = b""  # the last bytes of a head not yet whole
         self._exchange: Exchange | None = None
         self._backlog = b""
         self._state = IDLE
@@ -79,12 +79,14 @@ class Connection:
             if self._paused_since_s:
                 self._keep(data)
                 return
-            if not self._console_is_idle():
-                self._feed_console(data)
+            if not self._console.is_idle():
+                self._keep_behind(self._console.feed(data))
                 return
             self._state = state = IDLE
         if state == BUSY:
             self._keep(data)
+            return
+        if state == LEAVING:
             return
         if state == IDLE and not self._begin(data):
             return
@@ -101,7 +103,7 @@ class Connection:
     def eof_received(self) -> bool:
         """The client is done sending; as with other servers that ends the connection."""
         if self._console is not None:
-            self._console.eof_received()
+            self._console.protocol.eof_received()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,7 +111,7 @@ class Connection:
         self.closed = True
         self._server.lost(self)
         if self._console is not None:
-            self._console.connection_lost(exc)
+            self._console.protocol.connection_lost(exc)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
@@ -118,16 +120,16 @@ class Connection:
         """The client reads slower than we write."""
         self._paused_since_s = self._server.now_s()
         self._paused_at_bytes = self.transport.get_write_buffer_size()
-        if self._console is not None and not self._console.writing_paused:
-            self._console.pause_writing()
+        if self._console is not None and not self._console.protocol.writing_paused:
+            self._console.protocol.pause_writing()
         if self._exchange is not None:
             self._exchange.pause()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._paused_since_s = 0.0
-        if self._console is not None and self._console.writing_paused:
-            self._console.resume_writing()
+        if self._console is not None and self._console.protocol.writing_paused:
+            self._console.protocol.resume_writing()
         if self._exchange is not None:
             self._exchange.resume()
         elif self.closed:
@@ -169,13 +171,13 @@ class Connection:
     def busy(self) -> bool:
         """Whether a request is being served or an answer still has bytes to send."""
         if self._state == CONSOLE:
-            return not self._console_is_idle()
+            return not self._console.is_idle()
         return self._state == BUSY or self.transport.get_write_buffer_size() > 0
 
     def stop(self) -> None:
         """The server is stopping: close when idle, else after the present request."""
         self._keep_alive = False
-        if self._state == IDLE or (self._state == CONSOLE and self._console_is_idle()):
+        if self._state == IDLE or (self._state == CONSOLE and self._console.is_idle()):
             self._close()
 
     # --- requests -------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class Connection:
         """First bytes of a request: whose is it? False when they have been dealt with."""
         server = self._server
         known = not self._backlog and data.startswith((b"POST /v1/", b"GET /v1/"))
-        if known and not _REALTIME.startswith(data[: len(_REALTIME)]):
+        if known and not REALTIME.startswith(data[: len(REALTIME)]):
             self._start_reading()
             return True
         start = (self._backlog + data).lstrip(b"\r\n")  # RFC 9112 2.2: empty lines are ignored
@@ -192,12 +194,17 @@ class Connection:
             return False
         if not self._backlog:
             self._deadline_s = server.now_s() + server.limits.header_timeout_s
-        if _UNDECIDED.fullmatch(start) or _REALTIME.startswith(start):
+        if is_undecided(start):
             self._backlog = start
             return False
-        if _CONSOLE_REQUEST.match(start):
+        start = origin_form(start)
+        if is_console(start):
+            begun = console_head(start)
             self._backlog = b""
-            self._hand_to_console(start)
+            if begun.error is None:
+                self._hand_to_console(begun)
+            else:
+                self._fail(begun.error)
             return False
         self._start_reading()
         return True
@@ -229,30 +236,22 @@ class Connection:
 
     # --- the console's requests -----------------------------------------------------------------
 
-    def _hand_to_console(self, data: bytes) -> None:
+    def _hand_to_console(self, begun: ConsoleHead) -> None:
         self._state = CONSOLE
-        self._deadline_s = self._server.now_s() + self._server.limits.header_timeout_s
+        self._deadline_s = math.inf  # the body's deadline is the console's own
         if self._console is None:
-            self._console = self._server.console_protocol()
-            self._console.connection_made(self.transport)
+            self._console = ConsoleLink(self._server.console_protocol(), self.transport)
             if self._paused_since_s:
-                self._console.pause_writing()
-        self._console_head = b" "  # anything that is not empty: the head is not whole yet
-        self._feed_console(data)
+                self._console.protocol.pause_writing()
+        self._keep_behind(self._console.begin(begun))
 
-    def _feed_console(self, data: bytes) -> None:
-        if self._console_head:
-            seen = self._console_head + data
-            whole = b"\r\n\r\n" in seen or b"\n\n" in seen
-            self._console_head = b"" if whole else seen[-3:]
-            if whole:
-                self._deadline_s = math.inf  # the body's deadline is the console's own
-        self._console.data_received(data)
-
-    def _console_is_idle(self) -> bool:
-        """aiohttp waits for a next message: the only sign it gives is its private waiter."""
-        waiter = self._console._waiter
-        return not self._console_head and waiter is not None and not waiter.done()
+    def _keep_behind(self, data: bytes) -> None:
+        """What follows the console's request waits for it."""
+        if data:
+            waits = bool(self._backlog)
+            self._keep(data)
+            if not waits:
+                self._server.loop.call_later(CONSOLE_POLL_S, self._take_backlog)
 
     # --- Client: the response's side ------------------------------------------------------------
 
@@ -341,6 +340,10 @@ class Connection:
     def _close(self) -> None:
         """Close once everything is sent, within the deadline of a client that reads nothing."""
         self.closed = True
+        if self._state == LEAVING:
+            self._deadline_s = self._server.now_s() + LINGER_S
+            self.transport.write_eof()
+            return
         self._deadline_s = self._server.now_s() + self._server.limits.write_stall_timeout_s
         self.transport.close()
 
@@ -373,7 +376,11 @@ class Connection:
             self._next()
 
     def _take_backlog(self) -> None:
-        if not self.closed and self._state != BUSY and self._backlog:
+        if self.closed or self._state == BUSY or not self._backlog:
+            return
+        if self._state == CONSOLE and not self._console.is_idle():
+            self._server.loop.call_later(CONSOLE_POLL_S, self._take_backlog)
+        else:
             data, self._backlog = self._backlog, b""
             self.transport.resume_reading()
             self.data_received(data)
@@ -382,10 +389,9 @@ class Connection:
         """Answer a request that never became one, then close."""
         if self.closed:
             return
-        if self._state == CONSOLE:
-            self.abort()
-            return
         self._keep_alive = False
         headers = error_headers(error, self._server.new_request_id())
         self._server.count_refusal(error)
+        if not isinstance(error, RequestTimeout):
+            self._state = LEAVING
         self.respond(error.status, headers, error_body(error))

@@ -15,6 +15,7 @@ from gateway.base.errors import (
     MethodNotAllowed,
     ModelNotFound,
     NotServed,
+    Overloaded,
 )
 from gateway.platform.keys import Key
 from gateway.proxy.authenticate import key_of
@@ -47,6 +48,9 @@ class Inference:
         if place is None or request.method != b"POST":
             self._answer(connection, request, path, place)
             return
+        if self._plane.short_of_memory:
+            self._refuse(connection, Overloaded(retry_after_s=1), place.endpoint.family, self._id())
+            return
         authorization = credential(request.headers, query)
         x = Exchange(
             self._plane, connection, place.endpoint, request.body, authorization, request.headers
@@ -60,11 +64,14 @@ class Inference:
         connection.carry(x)
         connection.task = drive(serve(x), self._plane.loop)
 
+    def _id(self) -> str:
+        return self._plane.ids.make("req")
+
     def _answer(
         self, connection: Connection, request: Request, path: bytes, place: Place | None
     ) -> None:
         """Everything that costs nothing: models, and clear words for the rest."""
-        request_id = self._plane.ids.make("req")
+        request_id = self._id()
         family = family_of(path, request.headers)
         try:
             if place is not None:
@@ -73,7 +80,7 @@ class Inference:
         except GatewayError as error:
             allow = b"" if not isinstance(error, MethodNotAllowed) else b"Allow: POST\r\n"
             if allow and place is None:  # RFC 9110, 15.5.6
-                allow = b"Allow: GET\r\n"
+                allow = b"Allow: GET, HEAD\r\n"
             self._refuse(connection, error, family, request_id, allow)
             return
         lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n".encode()
@@ -110,7 +117,7 @@ class Inference:
                 break
         else:
             raise EndpointNotFound()
-        if request.method != b"GET":
+        if request.method not in (b"GET", b"HEAD"):  # both are to be supported: RFC 9110, 9.1
             raise MethodNotAllowed("Use GET.")
         query = request.target.partition(b"?")[2]
         key = key_of(self._plane, credential(request.headers, query))

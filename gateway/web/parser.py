@@ -22,8 +22,9 @@ from gateway.base.errors import (
     HeadersTooLarge,
     InvalidRequest,
     MisdirectedHost,
+    TargetTooLong,
 )
-from gateway.web.hosts import host_is_allowed
+from gateway.web.hosts import host_is_allowed, split_absolute
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
@@ -110,10 +111,7 @@ class RequestParser:
         else:
             self.head_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.requests.clear()
-            self.error = InvalidRequest("Protocol upgrades are not supported here.")
+            self._feed_strictly(data)
         except httptools.HttpParserError:
             self.error = self.error or InvalidRequest("The request is not valid HTTP/1.1.")
         else:
@@ -121,6 +119,25 @@ class RequestParser:
                 self.error = HeadersTooLarge()
             elif self._no_body_bytes > MAX_HEAD_BYTES:
                 self.error = HeadersTooLarge("The request's trailers are too large.")
+
+    def _feed_strictly(self, data: bytes) -> None:
+        """RFC 9110, 7.8: an upgrade that is not spoken here is ignored, what follows is HTTP.
+
+        llhttp ends such a request at its head. It is shown the head again without the upgrade, for
+        clients offer h2c with bodies, too (Java's does with every request).
+        """
+        while data:
+            try:
+                self._parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as ended:
+                request = self.requests.pop()
+                if request.method == b"CONNECT":
+                    self.error = InvalidRequest("This is not a proxy.")
+                    return
+                version = self._parser.get_http_version().encode()
+                data = _without_upgrade(request, version) + data[ended.args[0] :]
+                self._parser = httptools.HttpRequestParser(self)
 
     def _begin_usual(self, data: bytes) -> bool:
         """Whether a request of the usual form begins here; one that is whole is taken at once."""
@@ -176,7 +193,7 @@ class RequestParser:
         """Collect the target."""
         self._target += url
         if len(self._target) > MAX_TARGET_BYTES:
-            self._refuse(HeadersTooLarge("The request target is too long."))
+            self._refuse(TargetTooLong())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the headers that matter; a repeated one is refused, a trailer left out."""
@@ -185,7 +202,10 @@ class RequestParser:
         self._header_count += 1
         if self._header_count > MAX_HEADERS:
             self._refuse(HeadersTooLarge())
-        name = name.lower()
+        name, value = (
+            name.lower(),
+            value.strip(b" \t"),
+        )  # llhttp leaves what ends a value (9112 5.1)
         if name in _KEPT:
             if name in _LISTS and name in self._headers:
                 value = self._headers[name] + b"," + value
@@ -197,7 +217,14 @@ class RequestParser:
         """The head is whole: refuse what can be refused before the body."""
         headers = self._headers
         version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refuse(InvalidRequest("The request is not valid HTTP/1.1."))
         host = headers.get(b"host")
+        absolute = split_absolute(self._target)
+        if absolute is not None:
+            self._target = absolute[1]
+            if host is not None and host_is_allowed(host, frozenset()):
+                host = absolute[0]  # counts instead of the header, which must be sound all the same
         if (host is None and version != "1.0") or (
             host is not None and not host_is_allowed(host, self._allowed_hosts)
         ):
@@ -256,3 +283,12 @@ class RequestParser:
         )
         self.head_bytes = 0
         self._clear()
+
+
+def _without_upgrade(request: Request, version: bytes) -> bytes:
+    """The head of a request, as far as it was kept; what it expected was promised already."""
+    lines = [b"%b %b HTTP/%b" % (request.method, request.target, version)]
+    lines += [b"%b: %b" % each for each in request.headers.items() if each[0] != b"expect"]
+    if not request.keep_alive:
+        lines.append(b"connection: close")
+    return b"\r\n".join((*lines, b"", b""))

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from gateway.base.errors import GatewayError
@@ -44,6 +45,15 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+class Discreet(logging.Filter):
+    """Drops what aiohttp logs of requests that are malformed: it quotes them, keys and all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep a record."""
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
 def content_security_policy(nonce: str) -> str:
@@ -106,6 +116,8 @@ async def _check(request: web.Request, allowed: frozenset[str]) -> None:
             await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=spoken("The form was not received in time.")) from None
+    except (ConnectionError, web.RequestPayloadError):  # the client left, or broke off its form
+        raise web.HTTPBadRequest from None
 
 
 def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middleware:

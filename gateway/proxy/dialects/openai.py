@@ -28,6 +28,8 @@ def error_body(error: GatewayError) -> bytes:
 def error_headers(error: GatewayError, request_id: str) -> bytes:
     """Header lines of an error response, with Retry-After where waiting helps."""
     lines = f"Content-Type: application/json\r\nx-request-id: {request_id}\r\n"
+    if error.status == 401:
+        lines += "WWW-Authenticate: Bearer\r\n"  # RFC 9110, 15.5.2
     if error.retry_after_s is not None:
         lines += f"Retry-After: {error.retry_after_s}\r\n"
     elif error.source == "caller" and not error.retryable:

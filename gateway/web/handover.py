@@ -1,0 +1,89 @@
+"""Requests that aiohttp serves, on a connection that others are served on, too.
+
+Each head is looked at before aiohttp sees it, and aiohttp gets that request and no byte of the
+next: it says nothing of when it is done, and a half head left in its hands would be parted from
+its other half. What a request is about is not known here.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from gateway.base.errors import GatewayError, MisdirectedHost
+from gateway.web.beginning import REALTIME
+from gateway.web.parser import RequestParser
+
+_LENGTH_LINE = re.compile(rb"\r\n(?i:content-length):[ \t]*(\d+)")
+_CODING_LINE = re.compile(rb"\r\n(?i:transfer-encoding):")
+_UPGRADE_LINE = re.compile(rb"\r\n(?i:upgrade):[^\r\n]*")
+
+
+class ConsoleHead(NamedTuple):
+    """A whole head of the console's as aiohttp shall see it, and what follows it.
+
+    `body_bytes` of what follows are its body; -1: all is aiohttp's, chunks or a WebSocket.
+    """
+
+    head: bytes
+    rest: bytes
+    body_bytes: int
+    error: GatewayError | None
+
+
+def console_head(start: bytes) -> ConsoleHead:
+    """Look at a head before aiohttp does.
+
+    One that is malformed goes no further: aiohttp would answer and log with what it contained. An
+    upgrade that is not spoken there is left out (RFC 9110, 7.8), or the body would not be read.
+    """
+    end = start.index(b"\r\n\r\n") + 2
+    head, rest = start[:end], start[end + 2 :]
+    realtime = head.startswith(REALTIME)
+    if not realtime:
+        head = _UPGRADE_LINE.sub(b"", head)
+    head += b"\r\n"
+    one = RequestParser(1 << 62, frozenset(), _nothing)
+    one.feed(head)
+    length = _LENGTH_LINE.search(head)
+    body_bytes = int(length[1]) if length is not None and one.error is None else 0
+    if realtime or _CODING_LINE.search(head):
+        body_bytes = -1
+    # The console has a page for a Host that is not its own.
+    error = None if isinstance(one.error, MisdirectedHost) else one.error
+    return ConsoleHead(head, rest, body_bytes, error)
+
+
+def _nothing() -> None:
+    """The console itself says that it goes on."""
+
+
+class ConsoleLink:
+    """The console's protocol of one connection. `protocol` is aiohttp's."""
+
+    __slots__ = ("_left_bytes", "protocol")
+
+    def __init__(self, protocol: Any, transport: Any) -> None:
+        self.protocol = protocol
+        self._left_bytes = 0  # of the present body; -1: all that comes
+        protocol.connection_made(transport)
+
+    def begin(self, begun: ConsoleHead) -> bytes:
+        """Hand a request over, with as much of its body as is there; returns what is not its."""
+        self._left_bytes = begun.body_bytes
+        self.protocol.data_received(begun.head)
+        return self.feed(begun.rest)
+
+    def feed(self, data: bytes) -> bytes:
+        """Hand more of the body over; returns what is not its."""
+        if self._left_bytes < 0:
+            self.protocol.data_received(data)
+            return b""
+        body, rest = data[: self._left_bytes], data[self._left_bytes :]
+        if body:
+            self._left_bytes -= len(body)
+            self.protocol.data_received(body)
+        return rest
+
+    def is_idle(self) -> bool:
+        """aiohttp waits for a next message: the only sign it gives is its private waiter."""
+        waiter = self.protocol._waiter
+        return waiter is not None and not waiter.done()
