@@ -119,7 +119,7 @@ SANITIZERS := -g -O2 -std=c11 -fno-omit-frame-pointer -fno-sanitize-recover=all 
 
 .PHONY: fuzz sanitize vocab
 
-SCANNER_SOURCES := $(addprefix native/c/,sse.c jsonscan.c jsontext.c jsonpath.c request.c)
+SCANNER_SOURCES := $(addprefix native/c/,sse.c jsonscan.c jsontext.c jsonpath.c request.c usage.c)
 SCANNER_RUNS ?= 200000
 
 fuzz: $(VENV)/.dev ## fuzz scanner and counter for long: libFuzzer, then a million texts per encoding

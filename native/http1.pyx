@@ -6,8 +6,9 @@ was read becomes Python objects. It must know nothing of sockets, models or mone
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from gateway._native.sse cimport PASSED, StreamMeter
 
@@ -18,9 +19,6 @@ cdef extern from "http1.h" nogil:
         H1_HEAD
         H1_SIZE
         H1_FAILED
-    ctypedef struct h1_span:
-        uint32_t start
-        uint32_t len
     ctypedef struct h1_head:
         uint32_t first
         uint32_t count
@@ -215,8 +213,31 @@ cdef bint plain_target(const uint8_t *p, size_t at, size_t end):
     return True
 
 
-def usual_request(bytes data not None, frozenset kept not None):
+cdef class Names:
+    """The header names that are kept, each made once; see http1.pyi."""
+
+    def __init__(self, names):
+        self.names = tuple(sorted(names))
+        for name in self.names:
+            if type(name) is not bytes or not name or name != name.lower():
+                raise ValueError("names are bytes in lower case")
+
+    # The name that stands there in any case, or None: no object is made of what is not kept.
+    cdef bytes find(self, const uint8_t *p, h1_span name):
+        cdef Py_ssize_t i, size
+        cdef bytes known
+        for i in range(PyTuple_GET_SIZE(self.names)):
+            known = <bytes>PyTuple_GET_ITEM(self.names, i)
+            size = PyBytes_GET_SIZE(known)
+            if size == name.len and h1_named(p, name, PyBytes_AS_STRING(known), size):
+                return known
+        return None
+
+
+cpdef tuple usual_request(bytes data, Names kept):
     """See http1.pyi."""
+    if data is None or kept is None:
+        raise TypeError("bytes and names are needed")
     cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(data)
     cdef size_t size = PyBytes_GET_SIZE(data), length, start, end
     cdef const uint8_t *space
@@ -224,7 +245,8 @@ def usual_request(bytes data not None, frozenset kept not None):
     cdef uint32_t i
     cdef int64_t body = -1
     cdef dict headers
-    if size < 16 or not (data.startswith(b"POST /") or data.startswith(b"GET /")):
+    cdef bytes key
+    if size < 16 or (memcmp(p, b"POST /", 6) != 0 and memcmp(p, b"GET /", 5) != 0):
         return None
     length = h1_head_length(p, min(size, <size_t>MAX_REQUEST_HEAD_BYTES), 0)
     start = 5 if p[0] == 80 else 4
@@ -234,7 +256,7 @@ def usual_request(bytes data not None, frozenset kept not None):
     if space == NULL:
         return None
     end = space - p
-    if length - end < 13 or data[end:end + 11] != b" HTTP/1.1\r\n":
+    if length - end < 13 or memcmp(p + end, b" HTTP/1.1\r\n", 11) != 0:
         return None
     if not plain_target(p, start, end) or h1_headers(p, length, end + 11, &HEAD) != NULL:
         return None
@@ -258,14 +280,15 @@ def usual_request(bytes data not None, frozenset kept not None):
             or h1_named(p, name, b"upgrade", 7)
         ):
             return None
-        key = lowered(p, name)
-        if key in kept:
+        key = kept.find(p, name)
+        if key is not None:
             if key in headers:
                 return None
             headers[key] = taken(p, HEAD.value[i])
     if p[0] == 71 and body > 0:  # a GET with a body
         return None
-    return data[:start - 1], data[start:end], headers, max(body, 0), length
+    target = PyBytes_FromStringAndSize(<const char *>p + start, end - start)
+    return b"GET" if p[0] == 71 else b"POST", target, headers, max(body, 0), length
 
 
 # One chunk of a chunked body (RFC 9112, 7.1).

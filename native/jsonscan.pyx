@@ -1,4 +1,4 @@
-# distutils: sources = native/c/jsonscan.c native/c/jsontext.c native/c/jsonpath.c native/c/request.c
+# distutils: sources = native/c/jsonscan.c native/c/jsontext.c native/c/jsonpath.c native/c/request.c native/c/usage.c
 """Meters JSON as it passes: a provider's whole answer (BodyMeter) and a caller's request.
 
 Text goes from the input to one token counter per choice without a copy. What is kept is bounded:
@@ -10,6 +10,8 @@ native/c/jsonpath.c, what is valid JSON in RFC 8259.
 import json
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcpy
 
 
 cdef extern from "jsonscan.h":
@@ -39,6 +41,19 @@ cdef extern from "request.h":
     void rq_run(rq_scan *, const uint8_t *, size_t) nogil
     int rq_name(const char *name, int inside)
     const char *rq_name_at(int index)
+
+
+cdef extern from "usage.h":
+    enum:
+        US_ABSENT
+    ctypedef struct us_report:
+        int64_t prompt
+        int64_t completion
+        int64_t cached
+        int64_t written
+        int64_t reasoning
+        int64_t hit
+    int us_read(const uint8_t *, size_t, us_report *)
 
 
 # Called by the scanner for every piece of text; C code cannot raise, so a failure waits in `self`.
@@ -250,6 +265,20 @@ cdef void on_prompt_cut(void *context, const uint8_t *utf8, size_t size) noexcep
     (<Counter>context).boundary()
 
 
+# Keeps the prompt's text for the counter. It is never longer than the body: no escape is shorter
+# than what it stands for, and a cut takes one byte where the string had two quotes.
+cdef void on_heard(void *context, const uint8_t *utf8, size_t size) noexcept nogil:
+    cdef heard_text *heard = <heard_text *>context
+    memcpy(heard.data + heard.size, utf8, size)
+    heard.size += size
+
+
+cdef void on_heard_cut(void *context, const uint8_t *utf8, size_t size) noexcept nogil:
+    cdef heard_text *heard = <heard_text *>context
+    heard.data[heard.size] = CUT
+    heard.size += 1
+
+
 # Between two pieces of a long text other threads may run (and count): no piece is under way then.
 cdef void on_rest(void *context, const uint8_t *utf8, size_t size) noexcept:
     with nogil:
@@ -259,10 +288,34 @@ cdef void on_rest(void *context, const uint8_t *utf8, size_t size) noexcept:
 # From this size on a scan lets other threads run; below it would cost more than it takes.
 cdef enum:
     LONG_BODY = 256 * 1024
+    KEPT_BODY = 16 * 1024  # of bodies up to here the prompt's text is kept until it is counted
+    CUT = 0xFF             # ends a string in that text; no byte of UTF-8
 
 
 cdef class RequestScan:
     """What one pass over a request's body found; see jsonscan.pyi for the whole contract."""
+
+    def __dealloc__(self):
+        free(self.heard.data)
+
+    cpdef bint count(self, Counter counter) except -1:
+        cdef const uint8_t *p = self.heard.data
+        cdef const uint8_t *end = p + self.heard.size
+        cdef const uint8_t *cut
+        if p == NULL:
+            return False
+        while p < end:
+            cut = <const uint8_t *>memchr(p, CUT, end - p)
+            if cut == NULL:
+                cut = end
+            if cut > p:
+                counter.feed_utf8(p, cut - p)
+            if cut < end:
+                counter.boundary()
+            p = cut + 1
+        free(self.heard.data)
+        self.heard.data = NULL
+        return True
 
     cpdef object span(self, int number):
         if number < 0 or self.scan.error != NULL or self.scan.span[number].end == 0:
@@ -375,7 +428,7 @@ BACKGROUND = rq_name(b"background", False)
 MODELS = rq_name(b"models", False)
 
 
-cpdef RequestScan scan_request(bytes body, Counter count_into=None):
+cpdef RequestScan scan_request(bytes body, Counter count_into=None, bint keep_text=False):
     """Scans a whole request body in one pass; never raises because of the data."""
     if body is None:
         raise TypeError("bytes are needed")
@@ -394,7 +447,27 @@ cpdef RequestScan scan_request(bytes body, Counter count_into=None):
         with nogil:
             rq_run(&found.scan, p, size)
     else:
+        if keep_text and 0 < size <= KEPT_BODY:
+            found.heard.data = <uint8_t *>malloc(size)
+            if found.heard.data != NULL:
+                found.scan.text = on_heard
+                found.scan.cut = on_heard_cut
+                found.scan.context = <void *>&found.heard
         rq_run(&found.scan, p, size)
+        found.scan.context = NULL
     found.watched, found.references = found.scan.watched, found.scan.references
     found.caches = found.scan.caches
     return found
+
+
+cpdef tuple usual_usage(bytes raw):
+    """The numbers of a usage object in its usual form, else None; see jsonscan.pyi."""
+    cdef us_report found
+    if raw is None:
+        raise TypeError("bytes are needed")
+    if not us_read(<const uint8_t *>PyBytes_AS_STRING(raw), PyBytes_GET_SIZE(raw), &found):
+        return None
+    if found.cached == US_ABSENT:
+        found.cached = max(found.hit, 0)
+    completion = None if found.completion == US_ABSENT else found.completion
+    return found.prompt, completion, found.cached, max(found.written, 0), max(found.reasoning, 0)

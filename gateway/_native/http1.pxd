@@ -1,6 +1,6 @@
 """C-level interface of the HTTP reader and the relay, for the compiled request path."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from gateway._native.sse cimport StreamMeter
 
@@ -9,6 +9,9 @@ cdef extern from "http1.h" nogil:
     enum:
         H1_TO_CLOSE
         H1_DONE
+    ctypedef struct h1_span:
+        uint32_t start
+        uint32_t len
     ctypedef struct h1_body:
         uint8_t state
         uint8_t digits
@@ -33,6 +36,14 @@ cdef class ResponseReader:
     cdef fail(self, str what)
     cdef size_t take_head(self, bytes data) except? 0
     cdef bint read_head(self, const uint8_t *p, size_t length) except -1
+
+
+cdef class Names:
+    cdef tuple names
+    cdef bytes find(self, const uint8_t *p, h1_span name)
+
+
+cpdef tuple usual_request(bytes data, Names kept)
 
 
 cdef class Relay:

@@ -1,6 +1,6 @@
 """Reads HTTP/1.1 as it comes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway._native.sse import StreamMeter
 
@@ -32,8 +32,13 @@ class ResponseReader:
     def feed(self, data: bytes) -> bytes | None:
         """The body's bytes in `data`, framing removed; None for none. Never raises on data."""
 
+class Names:
+    """The names of headers that `usual_request` keeps, in lower case."""
+
+    def __init__(self, names: Iterable[bytes]) -> None: ...
+
 def usual_request(
-    data: bytes, kept: frozenset[bytes]
+    data: bytes, kept: Names
 ) -> tuple[bytes, bytes, dict[bytes, bytes], int, int] | None:
     """The head of a request in the form client libraries send: method, target, the headers named
     in `kept` (lower case), the body's length, the head's length.

@@ -78,12 +78,20 @@ cdef extern from "request.h":
         uint32_t tools
 
 
+cdef struct heard_text:  # the prompt's text, a cut after each string; NULL: not kept, or counted
+    uint8_t *data
+    size_t size
+
+
 cdef class RequestScan:
     cdef rq_scan scan
+    cdef heard_text heard
     cdef readonly bint watched, references, caches
     cpdef object span(self, int number)
+    cpdef bint count(self, Counter counter) except -1
     cpdef bint valid(self) except -1
     cdef object at(self, const char *name, bint inside=*)
 
 
-cpdef RequestScan scan_request(bytes body, Counter count_into=*)
+cpdef RequestScan scan_request(bytes body, Counter count_into=*, bint keep_text=*)
+cpdef tuple usual_usage(bytes raw)

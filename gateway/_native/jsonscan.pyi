@@ -102,6 +102,11 @@ class RequestScan:
         """Whether there is neither an error nor a duplicate."""
     def span(self, number: int) -> tuple[int, int] | None:
         """The span of a member by its number: MODEL, STREAM, ... of this module."""
+    def count(self, counter: Counter) -> bool:
+        """Feed the prompt's text to a counter as the scan would have, and let go of it.
+
+        False, and nothing is fed, where it was not kept or was counted before.
+        """
     @property
     def model(self) -> tuple[int, int] | None: ...
     @property
@@ -155,7 +160,9 @@ class RequestScan:
     def tool_count(self) -> int:
         """Elements of `tools` or `functions`."""
 
-def scan_request(body: bytes, count_into: Counter | None = None) -> RequestScan:
+def scan_request(
+    body: bytes, count_into: Counter | None = None, keep_text: bool = False
+) -> RequestScan:
     """Check a whole request body strictly (RFC 8259, UTF-8, an object, depth at most 128), find the
     members the gateway reads or edits, and feed the prompt's text to a counter in the same pass.
 
@@ -165,5 +172,13 @@ def scan_request(body: bytes, count_into: Counter | None = None) -> RequestScan:
     signature, thoughtSignature, encrypted_content; see media_bytes), and outside tools except
     short labels (type, id, tool_use_id, tool_call_id, call_id, media_type, mimeType, ttl). Never
     raises because of the data. Over a body of more than 256 KiB other threads get to run
-    meanwhile.
+    meanwhile. `keep_text` keeps the prompt's text of a body of up to 16 KiB for `count`.
+    """
+
+def usual_usage(raw: bytes) -> tuple[int, int | None, int, int, int] | None:
+    """A usage object in OpenAI's form: prompt, completion or None, cached, written to a cache,
+    reasoning. Cached tokens are DeepSeek's `prompt_cache_hit_tokens` where the details have none.
+
+    None for every other form, valid or not: escapes, other than whole numbers of up to 15 digits,
+    a count given twice.
     """

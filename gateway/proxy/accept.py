@@ -52,7 +52,7 @@ async def accept(x: Exchange) -> None:
     if len(x.body) > THREAD_SCAN_BYTES:
         scan = await asyncio.to_thread(scan_request, x.body)
     else:
-        scan = scan_request(x.body)
+        scan = scan_request(x.body, None, True)
     whole = scan.member("generateContentRequest") if gemini else None
     if whole is not None:  # what to count stands one level down
         x.body = x.body[whole[0] : whole[1]]

@@ -19,8 +19,9 @@ def count_prompt(x: Exchange) -> None:
     if x.media is not None:
         x.measured_input, x.measured_exact = x.media.tokens(x.model.encoding)
         return
-    counter = Counter(x.model.encoding)
-    scan = scan_request(x.body, counter)
+    counter, scan = Counter(x.model.encoding), x.scan
+    if not scan.count(counter):
+        scan = scan_request(x.body, counter)
     x.measured_input = framed_prompt_tokens(
         x.endpoint.name, counter.finish(), scan.message_count, scan.tool_count
     )

@@ -1,7 +1,21 @@
 # Compiled: reads every request.
 
+cimport cython
+
+from gateway._native.http1 cimport Names, usual_request
+
+
+cdef class Request:
+    cdef readonly bytes method, target
+    cdef readonly dict headers
+    cdef public bytes body
+    cdef readonly bint keep_alive, chunked
+
+
 cdef class RequestParser:
-    cdef object _parser, _allowed_hosts, _expect, _usual, _headers, _target, _body, _small, _rest
+    cdef object _parser, _allowed_hosts, _expect, _target, _body, _small, _rest, _host
+    cdef dict _headers
+    cdef Request _usual
     cdef long long _max_body_bytes, _awaited_bytes, _no_body_bytes
     cdef long _header_count
     cdef bint _keep_alive
@@ -12,8 +26,10 @@ cdef class RequestParser:
 
     cdef _clear(self)
     cpdef feed(self, bytes data)
+    @cython.locals(length=cython.longlong, head_length=cython.longlong, body=bytes, request=Request)
     cdef bint _begin_usual(self, bytes data) except -1
-    cdef _go_on_usual(self, bytes data)
+    @cython.locals(missing=cython.longlong, piece=bytes, rest=bytes, request=Request)
+    cdef bytes _go_on_usual(self, bytes data)
     cdef _refuse(self, object error)
-    cdef _keep(self, object body)
-    cdef _whole_body(self)
+    cdef _keep(self, bytes body)
+    cdef bytes _whole_body(self)

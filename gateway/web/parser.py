@@ -11,11 +11,10 @@ equal). Sources: RFC 9110 and 9112; llhttp refuses conflicting lengths, bad chun
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 import httptools
 
-from gateway._native.http1 import usual_request
+from gateway._native.http1 import Names, usual_request
 from gateway.base.errors import (
     BodyTooLarge,
     GatewayError,
@@ -52,18 +51,31 @@ _KEPT = frozenset(
     )
 )
 
+_NAMES = Names(_KEPT)
 _LISTS = frozenset((b"anthropic-beta", b"x-forwarded-for"))  # RFC 9110, 5.3: lines of one list
 
 
-class Request(NamedTuple):
-    """One whole request; header names are lower-case and only those the gateway acts on."""
+class Request:
+    """One whole request; header names are lower-case and only those the gateway acts on.
 
-    method: bytes
-    target: bytes
-    headers: dict[bytes, bytes]
-    body: bytes
-    keep_alive: bool
-    chunked: bool  # the client understands a chunked answer (HTTP/1.1)
+    `chunked`: the client understands a chunked answer (HTTP/1.1).
+    """
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        keep_alive: bool,
+        chunked: bool,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.keep_alive = keep_alive
+        self.chunked = chunked
 
 
 class RequestParser:
@@ -81,6 +93,7 @@ class RequestParser:
         self.head_bytes = 0
         self._usual: Request | None = None  # waits for the rest of its body
         self._awaited_bytes = 0  # the length of that body
+        self._host: bytes | None = None  # the last one that was allowed: mostly the next as well
         self._rest = b""  # what followed a usual request in the read that brought it
         self._clear()
 
@@ -141,25 +154,28 @@ class RequestParser:
 
     def _begin_usual(self, data: bytes) -> bool:
         """Whether a request of the usual form begins here; one that is whole is taken at once."""
-        found = usual_request(data, _KEPT)
+        found = usual_request(data, _NAMES)
         if found is None:
             return False
         method, target, headers, length, head_length = found
         host = headers.get(b"host")
         if host is None or length > self._max_body_bytes:
             return False  # the full parser says what is wrong
-        if not host_is_allowed(host, self._allowed_hosts):
-            return False
-        request = Request(method, target, headers, data[head_length:], True, True)
-        have = len(request.body)
-        if have == length:
+        if host != self._host:
+            if not host_is_allowed(host, self._allowed_hosts):
+                return False
+            self._host = host
+        body = data[head_length:]
+        request = Request(method, target, headers, body, True, True)
+        if len(body) == length:
             self.requests.append(request)
         else:
-            self._usual = request._replace(body=b"")
+            request.body = b""
+            self._usual = request
             self._awaited_bytes = length
             self.partial = self.in_body = True
             self.head_bytes = head_length
-            self._rest = self._go_on_usual(request.body)
+            self._rest = self._go_on_usual(body)
         return True
 
     def _go_on_usual(self, data: bytes) -> bytes:
@@ -172,7 +188,8 @@ class RequestParser:
         self._keep(piece)
         if len(piece) == missing:
             self._usual = None
-            self.requests.append(request._replace(body=self._whole_body()))
+            request.body = self._whole_body()
+            self.requests.append(request)
             self.head_bytes = 0
             self._clear()
         return rest

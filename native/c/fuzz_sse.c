@@ -2,7 +2,7 @@
  *
  * With libFuzzer (coverage-guided):
  *   clang -O1 -g -std=c11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
- *     fuzz_sse.c sse.c jsonscan.c jsontext.c jsonpath.c request.c -o fuzz_sse
+ *     fuzz_sse.c sse.c jsonscan.c jsontext.c jsonpath.c request.c usage.c -o fuzz_sse
  *   ./fuzz_sse -max_len=512 -dict=fuzz_sse.dict CORPUS_DIRECTORY
  * With any compiler: add -DSTANDALONE; `./fuzz_sse RUNS [SEED]` then mutates built-in examples.
  *
@@ -14,6 +14,7 @@
 
 #include "request.h"
 #include "sse.h"
+#include "usage.h"
 
 enum { ROOM = 2048, HEARD = 4 * ROOM, LONGEST = 1024 };
 
@@ -187,10 +188,13 @@ static void count_text(void *context, const uint8_t *utf8, size_t n)
 static void compare_request(const uint8_t *data, size_t n, int complete)
 {
     uint64_t heard = 0;
+    us_report report;
     rq_scan r = {.text = count_text, .context = &heard};
     uint8_t *copy = malloc(n ? n : 1);
     memcpy(copy, data, n);
     rq_run(&r, copy, n);
+    if (us_read(copy, n, &report) && r.error && strcmp(r.error, "nested too deeply"))
+        die("the usage reader accepts what is not JSON");
     free(copy);
     if (heard != r.text_bytes || r.error_at > n)
         die("miscounted");

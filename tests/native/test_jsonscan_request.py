@@ -87,6 +87,9 @@ def test_spans_and_text_are_those_of_json_loads(
         )
     ]
     assert recorder.pieces == [join_surrogates(t).encode() for t in expected if t]
+    kept, later = scan_request(raw, None, True), Recorder("o200k_base")
+    assert kept.count(later) and later.pieces == recorder.pieces  # the same, counted afterwards
+    assert not kept.count(later) and not found.count(later)
     assert found.text_bytes == len(recorder.text)
     counted = [
         len(body[k]) for k in ("messages", "input", "contents") if isinstance(body.get(k), list)

@@ -1,3 +1,6 @@
 # Compiled: every request passes here.
 
-cpdef parse_report(object raw, object max_tokens=*)
+from gateway._native.jsonscan cimport usual_usage
+
+cdef _usual(bytes raw, object max_tokens)
+cpdef parse_report(bytes raw, object max_tokens=*)

@@ -7,9 +7,12 @@ an integer within bounds makes the whole report insane, and the gateway's own co
 Absent is not zero: a field that did not come is None in a report.
 """
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
+
+from gateway._native.jsonscan import usual_usage
 
 MAX_TOKENS = 2**31 - 1  # a report beyond this is not believed
 
@@ -60,48 +63,23 @@ MAX_RECORDED = 2**53 - 1
 _decode = msgspec.json.Decoder().decode
 
 
-class _Details(msgspec.Struct):
-    """The parts of a total that matter here, in either endpoint's names."""
-
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-class _Reported(msgspec.Struct):
-    """The usual form of a usage object; anything else takes the slower, forgiving way."""
-
-    prompt_tokens: int
-    completion_tokens: int = 0
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-    prompt_cache_hit_tokens: int | None = None
-
-
-_NO_DETAILS = _Details()
-_decode_usual = msgspec.json.Decoder(_Reported).decode
+# Named tuples' own constructors are Python calls that only repeat their arguments.
+_new_usage = cast(Callable[[type[Usage], tuple[Any, ...]], Usage], tuple.__new__)
+_new_report = cast(Callable[[type[Report], tuple[Any, ...]], Report], tuple.__new__)
 
 
 def _usual(raw: bytes, max_tokens: int) -> Report | None:
-    """The report of a usual, sane usage object; None for every other."""
-    try:
-        data = _decode_usual(raw)
-    except (msgspec.DecodeError, ValueError):
+    """The report of a usual, sane usage object; None for every other, which is read at leisure."""
+    found = usual_usage(raw)
+    if found is None:
         return None
-    total, output = data.prompt_tokens, data.completion_tokens
-    inner = data.prompt_tokens_details or _NO_DETAILS
-    outer = data.completion_tokens_details or _NO_DETAILS
-    cached = inner.cached_tokens
-    if cached is None:
-        cached = data.prompt_cache_hit_tokens or 0
-    written, reasoning = inner.cache_write_tokens or 0, outer.reasoning_tokens or 0
+    total, reported, cached, written, reasoning = found
+    output = 0 if reported is None else reported
     uncached = total - cached - written
-    if not (0 <= reasoning <= output <= max_tokens and total <= max_tokens):
+    if reasoning > output or output > max_tokens or total > max_tokens or uncached < 0:
         return None
-    if cached < 0 or written < 0 or uncached < 0:
-        return None
-    reported = output if output or b'"completion_tokens"' in raw else None
-    return Report(Usage(uncached, cached, written, output, reasoning), total, reported, False, True)
+    usage = _new_usage(Usage, (uncached, cached, written, output, reasoning, ()))
+    return _new_report(Report, (usage, total, reported, False, True))
 
 
 def parse_report(raw: bytes | None, max_tokens: int = MAX_TOKENS) -> Report | None:
