@@ -1,8 +1,8 @@
 # Compiled: every request passes here.
 
-from gateway.proxy.exchange cimport Exchange
-from gateway.proxy.exchange cimport Plane
+from gateway.platform.keys.ring cimport Key, KeyRing, Recall
+from gateway.proxy.exchange cimport Exchange, Plane
 
 cpdef authenticate(Exchange x)
 cpdef permit(Exchange x)
-cpdef key_of(Plane plane, object authorization)
+cpdef Key key_of(Plane plane, str authorization, Recall recall=*)

@@ -5,13 +5,13 @@ addresses is held to them here; to models, by `permit`, as soon as the body has 
 """
 
 from gateway.base.errors import AccountSuspended, InvalidKey, KeyNotAllowed
-from gateway.platform.keys import Key
+from gateway.platform.keys.ring import Key, Recall
 from gateway.proxy.exchange import Exchange, Plane
 
 
 def authenticate(x: Exchange) -> None:
     """Set `x.key`. Raises InvalidKey, AccountSuspended or KeyNotAllowed."""
-    key = key_of(x.plane, x.authorization)
+    key = key_of(x.plane, x.authorization, x.recall)
     if key is None:
         if not x.authorization:
             raise InvalidKey("Send your API key as `Authorization: Bearer sk-tg-...`.")
@@ -46,14 +46,18 @@ def permit(x: Exchange) -> None:
             raise KeyNotAllowed("This API key may not be used for this model.", param="model")
 
 
-def key_of(plane: Plane, authorization: str) -> Key | None:
+def key_of(plane: Plane, authorization: str, recall: Recall | None = None) -> Key | None:
     """The live key of an Authorization header; None when missing, unknown, revoked or expired."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        return None
-    key = plane.keys.find(token.strip())
-    if key is None or key.revoked:
-        return None
+    key = recall.key_of(plane.keys, authorization) if recall is not None else None
+    if key is None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return None
+        key = plane.keys.find(token.strip())
+        if key is None or key.revoked:
+            return None
+        if recall is not None:
+            recall.keep(authorization, key)
     if key.expires_us is not None and key.expires_us <= plane.clock.now_us():
         return None
     return key

@@ -1,31 +1,48 @@
 # Compiled: the request path reads these fields at every step.
 
 from gateway._native.jsonscan cimport RequestScan
-from gateway.platform.ledger.holds cimport Charge, Hold
+from gateway.base.ids cimport IdFactory
+from gateway.base.telemetry cimport Metrics
+from gateway.platform.keys.ring cimport Key, KeyRing, Recall
+from gateway.proxy.dialects.endpoints cimport Endpoint
+from gateway.platform.ledger.holds cimport Bank, Charge, Hold
+from gateway.proxy.routing.router cimport Router, Step
 
 
 cdef class Plane:
-    cdef public object active, attempts, bank, cache, catalog, clock, ids, keys, limiter, limits
-    cdef public object loop, metrics, origin, pool, pseudonym, router, settings, settlements
+    cdef public object active, attempts, cache, catalog, clock, limiter, limits
+    cdef public Metrics metrics
+    cdef public object loop, origin, pool, pseudonym, settings, settlements
     cdef public object upstreams
+    cdef public Bank bank
+    cdef public Router router
+    cdef public KeyRing keys
+    cdef public IdFactory ids
     cdef public long draining
     cdef public bint log_requests, stopping, short_of_memory
 
 
 cdef class Exchange:
     cdef public Plane plane
-    cdef public object client, endpoint, wire, body, authorization, headers, id
+    cdef public object client
+    cdef public Endpoint endpoint, wire
+    cdef public bytes body
+    cdef public str authorization, id
+    cdef public dict headers
     cdef public double started_s
     cdef public long long started_us
     cdef public RequestScan scan
     cdef public object conversation, model_name, max_tokens, media
     cdef public bint stream, usage_asked
     cdef public long choices
-    cdef public object key, model, fallback_names, fallbacks, price, grant, longest_output
+    cdef public Recall recall
+    cdef public Key key
+    cdef public object model, fallback_names, fallbacks, price, grant, longest_output
     cdef public Hold hold
     cdef public Charge charge
     cdef public object input_picousd, output_picousd, clamped_tokens, candidates
-    cdef public object step, race, target, attempt, trail, first_token_s
+    cdef public Step step
+    cdef public object race, target, attempt, trail, first_token_s
     cdef public long attempts
     cdef public object measured_input, measured_output, files, reported_input, reported_output
     cdef public bint measured_exact

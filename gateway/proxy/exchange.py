@@ -18,7 +18,7 @@ from gateway.base.errors import GatewayError
 from gateway.base.ids import IdFactory
 from gateway.base.telemetry import Metrics
 from gateway.platform.catalog import Catalog, Model, Target
-from gateway.platform.keys import Key, KeyRing
+from gateway.platform.keys.ring import Key, KeyRing, Recall
 from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
@@ -205,6 +205,7 @@ class Exchange:
         self.choices: int = 1
         self.media: Any = None  # what a media endpoint was asked for
         # authenticate, admit, route
+        self.recall: Recall | None = None  # what the connection showed before, where it keeps it
         self.key: Key | None = None
         self.model: Model | None = None  # in the end the one that served
         self.fallback_names: tuple[str, ...] = ()  # asked for by the client

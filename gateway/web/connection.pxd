@@ -1,12 +1,14 @@
 # Compiled: each read from a client, and each write to one, comes through here.
 
-from gateway.web.parser cimport RequestParser
+from gateway.platform.keys.ring cimport Recall
+from gateway.web.parser cimport Request, RequestParser
 
 
 cdef class Connection:
     cdef object _server, _console, _exchange, _backlog, _head
     cdef public object transport, address, task
     cdef public bint closed
+    cdef readonly Recall recall
     cdef RequestParser _parser
     cdef int _state
     cdef bint _keep_alive, _chunked, _head_only

@@ -35,8 +35,6 @@ _MODELS = {"gemini": (b"/v1beta/models", b"/v1alpha/models", b"/v1/models")}
 class Inference:
     """Serves the requests of all connections with one data plane."""
 
-    __slots__ = ("_models", "_plane")
-
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._models = ModelList(plane.catalog.snapshot)
@@ -55,6 +53,7 @@ class Inference:
         x = Exchange(
             self._plane, connection, place.endpoint, request.body, authorization, request.headers
         )
+        x.recall = connection.recall
         if place.model is not None:
             if place.stream and b"alt=sse" not in query.split(b"&"):
                 error = InvalidRequest("Stream with `?alt=sse`; the array form is not served.")

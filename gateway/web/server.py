@@ -23,7 +23,6 @@ from gateway.web.connection import Connection
 from gateway.web.hosts import parse_allowed
 from gateway.web.inference import Inference
 from gateway.web.memory import is_short, limit_bytes
-from gateway.web.parser import Request
 
 LOG = logging.getLogger("tallygate.web")
 SWEEP_S = 0.5
@@ -65,6 +64,7 @@ class Server:
 
     def __init__(self, plane: Plane, console_protocol: Callable[[], Any]) -> None:
         self.loop = plane.loop
+        self.now_s = plane.loop.time  # for deadlines
         self.limits = limits_of(plane.settings)
         self.allowed_hosts = parse_allowed(plane.settings.server_allowed_hosts)
         self.console_protocol = console_protocol
@@ -72,7 +72,7 @@ class Server:
         self.date_line = b""
         self._plane = plane
         self._metrics: Metrics = plane.metrics
-        self._inference = Inference(plane)
+        self.serve = Inference(plane).serve  # called with a connection and its whole request
         self._connections: set[Connection] = set()
         self._by_address: dict[str, int] = {}
         self._listener: asyncio.Server | None = None
@@ -102,17 +102,9 @@ class Server:
 
     # --- what a connection asks -----------------------------------------------------------------
 
-    def now_s(self) -> float:
-        """The loop's clock, for deadlines."""
-        return self.loop.time()
-
     def new_request_id(self) -> str:
         """An id for an answer without an exchange."""
         return self._plane.ids.make("req")
-
-    def serve(self, connection: Connection, request: Request) -> None:
-        """A whole `/v1/` request has come."""
-        self._inference.serve(connection, request)
 
     def count_refusal(self, error: GatewayError) -> None:
         """Count a request that was refused before it became one."""

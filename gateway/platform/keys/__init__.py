@@ -1,7 +1,7 @@
 """API keys: issue, look up by digest, list, revoke."""
 
 from gateway.platform.keys.keys import MAX_NAME, KeyRow, Keys
-from gateway.platform.keys.ring import KEY_PREFIX, IssuedKey, Key, KeyRing, new_key_text
+from gateway.platform.keys.ring import KEY_PREFIX, IssuedKey, Key, KeyRing, Recall, new_key_text
 from gateway.platform.keys.scope import Scope, parse_scope
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "KeyRing",
     "KeyRow",
     "Keys",
+    "Recall",
     "Scope",
     "new_key_text",
     "parse_scope",

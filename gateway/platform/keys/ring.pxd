@@ -1,8 +1,22 @@
 # Compiled: every request passes here.
 
+cdef class Key:
+    cdef public object no, account, digest, expires_us, cache_ttl_s, scope
+    cdef public bint revoked
+
+
 cdef class KeyRing:
     cdef object _inner, _outer, _packed
     cdef dict _by_digest
 
-    cpdef object find(self, object token)
-    cpdef object by_digest(self, bytes digest)
+    cpdef Key find(self, object token)
+    cpdef Key by_digest(self, bytes digest)
+
+
+cdef class Recall:
+    cdef str _shown
+    cdef Key _key
+
+    cpdef Key key_of(self, KeyRing ring, str shown)
+    cpdef keep(self, str shown, Key key)
+    cpdef forget(self)

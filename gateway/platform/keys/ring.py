@@ -18,13 +18,12 @@ KEY_PREFIX = "sk-tg-"
 SHOWN_CHARACTERS = 6  # of the random part: too few to help a guess, enough to tell keys apart
 BODY_CHARACTERS = 43  # ceil(256 / log2(62))
 MAX_KEY_BYTES = 256  # longer tokens are refused before they are hashed
+_same = hmac.compare_digest
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Key:
     """A key in memory: what requests are held against, and no more."""
-
-    __slots__ = ("account", "cache_ttl_s", "digest", "expires_us", "no", "revoked", "scope")
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class KeyRing:
         outer.update(inner.digest())
         digest = outer.digest()
         key = self.by_digest(digest)
-        if key is None or not hmac.compare_digest(key.digest, digest):
+        if key is None or not _same(key.digest, digest):
             return None
         return key
 
@@ -115,6 +114,35 @@ class KeyRing:
         key.revoked = True
         if self._packed is not None and self._packed.number(digest):
             self._packed.ended.add(key.no)
+
+
+class Recall:
+    """What one connection showed last and the key it named, which saves it the next HMAC.
+
+    In memory only, and gone with the connection. The text is compared in constant time, and the
+    ring must still hold that very key: a key that was revoked or changed is looked up anew.
+    """
+
+    def __init__(self) -> None:
+        self._shown = ""
+        self._key: Key | None = None
+
+    def key_of(self, ring: KeyRing, shown: str) -> Key | None:
+        """The key, if this very text named it before and would again; else None."""
+        key = self._key
+        if key is None or ring.by_digest(key.digest) is not key:
+            return None
+        if not shown.isascii() or not _same(shown, self._shown):
+            return None
+        return key
+
+    def keep(self, shown: str, key: Key) -> None:
+        """Remember what named a key just now; a key is ASCII, and so is its text."""
+        self._shown, self._key = shown, key
+
+    def forget(self) -> None:
+        """The connection is gone."""
+        self._shown, self._key = "", None
 
 
 class IssuedKey:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from gateway.platform.accounts import Account
-from gateway.platform.keys import KEY_PREFIX, Key, KeyRing, Scope, new_key_text
+from gateway.platform.keys import KEY_PREFIX, Key, KeyRing, Recall, Scope, new_key_text
 from gateway.platform.keys.packed import PackedKeys
 from gateway.platform.refusals import Refusal
 from gateway.store.schema.keys import api_keys
@@ -64,6 +64,28 @@ async def test_a_revoked_key_is_gone_at_once_and_for_good(rooms):
     await rooms.reopen()
     assert rooms.keys.ring.find(issued.text) is None
     assert [row.revoked_us for row in await rooms.keys.listing()] == [rooms.clock.now_us()]
+
+
+async def test_what_a_connection_showed_names_the_same_key_until_that_changes(rooms):
+    account = await rooms.accounts.create("a@b.c")
+    issued = await rooms.keys.issue(account, "k")
+    ring, recall, shown = rooms.keys.ring, Recall(), f"Bearer {issued.text}"
+    assert recall.key_of(ring, shown) is None and recall.key_of(ring, "") is None
+    recall.keep(shown, issued.key)
+    assert recall.key_of(ring, shown) is issued.key
+    for other in (shown[:-1], shown + "x", shown.lower(), issued.text, "", "Bearer \xe9"):
+        assert recall.key_of(ring, other) is None
+    # The same text names another record now.
+    changed = Key(issued.key.no, account, issued.key.digest, 5)
+    ring.add(changed)
+    assert recall.key_of(ring, shown) is None
+    recall.keep(shown, changed)
+    await rooms.keys.revoke(issued.id)
+    assert recall.key_of(ring, shown) is None
+    recall.keep(shown, changed)
+    recall.forget()
+    ring.add(changed)
+    assert recall.key_of(ring, shown) is None and recall.key_of(ring, "") is None
 
 
 async def test_a_key_is_revoked_by_prefix_or_by_name_within_its_account(rooms):
