@@ -3,6 +3,9 @@
 import time
 from typing import Protocol
 
+_time_ns = time.time_ns
+_monotonic = time.monotonic
+
 
 class Clock(Protocol):
     """What rooms may ask about time."""
@@ -21,11 +24,12 @@ class SystemClock:
 
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch."""
-        return time.time_ns() // 1000
+        now_ns = _time_ns()
+        return now_ns // 1000
 
     def monotonic_s(self) -> float:
         """Seconds of the monotonic clock."""
-        return time.monotonic()
+        return _monotonic()
 
 
 class ManualClock:

@@ -1,7 +1,12 @@
 # Compiled: every request passes here.
 
+cimport cython
+
+
 cdef class IdFactory:
-    cdef object _random, _pool, _clock
+    cdef object _random, _clock
+    cdef str _pool
     cdef long _at, _counter
 
-    cpdef make(self, object prefix)
+    @cython.locals(at=long, now_us=cython.longlong)
+    cpdef str make(self, str prefix)

@@ -32,5 +32,5 @@ class IdFactory:
             self._pool = self._random(POOL_BYTES).hex()
             at = 0
         self._at = at + RANDOM_CHARACTERS
-        ms = self._clock.now_us() // 1000
-        return f"{prefix}_{ms:012x}{self._counter:06x}{self._pool[at : self._at]}"
+        now_us = self._clock.now_us()
+        return f"{prefix}_{now_us // 1000:012x}{self._counter:06x}{self._pool[at : self._at]}"

@@ -125,8 +125,6 @@ class RequestSeries:
 class Metrics:
     """The process's counters: plain integers, read by whoever renders /metrics."""
 
-    __slots__ = ("counters", "gauges", "requests")
-
     def __init__(self) -> None:
         self.requests: dict[tuple[str, str, str], RequestSeries] = {}
         self.counters: dict[str, int] = {}

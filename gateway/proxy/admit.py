@@ -25,9 +25,8 @@ from gateway.platform.catalog import Model
 from gateway.platform.ledger.holds import RETRY_AFTER_S, Hold
 from gateway.platform.limits import Terms
 from gateway.platform.limits.budget import Window
-from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.dearest import dearest
-from gateway.platform.pricing.rating import rate
+from gateway.platform.pricing.rating import rate, rate_input
 from gateway.proxy.affordable import affordable_tokens, holding_microusd, reckon_text
 from gateway.proxy.dialects.limit_headers import limit_headers
 from gateway.proxy.exchange import Exchange
@@ -186,7 +185,7 @@ def take_hold(x: Exchange, budgets: tuple[Window, ...] = ()) -> None:
     elif x.endpoint.max_tokens_field:
         reckon_text(x, price)
     else:
-        x.input_picousd = rate(Usage(x.measured_input), price)
+        x.input_picousd = rate_input(x.measured_input, price)
     if not x.endpoint.max_tokens_field:
         cost = holding_microusd(x, 0)
         x.hold = plane.bank.hold(key.account.no, cost, cost, budgets)

@@ -1,5 +1,7 @@
 # Compiled: every request passes here.
 
+from gateway.platform.pricing.rating cimport rate_input
+from gateway.base.money cimport ceil_microusd
 from gateway.proxy.exchange cimport Exchange
 
 cpdef reckon_text(Exchange x, object price)

@@ -9,23 +9,24 @@ Amounts are whole micro-dollars, rounded up and capped: they are held, never cha
 
 from gateway.base.money import MAX_MICROUSD, PICOUSD_PER_MICROUSD, ceil_microusd
 from gateway.platform.metering.reports import CACHE_WRITE_1H
-from gateway.platform.metering.usage import MAX_TOKENS, Usage
+from gateway.platform.metering.usage import MAX_TOKENS
 from gateway.platform.pricing.prices import Price
-from gateway.platform.pricing.rating import rate
+from gateway.platform.pricing.rating import rate_input
 from gateway.proxy.exchange import NO_FILES, Exchange
 from gateway.proxy.fields import field
 
 
 def reckon_text(x: Exchange, price: Price) -> None:
     """Set what the prompt and a token of output cost at most, in picousd, at this price."""
-    x.input_picousd = rate(Usage(x.measured_input), price)
-    dear = price.input
+    x.input_picousd = rate_input(x.measured_input, price)
+    dear = fresh = price.input
     units = dict(price.units) if price.units else {}
     if x.scan.caches:
         dear = max(dear, price.cache_write, units.get(CACHE_WRITE_1H, 0))
     elif x.endpoint.family == "openai":
         dear = max(dear, price.cache_write)
-    x.input_picousd += x.measured_input * (dear - price.input)
+    if dear > fresh:
+        x.input_picousd += x.measured_input * (dear - fresh)
     if x.files is not NO_FILES:
         documents, pictures, sound = x.files
         x.input_picousd += documents * dear

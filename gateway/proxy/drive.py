@@ -21,6 +21,9 @@ class Drive:
 
     def __call__(self, _: object = None) -> None:
         """Run to the next await, or to the end."""
+        self._step()
+
+    def _step(self) -> None:
         self._awaited = None
         try:
             awaited = self._coroutine.send(None)
@@ -41,5 +44,5 @@ class Drive:
 def drive(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> Drive:
     """Start the coroutine at once."""
     started = Drive(coroutine, loop)
-    started()
+    started._step()
     return started

@@ -1,6 +1,10 @@
 # Compiled: every request passes here.
 
+from gateway.proxy.affordable cimport holding_microusd, reckon_text
 from gateway.proxy.exchange cimport Exchange
+from gateway.proxy.prompt cimport count_prompt
+from gateway.proxy.routing.health cimport TargetHealth
+from gateway.proxy.routing.router cimport Candidate, Step
 from gateway.proxy.upstream.attempt cimport Attempt
 from gateway.proxy.upstream.lines cimport extra_headers
 

@@ -26,15 +26,15 @@ from gateway.platform.pricing.rating import rate
 from gateway.platform.request_log.record import Attempt as AttemptMade
 from gateway.proxy.affordable import holding_microusd, reckon_text
 from gateway.proxy.dialects.marked import is_marked
-from gateway.proxy.dialects.translation import wire_of
 from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.media.reserve import expected
 from gateway.proxy.prompt import count_prompt
 from gateway.proxy.providers.failure import scrub
 from gateway.proxy.providers.registry import Upstream
+from gateway.proxy.routing.health import TargetHealth
 from gateway.proxy.routing.hedge import Race, first_that_answers, rival_of
 from gateway.proxy.routing.retry import Course, retry_after_s
-from gateway.proxy.routing.router import Step
+from gateway.proxy.routing.router import Candidate, Step
 from gateway.proxy.upstream.attempt import Attempt
 from gateway.proxy.upstream.inside import error_inside
 from gateway.proxy.upstream.lines import extra_headers
@@ -50,7 +50,7 @@ MAX_RETRY_AFTER_S = 120  # told to a caller: the OpenAI SDKs do not retry beyond
 async def forward(x: Exchange, metering: Metering) -> None:
     """Attempt until answered. Raises the error of an attempt when none was."""
     router = x.plane.router
-    candidate = x.candidates[0]
+    candidate: Candidate = x.candidates[0]
     course: Course | None = None
     step = candidate.usual
     if not candidate.plain or candidate.health.troubled or candidate.keys.troubled:
@@ -121,10 +121,11 @@ async def hedged(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, 
 
 async def send(x: Exchange, step: Step, metering: Metering) -> tuple[Attempt, Upstream]:
     """Send the request there and wait until there is nothing more to wait for."""
-    candidate = step.candidate
-    health, target = candidate.health, candidate.targets[step.key_no]
+    candidate: Candidate = step.candidate
+    health: TargetHealth = candidate.health
+    target = candidate.targets[step.key_no]
     x.step, x.target = step, target
-    x.wire = wire_of(x.endpoint, target) or x.endpoint
+    x.wire = candidate.wire_for(x.endpoint) or x.endpoint
     if x.attempts == 0:
         health.requests += 1
     x.attempts += 1
@@ -328,11 +329,9 @@ def finish_body(
     x.status = 200
     metering.conclude(x, attempt.body_meter)
     x.outcome = "completed"
-    headers = b"Content-Type: %b\r\nx-request-id: %b\r\n%b" % (
-        b"application/json" if x.media is None else x.media.shown_type(),
-        x.id.encode(),
-        extra_headers(x),
-    )
+    media_type = b"application/json" if x.media is None else x.media.shown_type()
+    pieces = (b"Content-Type: ", media_type, b"\r\nx-request-id: ", x.id.encode(), b"\r\n")
+    headers = b"".join((*pieces, extra_headers(x)))
     x.answered = True
     x.tail = partial(x.client.respond, 200, headers, body)
     attempt.answered()

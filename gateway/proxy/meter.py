@@ -60,6 +60,8 @@ def grow(x: Exchange, meter: StreamMeter) -> int:
 
 def priced(usage: Usage, price: Price) -> Usage:
     """The usage in units this price has: cache writes of an hour without their own are like any."""
+    if not usage.units:
+        return usage
     units = dict(usage.units)
     if CACHE_WRITE_1H not in units or any(name == CACHE_WRITE_1H for name, _ in price.units):
         return usage

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
-from gateway.platform.keys import Key
+from gateway.base.telemetry import RequestSeries
+from gateway.platform.keys.ring import Key
 from gateway.platform.request_log.record import RequestRow, written_trail, written_units
 from gateway.proxy.exchange import Exchange
 
@@ -21,18 +22,24 @@ _new_row = cast(Callable[[type[RequestRow], tuple[Any, ...]], RequestRow], tuple
 
 def record(x: Exchange) -> None:
     """Queue charge and row in one item, and release the end of the response."""
-    observe(x)
+    model = x.model.name if x.model is not None else ""
+    provider = x.target.provider.name if x.target is not None else ""
+    duration_ms = elapsed_ms(x, x.plane.clock.monotonic_s())
+    tokens = x.usage[:-1]
+    observe(x, x.plane.metrics.series(model, provider, x.status), duration_ms, tokens)
     if x.plane.log_requests:
-        log_line(x)
+        log_line(x, model, duration_ms)
     release = x.tail or _nothing
-    settlements = x.plane.settlements
-    if x.key is None:
+    key, settlements = x.key, x.plane.settlements
+    if key is None:
         release()  # only counted: a stranger's requests must not fill the log
     elif x.charge is None or not x.plane.limits.durable:
-        settlements.submit(x.charge, row_of(x, x.key), _nothing)
+        row = row_of(x, key, model, provider, duration_ms, tokens)
+        settlements.submit(x.charge, row, _nothing)
         release()
     else:
-        settlements.submit(x.charge, row_of(x, x.key), release)
+        row = row_of(x, key, model, provider, duration_ms, tokens)
+        settlements.submit(x.charge, row, release)
 
 
 def _nothing() -> None:
@@ -41,30 +48,27 @@ def _nothing() -> None:
 
 def elapsed_ms(x: Exchange, until_s: float) -> int:
     """Whole milliseconds since the request began."""
-    return round((until_s - x.started_s) * 1000)
+    return int((until_s - x.started_s) * 1000 + 0.5)
 
 
-def observe(x: Exchange) -> None:
+def observe(x: Exchange, series: RequestSeries, duration_ms: int, tokens: tuple[int, ...]) -> None:
     """Add the request to the counters of its model, provider and status class."""
-    model = x.model.name if x.model is not None else ""
-    provider = x.target.provider.name if x.target is not None else ""
-    series = x.plane.metrics.series(model, provider, x.status)
-    series.duration.observe(elapsed_ms(x, x.plane.clock.monotonic_s()))
+    series.duration.observe(duration_ms)
     if x.first_token_s is not None:
         series.first_token.observe(elapsed_ms(x, x.first_token_s))
-    series.input_tokens += x.usage.total_input
-    series.output_tokens += x.usage.output
+    series.input_tokens += tokens[0] + tokens[1] + tokens[2]
+    series.output_tokens += tokens[3]
     if x.charge is not None:
         series.cost_microusd += x.charge.posted_microusd
 
 
-def log_line(x: Exchange) -> None:
+def log_line(x: Exchange, model: str, duration_ms: int) -> None:
     """Log the request in one line; tokens are those billed. Setting `log.requests`."""
     fields = {
         "id": x.id,
-        "model": x.model.name if x.model is not None else "",
+        "model": model,
         "status": x.status,
-        "duration_ms": elapsed_ms(x, x.plane.clock.monotonic_s()),
+        "duration_ms": duration_ms,
         "input_tokens": x.usage.total_input,
         "output_tokens": x.usage.output,
         "cost_microusd": x.charge.posted_microusd if x.charge is not None else 0,
@@ -72,30 +76,33 @@ def log_line(x: Exchange) -> None:
     log.info("request", extra={"f": fields})
 
 
-def row_of(x: Exchange, key: Key) -> RequestRow:
+def row_of(
+    x: Exchange, key: Key, model: str, provider: str, duration_ms: int, tokens: tuple[int, ...]
+) -> RequestRow:
     """The request's row of the log: positions are those of RequestRow, spelled in its order.
 
     Booleans go as 0 and 1, which the database's driver binds without asking for an adapter.
     """
-    usage, charge, target, first_s = x.usage, x.charge, x.target, x.first_token_s
-    row = (
+    charge, first_s, units = x.charge, x.first_token_s, x.usage[-1]
+    begun = (
         x.id,
         x.started_us,
         key.account.no,
         key.no,
-        x.model.name if x.model is not None else "",
-        target.provider.name if target is not None else "",
-        target.model if target is not None else "",
+        model,
+        provider,
+        x.target.model if x.target is not None else "",
         x.endpoint.name,
         1 if x.stream else 0,
         x.status,
         x.outcome,
         x.error.code if x.error is not None else "",
         x.attempts,
-        elapsed_ms(x, x.plane.clock.monotonic_s()),
+        duration_ms,
         -1 if first_s is None else elapsed_ms(x, first_s),
         x.basis,
-        *usage[:-1],
+    )
+    ended = (
         x.reported_input,
         x.reported_output,
         x.measured_input,
@@ -105,7 +112,7 @@ def row_of(x: Exchange, key: Key) -> RequestRow:
         charge.posted_microusd if charge is not None else 0,
         charge.overrun_microusd if charge is not None else 0,
         x.price.version if x.price is not None else 0,
-        written_units(usage.units) if usage.units else "",
+        written_units(units) if units else "",
         written_trail(x.trail) if x.trail else "",
     )
-    return _new_row(RequestRow, row)
+    return _new_row(RequestRow, begun + tokens + ended)

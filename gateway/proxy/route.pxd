@@ -1,5 +1,9 @@
 # Compiled: every request passes here.
 
-from gateway.proxy.exchange cimport Exchange
+cimport cython
 
+from gateway.proxy.exchange cimport Exchange
+from gateway.proxy.routing.router cimport Router
+
+@cython.locals(router=Router)
 cpdef route(Exchange x)

@@ -31,6 +31,17 @@ def rate(usage: Usage, price: Price) -> int:
         cost += reasoning * (price.reasoning - price.output)
     if units:
         cost += rate_units(units, price.units)
-    if cost > MAX_PICOUSD:
+    return _bounded(cost)
+
+
+def rate_input(tokens: int, price: Price) -> int:
+    """What a prompt alone costs, as `rate` would say of it: every hold begins with this."""
+    if tokens < 0:
+        raise MoneyError("a usage cannot be negative")
+    return _bounded(tokens * price.input + price.request)
+
+
+def _bounded(cost_picousd: int) -> int:
+    if cost_picousd > MAX_PICOUSD:
         raise MoneyError("cost exceeds 2^53 micro-dollars")
-    return cost
+    return cost_picousd

@@ -13,18 +13,33 @@ from urllib.parse import unquote_to_bytes
 Family = Literal["openai", "anthropic", "gemini"]
 
 
-class Endpoint(NamedTuple):
-    """One POST endpoint. `dialect` selects the native meter's table of paths."""
+class Endpoint:
+    """One POST endpoint; there is one object of each, so identity tells them apart."""
 
-    name: str
-    path: str
-    dialect: str
-    streams: bool
-    usage_option: bool  # takes stream_options.include_usage (Responses refuses it)
-    max_tokens_field: str  # the field to clamp; empty when output has no length
-    media: str = ""  # how it is metered when not by text tokens: see `proxy.media`
-    family: Family = "openai"
-    counts: bool = False  # only counts the prompt, and is free
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        dialect: str,
+        streams: bool,
+        usage_option: bool,
+        max_tokens_field: str,
+        media: str = "",
+        family: Family = "openai",
+        counts: bool = False,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.dialect = dialect  # selects the native meter's table of paths
+        self.streams = streams
+        self.usage_option = usage_option  # takes stream_options.include_usage
+        self.max_tokens_field = max_tokens_field  # what to clamp; empty: output has no length
+        self.media = media  # how it is metered when not by text tokens: see `proxy.media`
+        self.family = family
+        self.counts = counts  # only counts the prompt, and is free
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name!r})"
 
 
 class Place(NamedTuple):
@@ -84,6 +99,7 @@ ENDPOINTS: dict[bytes, Endpoint] = {
 BY_NAME: dict[str, Endpoint] = {
     endpoint.name: endpoint for endpoint in (*ENDPOINTS.values(), GEMINI, GEMINI_COUNT, CONVERSE)
 }
+_PLACES = {path: Place(endpoint) for path, endpoint in ENDPOINTS.items()}
 _METHODS = {
     b"generateContent": (GEMINI, False),
     b"streamGenerateContent": (GEMINI, True),
@@ -118,9 +134,9 @@ KNOWN_UNSERVED: tuple[bytes, ...] = tuple(
 
 def find(path: bytes) -> Place | None:
     """The endpoint of a raw path (without its query), or None."""
-    endpoint = ENDPOINTS.get(path)
-    if endpoint is not None:
-        return Place(endpoint)
+    place = _PLACES.get(path)
+    if place is not None:
+        return place
     matched = _GEMINI_PATH.fullmatch(path)
     known = _METHODS.get(matched[2]) if matched else None
     if matched is None or known is None:

@@ -68,7 +68,8 @@ class HttpUpstream:
         if head is None:
             head = self._heads[path] = self.head(path)
         # One join, which frees the lock while it copies a long body.
-        return b"".join((head, self.lines(x), b"Content-Length: %d\r\n\r\n" % len(body), body))
+        length = str(len(body)).encode()
+        return b"".join((head, self.lines(x), b"Content-Length: ", length, b"\r\n\r\n", body))
 
     def error(self, status: int, headers: dict[bytes, bytes], body: bytes) -> GatewayError:
         """What a non-200 answer of this provider means to the caller."""

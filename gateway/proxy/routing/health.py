@@ -42,32 +42,6 @@ class BreakerLimits(NamedTuple):
 class TargetHealth:
     """What is known of one target from the requests it got. `in_flight` is the callers' to keep."""
 
-    __slots__ = (
-        "_consecutive",
-        "_earned_at",
-        "_failed_s",
-        "_latency_at_s",
-        "_limits",
-        "_openings",
-        "_probing_s",
-        "_random",
-        "_samples",
-        "_tokens",
-        "_window_failures",
-        "_window_s",
-        "_window_successes",
-        "failures",
-        "in_flight",
-        "latency_s",
-        "model",
-        "open_until_s",
-        "provider",
-        "requests",
-        "retries",
-        "state",
-        "troubled",
-    )
-
     def __init__(
         self, provider: str, model: str, limits: BreakerLimits, random: Callable[[], float]
     ) -> None:

@@ -12,8 +12,6 @@ REFUSED, LIMITED = "refused", "rate limited"
 class KeyPool:
     """The pool of one provider. `providers[n]` is the provider seen through its n-th key."""
 
-    __slots__ = ("_reasons", "_turn", "_until_s", "providers", "troubled")
-
     def __init__(self, provider: Provider) -> None:
         count = max(1, len(provider.api_keys))
         self.providers = [provider.of_key(number) for number in range(count)]

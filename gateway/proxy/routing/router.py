@@ -6,7 +6,7 @@ memory; nothing here sends a request.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.platform.catalog import Catalog, Model, Snapshot, Target
 from gateway.proxy.dialects.endpoints import Endpoint
@@ -15,29 +15,17 @@ from gateway.proxy.routing.health import STATES, BreakerLimits, TargetHealth
 from gateway.proxy.routing.keys import KeyPool
 
 
-class Step(NamedTuple):
+class Step:
     """An attempt to make: where, through which key, and after how many seconds."""
 
-    candidate: "Candidate"
-    key_no: int
-    wait_s: float = 0.0
+    def __init__(self, candidate: "Candidate", key_no: int, wait_s: float = 0.0) -> None:
+        self.candidate = candidate
+        self.key_no = key_no
+        self.wait_s = wait_s
 
 
 class Candidate:
     """A model's target with all that is known of it. `targets[n]` is seen through the n-th key."""
-
-    __slots__ = (
-        "cap",
-        "health",
-        "judged",
-        "keys",
-        "model",
-        "name",
-        "plain",
-        "targets",
-        "timed",
-        "usual",
-    )
 
     def __init__(self, model: Model, target: Target, health: TargetHealth, keys: KeyPool) -> None:
         self.model = model
@@ -60,12 +48,24 @@ class Candidate:
         self.judged = target.provider.kind != "sandbox"
         self.timed = model.policy == "latency" or model.hedge
         self.usual = Step(self, 0)
+        self._wires: dict[str, Endpoint | None] = {}
         self.plain = self.cap is None and len(self.targets) == 1 and not model.hedge
 
     @property
     def full(self) -> bool:
         """Whether as many requests run as may."""
         return self.cap is not None and self.health.in_flight >= self.cap
+
+    def wire_for(self, endpoint: Endpoint) -> Endpoint | None:
+        """What is spoken there for a client of this endpoint; None when there is no way."""
+        if endpoint.name not in self._wires:
+            self._wires[endpoint.name] = wire_of(endpoint, self.targets[0])
+        return self._wires[endpoint.name]
+
+    @property
+    def attentive(self) -> bool:
+        """Whether `answered` would change anything."""
+        return self.timed or self.health.troubled or self.keys.troubled
 
     def available(self, now_s: float) -> bool:
         """Whether a request may go here now."""
@@ -84,8 +84,6 @@ class Candidate:
 class Plan:
     """The candidates of one model, by endpoint."""
 
-    __slots__ = ("_all", "_by_endpoint", "model")
-
     def __init__(self, model: Model, candidates: tuple[Candidate, ...]) -> None:
         self.model = model
         self._all = candidates
@@ -95,14 +93,9 @@ class Plan:
         """Those that can serve an endpoint, in the catalog's order."""
         found = self._by_endpoint.get(endpoint.name)
         if found is None:
-            found = tuple(each for each in self._all if serves(each.targets[0], endpoint))
+            found = tuple([each for each in self._all if each.wire_for(endpoint) is not None])
             self._by_endpoint[endpoint.name] = found
         return found
-
-
-def serves(target: Target, endpoint: Endpoint) -> bool:
-    """Whether a target can answer requests of an endpoint, translated or as they are."""
-    return wire_of(endpoint, target) is not None
 
 
 class Router:
@@ -131,7 +124,7 @@ class Router:
             self._swap(self._catalog.snapshot)
         plan = self._plans.get(model.name)
         if plan is None or plan.model is not model:
-            plan = Plan(model, tuple(self._candidate(model, target) for target in model.targets))
+            plan = Plan(model, tuple([self._candidate(model, one) for one in model.targets]))
             if self._catalog.snapshot.models.get(model.name) is model:
                 self._plans[model.name] = plan
         return plan

@@ -2,11 +2,13 @@
 
 from gateway._native.http1 cimport Relay
 from gateway.proxy.exchange cimport Exchange
+from gateway.proxy.routing.router cimport Step
 
 
 cdef class Attempt:
     cdef public Exchange exchange
-    cdef public object wire, step, done
+    cdef public object wire, done
+    cdef public Step step
     cdef public object meter, body_meter  # native ones, or those of media
     cdef public object error, headers, collected, translation, inside
     cdef public long status

@@ -9,7 +9,6 @@ client has seen anything. Deadlines are checked from outside by `check`, so a ch
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import cast
 
 from gateway._native.http1 import Relay
 from gateway._native.jsonscan import BodyMeter
@@ -46,7 +45,7 @@ class Attempt:
         plane = exchange.plane
         self.exchange = exchange
         self.wire = wire
-        self.step = cast(Step, exchange.step)
+        self.step: Step = exchange.step  # type: ignore[assignment]  # `send` has set it
         self.done: asyncio.Future[None] = plane.loop.create_future()
         self.meter: StreamMeter | None = None  # of a streamed answer
         self.body_meter: BodyMeter | None = None  # of a whole one
@@ -134,9 +133,10 @@ class Attempt:
 
     def answered(self) -> None:
         """Tell the target's health that it does answer, and after how long."""
-        plane = self.exchange.plane
-        elapsed_s = plane.loop.time() - self._started_s
-        self.step.candidate.answered(self.step.key_no, elapsed_s, plane.router.now_s())
+        plane, candidate = self.exchange.plane, self.step.candidate
+        if candidate.attentive:
+            elapsed_s = plane.loop.time() - self._started_s
+            candidate.answered(self.step.key_no, elapsed_s, plane.router.now_s())
 
     def data(self, data: bytes) -> None:
         """Relay or collect this read's bytes."""

@@ -22,7 +22,9 @@ def stream_headers(exchange: Exchange) -> bytes:
 
 def extra_headers(exchange: Exchange) -> bytes:
     """Header lines that say what the gateway did: limits, further attempts, a smaller maximum."""
-    lines = request_id_line(exchange.endpoint.family, exchange.id) + exchange.lines
+    lines, family = exchange.lines, exchange.endpoint.family
+    if family == "anthropic":
+        lines = request_id_line(family, exchange.id) + lines
     if exchange.attempts > 1:
         lines += b"x-tallygate-attempts: %d\r\n" % exchange.attempts
     if exchange.clamped_tokens is not None:

@@ -1,0 +1,1 @@
+# Compiled: every request passes here.
