@@ -1,21 +1,24 @@
 """Passwords: bcrypt over a keyed SHA-256 digest, in threads of their own.
 
-A hash takes about a quarter of a second of a core on purpose, so there are few threads, they run
-when nothing else wants the core, and a bounded number of callers wait for them, for a bounded
-time: a flood of sign-ins is refused before it slows the data plane. A password that belongs to
-nobody costs the same work.
+A hash takes about a quarter of a second of a core on purpose, so there are few threads, and a
+bounded number of callers wait for them, for a bounded time: a flood of sign-ins is refused before
+it slows the data plane. The work itself is done apart (`base.apart`), in a child for each thread
+that runs when nothing else wants the core; a thread could not be of such low priority, because it
+needs the interpreter's lock at both ends of a hash, and may have to wait there for the core with
+the lock in its hands. A child sees digests, never a password. A password that belongs to nobody
+costs the same work.
 """
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import bcrypt
 
+from gateway.base.apart import Apart, NotApart
 from gateway.base.errors import Overloaded
 from gateway.platform.refusals import Problem
 from gateway.store.secrets import Secrets
@@ -24,7 +27,8 @@ T = TypeVar("T")
 MOST_THREADS = 4
 MAX_WAITING = 16  # for each thread: the last of them waits about five seconds
 PATIENCE_S = 10.0  # how long a hash may wait to begin
-NICE = 19
+APART_COST = 11  # a hash of less (tests) is done before a child would have started
+APART_S = 30.0  # for a hash, on a core that others keep busy
 MIN_CHARACTERS = 8  # NIST SP 800-63B 5.1.1.2
 MAX_CHARACTERS = 256
 RETRY_S = 5
@@ -42,9 +46,10 @@ class Passwords:
         self._waiting = 0
         threads = thread_count()
         self.most_waiting = threads * MAX_WAITING
-        self._threads = ThreadPoolExecutor(
-            threads, thread_name_prefix="tallygate-password", initializer=_yield_to_others
-        )
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tallygate-password")
+        self._aparts: SimpleQueue[Apart] = SimpleQueue()  # one for each thread that runs
+        for _ in range(threads):
+            self._aparts.put(Apart("password", idle=True, patient=True, timeout_s=APART_S))
 
     async def hash(self, password: str) -> str:
         """The hash to store. Raises Overloaded."""
@@ -62,15 +67,30 @@ class Passwords:
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        while not self._aparts.empty():
+            self._aparts.get().close()
 
     def _hash(self, password: str) -> bytes:
-        return bcrypt.hashpw(self._digest(password), bcrypt.gensalt(self.cost))
+        return self._apart(bcrypt.hashpw, self._digest(password), bcrypt.gensalt(self.cost))
 
     def _check(self, password: str, stored: str | None) -> bool:
         # Well formed and of the right cost: 22 characters of salt and 31 of hash (bcrypt's own).
         nobody = f"$2b${self.cost:02d}${'.' * 53}"
-        right = bcrypt.checkpw(self._digest(password), (stored or nobody).encode("ascii"))
+        compared = (stored or nobody).encode("ascii")
+        right = self._apart(bcrypt.checkpw, self._digest(password), compared)
         return right and stored is not None
+
+    def _apart(self, work: Callable[[bytes, bytes], T], digest: bytes, salt: bytes) -> T:
+        """In a child; in this thread where there is none."""
+        if self.cost < APART_COST:
+            return work(digest, salt)
+        apart = self._aparts.get()
+        try:
+            return apart.call(work, digest, salt)
+        except NotApart:
+            return work(digest, salt)
+        finally:
+            self._aparts.put(apart)
 
     def _digest(self, password: str) -> bytes:
         # 44 characters of base64: below bcrypt's 72 bytes, and without its trouble with zeros.
@@ -112,11 +132,3 @@ def thread_count() -> int:
     else:
         cores = os.cpu_count() or 1
     return max(1, min(MOST_THREADS, cores // 2))
-
-
-def _yield_to_others() -> None:
-    """Run this thread only when the core has nothing else to do; Linux only (sched(7))."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-    with suppress(OSError, AttributeError):
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
