@@ -19,3 +19,7 @@ class Problem(ValueError):
         super().__init__(f"{field}: {code}")
         self.field = field
         self.code = code
+
+    def __reduce__(self) -> tuple[type["Problem"], tuple[str, str]]:
+        """Made again from its two parts, where a page is drawn by another process."""
+        return type(self), (self.field, self.code)

@@ -58,6 +58,8 @@ PROXY_USERS = {
     *("gateway.web.health", "gateway.web.console.application", "gateway.web.realtime"),
     "gateway.web.console.running",  # what runs now, for the pages of its account
 }
+# Between a process and its own child, over a socket that no other process has.
+PICKLES = {"gateway.base.apart": {"pickle"}}
 BASE_THIRD_PARTY = {"msgspec"}
 BANNED_NAMES = {"utils", "helpers", "common", "manager", "util", "helper", "misc"}
 

@@ -12,9 +12,9 @@ from gateway.platform.pricing.units import PER_MILLION
 from gateway.proxy.dialects.endpoints import ENDPOINTS
 from gateway.proxy.providers.sandbox.options import TABLE
 from gateway.web.console import i18n, legal
+from gateway.web.console.drawing import environment
 from gateway.web.console.guides import FOLDER, NAMES, read
 from gateway.web.console.markdown import inline, render
-from gateway.web.console.render import environment
 from tests.fakes.gateway import running
 
 TEMPLATES = FOLDER.parent

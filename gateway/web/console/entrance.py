@@ -217,7 +217,7 @@ class EntrancePages:
             status=status,
             problem=problem,
             email=email,
-            providers=self._providers,
+            providers=[(provider.name, provider.title) for provider in self._providers],
             sign_up_open=self._people.sign_up.policy.is_open,
         )
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from gateway.platform.mail import Letter, Written
 from gateway.web.console import i18n
-from gateway.web.console.render import describe_agent, environment
+from gateway.web.console.drawing import describe_agent, environment
 
 _ROOM = Path(__file__).parent / "templates" / "mail"
 _PATHS = {

@@ -42,6 +42,7 @@ class UsagePages:
         shown = shown if shown in MEASURES else "cost"
         with i18n.speaking(language_of(request)):
             other = i18n.gettext("Other")
+        shown_figure = figure(points, span, shown, name_of, other)
         return self._pages.render(
             request,
             "console/usage.html",
@@ -51,8 +52,8 @@ class UsagePages:
             groups=tuple(BY),
             shown=shown,
             measures=MEASURES,
-            figure=figure(points, span, shown, name_of, other),
-            name_of=name_of,
+            figure=shown_figure,
+            names={row.group: name_of(row.group) for row in shown_figure.rows},
         )
 
     async def file(self, request: web.Request) -> web.Response:

@@ -1,0 +1,71 @@
+"""Pages drawn by a child are those drawn here; without the child they are there all the same."""
+
+import os
+import signal
+
+import pytest
+
+from gateway.web.console import render
+from gateway.web.console.render import Pages
+from tests.fakes.gateway import running
+
+ADDRESSES = ("/", "/models", "/docs", "/status", "/sign-in", "/sign-up", "/no/such/page")
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Every page is worth a child, and waits for it."""
+    made: list[Pages] = []
+    real = Pages.__init__
+
+    def begin(pages):
+        real(pages)
+        made.append(pages)
+
+    monkeypatch.setattr(Pages, "__init__", begin)
+    monkeypatch.setattr(render, "APART_PAGES", 1)
+    monkeypatch.setattr(render, "PATIENT", True)
+    monkeypatch.setattr(render, "APART_S", 60.0)
+    monkeypatch.setattr("gateway.base.apart.RESTART_S", 0.0)
+    return made
+
+
+async def test_pages_are_drawn_apart(tmp_path, eager):
+    async with running(tmp_path / "data") as gateway:
+        for address in ADDRESSES:
+            async with gateway.session.get(gateway.url + address) as answer:
+                text = await answer.text()
+            assert answer.status == (404 if address.startswith("/no") else 200)
+            assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>")
+        [pages] = eager
+        assert pages.apart.done == len(ADDRESSES) and pages.apart.starts == 1
+
+
+async def test_pages_are_drawn_while_the_child_is_down(tmp_path, eager):
+    async with running(tmp_path / "data") as gateway:
+
+        async def page() -> int:
+            async with gateway.session.get(gateway.url + "/models") as answer:
+                assert "</html>" in await answer.text()
+            return answer.status
+
+        assert await page() == 200
+        [pages] = eager
+        os.kill(pages.apart.pid, signal.SIGKILL)
+        assert [await page() for _ in range(3)] == [200, 200, 200]
+        assert pages.apart.starts == 2
+        os.kill(pages.apart.pid, signal.SIGSTOP)  # alive, and no use
+        pages.apart._socket.settimeout(0.05)
+        assert await page() == 200
+        pid = pages.apart.pid
+    assert pages.apart.pid is None and pid is None
+
+
+async def test_a_few_pages_start_no_child(tmp_path, eager, monkeypatch):
+    monkeypatch.setattr(render, "APART_PAGES", 20)
+    async with running(tmp_path / "data") as gateway:
+        for address in ADDRESSES:
+            async with gateway.session.get(gateway.url + address) as answer:
+                assert "</html>" in await answer.text()
+        [pages] = eager
+        assert (pages.apart.starts, pages.apart.done) == (0, 0)
