@@ -21,10 +21,11 @@ OVERFLOW = """() => {
     .slice(0, 5).map((node) => `cut: ${node.outerHTML.slice(0, 120)}`);
   if (cut.length) return cut;
   if (document.documentElement.scrollWidth <= width) return [];
-  return [...document.querySelectorAll("main *, header *")]
+  const beyond = [...document.querySelectorAll("main *, header *")]
     .filter((node) => node.getBoundingClientRect().right > width + 1
       && !node.parentElement.closest(".scroll, pre, .rail, .bar nav"))
     .slice(0, 5).map((node) => node.outerHTML.slice(0, 120));
+  return beyond.length ? beyond : [`the page is ${document.documentElement.scrollWidth} wide`];
 }"""
 # What a person reads or hears; not programs, nor what says itself that it is another language.
 TEXTS = """() => {
