@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from gateway.base.money import format_usd
+from gateway.web.console.live import FEW
 from tests.fakes.gateway import EMAIL, RunningGateway, chat, running
 from tests.fakes.upstream import FakeUpstream
 
@@ -240,10 +241,10 @@ async def test_live_streams_are_few_and_end_with_the_gateway(tmp_path: Path) -> 
             person = await sign_in(gateway)
             headers = {"Cookie": f"token={person.token}"}
             url = f"{gateway.url}/console/events"
-            open_ = [await session.get(url, headers=headers) for _ in range(6)]
-            assert [response.status for response in open_] == [200] * 6
-            async with session.get(url, headers=headers) as seventh:
-                assert seventh.status == 429
+            open_ = [await session.get(url, headers=headers) for _ in range(FEW)]
+            assert [response.status for response in open_] == [200] * FEW
+            async with session.get(url, headers=headers) as one_more:
+                assert one_more.status == 429
             async with asyncio.timeout(20):
                 await gateway.gateway.stop(2)
         for response in open_:
