@@ -143,16 +143,17 @@ async def test_a_caller_who_leaves_makes_no_room_while_its_work_waits(owner, ann
 
 
 async def test_a_try_that_was_never_made_is_not_counted(owner, ann):
-    passwords = owner.people.passwords
-    passwords.cost = 10
+    passwords, free = owner.people.passwords, threading.Event()
+    blocked = [passwords._threads.submit(free.wait, 60) for _ in range(thread_count())]
     many = passwords.most_waiting
     tasks = [asyncio.create_task(passwords.hash("a password")) for _ in range(many)]
     await asyncio.sleep(0)
     for _ in range(12):
         with pytest.raises(Overloaded):
             await owner.entrance.by_password(EMAIL, PASSWORD, stranger(1))
+    free.set()
     await asyncio.gather(*tasks)
-    passwords.cost = 4
+    assert all(each.result() for each in blocked)
     assert await guess(owner, stranger(1), PASSWORD) == "in"
 
 
