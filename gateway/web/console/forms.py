@@ -1,7 +1,6 @@
 """Forms: the fields of a posted form, each bounded; nothing is trusted and nothing is decided."""
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -28,6 +27,10 @@ class Form:
         """Whether a box was ticked."""
         return bool(self.text(name))
 
+    def kept(self) -> dict[str, str]:
+        """The fields that are not secret, each cut to what a page gives back."""
+        return {name: self.text(name)[:MAX_KEPT] for name in self._fields if name not in SECRET}
+
 
 FORM: web.RequestKey[Form] = web.RequestKey("form", Form)
 
@@ -43,16 +46,21 @@ async def read_form(request: web.Request) -> Form:
     return form
 
 
-def kept(request: web.Request, status: int) -> Callable[..., str]:
+class Kept(NamedTuple):
     """What fields begin with: what was typed where a form was refused, or else the default.
 
-    Nobody has to type a form twice; what is secret is not sent back.
+    Nobody has to type a form twice; what is secret is not sent back. A plain value, since pages may
+    be drawn in another process.
     """
+
+    typed: dict[str, str]
+
+    def __call__(self, name: str, default: str = "") -> str:
+        """What the field of this name begins with."""
+        return self.typed.get(name, default)
+
+
+def kept(request: web.Request, status: int) -> Kept:
+    """What is kept of this request's form by an answer of this status."""
     form: Form | None = request.get(FORM) if status == 422 else None
-
-    def value(name: str, default: str = "") -> str:
-        if form is None or name not in form or name in SECRET:
-            return default
-        return form.text(name)[:MAX_KEPT]
-
-    return value
+    return Kept({} if form is None else form.kept())
