@@ -237,7 +237,8 @@ def test_no_error_is_swallowed_and_nothing_dangerous_is_called() -> None:
                 assert node.func.id not in {"eval", "exec"}, f"{module}:{node.lineno}"
             if isinstance(node, ast.Import):
                 names = {alias.name for alias in node.names}
-                assert not names & {"pickle", "marshal", "shelve"}, module
+                banned = {"pickle", "marshal", "shelve"} - PICKLES.get(module, set())
+                assert not names & banned, module
 
 
 def test_no_sql_is_built_from_values() -> None:
