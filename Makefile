@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPES := $(shell find gateway -name "*.pxd" 2>/dev/null)
 # A module of the request path is compiled when a .pxd stands beside it.
-NATIVE := $(wildcard native/*.pyx native/c/*.c native/c/*.h $(TYPES:.pxd=.py)) $(TYPES)
+NATIVE := $(wildcard native/*.pyx native/*.pxi native/c/*.c native/c/*.h $(TYPES:.pxd=.py)) $(TYPES)
 
 NODE_SDK := $(if $(shell command -v npm),tests/scenarios/node/node_modules/.installed)
 

@@ -25,7 +25,7 @@ COVERAGE = os.environ.get("TALLYGATE_COVERAGE") == "1"
 # Headers and declarations are named so that an sdist carries them and a change rebuilds.
 DEPENDS = sorted(
     glob.glob("gateway/**/*.pxd", recursive=True)
-    + glob.glob("native/*.pxd")
+    + glob.glob("native/*.px[di]")
     + glob.glob("native/c/*.[ch]")
 )
 

@@ -80,6 +80,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def stale_modules() -> list[str]:
     """Compiled modules that are missing, or older than a source they are made from."""
     shared = [*ROOT.glob("gateway/_native/*.pxd"), *ROOT.glob("native/c/*.[ch]")]
+    shared += ROOT.glob("native/*.pxi")
     newest_shared_s = max(path.stat().st_mtime for path in shared)
     stale = []
     for source in sorted(ROOT.glob("native/*.pyx")):

@@ -187,7 +187,7 @@ def test_platform_knows_no_http() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", tracked("*.py", "*.pyx", "*.c", "*.h", "*.js", "*.css"), ids=lambda p: p.name
+    "path", tracked("*.py", "*.pyx", "*.pxi", "*.c", "*.h", "*.js", "*.css"), ids=lambda p: p.name
 )
 def test_files_are_short(path: Path) -> None:
     limit = 600 if path.is_relative_to(ROOT / "tests") else 400
