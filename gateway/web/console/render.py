@@ -29,6 +29,7 @@ from gateway.web.security import DRAW, NONCE, is_https
 _ROOM = Path(__file__).parent
 THEMES: Final = ("light", "dark")
 APART_PAGES: Final = 20  # in ten seconds: fewer are not worth a process
+NICE: Final = 10  # somebody waits for a page: a tenth of a core that others keep busy
 APART_S: Final = 1.0  # on a core that has no time for it, pages are drawn here for a while
 PATIENT: Final = False  # a page waits for no child that starts
 _LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
@@ -82,7 +83,7 @@ class Pages:
         """The child that draws where there is much to draw."""
         prepare = Job(drawing.prepare, (self._site,))
         return Apart(
-            "pages", prepare, idle=True, worth=APART_PAGES, patient=PATIENT, timeout_s=APART_S
+            "pages", prepare, nice=NICE, worth=APART_PAGES, patient=PATIENT, timeout_s=APART_S
         )
 
     def text(self, template: str, language: i18n.Language, /, **values: Any) -> str:
