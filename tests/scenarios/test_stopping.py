@@ -38,7 +38,7 @@ def test_streams_end_whole_and_nobody_new_is_let_in(tmp_path: Path, number: int)
                     _, writer = await asyncio.open_connection("127.0.0.1", process.port)
                     writer.close()
                     assert not refused, "let in again"
-                except ConnectionRefusedError:
+                except ConnectionError:  # the moment of closing may also reset
                     refused += 1
                 await asyncio.sleep(0.05)
         assert refused
@@ -47,6 +47,7 @@ def test_streams_end_whole_and_nobody_new_is_let_in(tmp_path: Path, number: int)
     with serving(tmp_path / "data") as process:
         bodies = asyncio.run(play(process))
         assert process._process is not None and process._process.wait(20) == 0
+        process._close()
     assert all(body.endswith(END) for body in bodies)
     rows = tallygate(process.data_dir, "requests", "list", "--limit", "100")
     assert Counter(row["outcome"] for row in rows) == {"completed": STREAMS}
