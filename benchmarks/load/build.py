@@ -7,6 +7,7 @@ it refuses. Knows nothing of what the programs do.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,14 +36,14 @@ def build(name: str) -> Path:
     target = OUTPUT / name
     if target.exists() and target.stat().st_mtime >= newest:
         return target
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
+    compiler = shlex.split(os.environ.get("CC") or "cc")  # as make reads it: `ccache cc`
+    if shutil.which(compiler[0]) is None:
         raise BuildError("no C compiler found; install one (Debian: apt-get install gcc libc6-dev)")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     # Two test processes may build at once: each writes its own file, the rename is atomic.
     fresh = OUTPUT / f"{name}.{os.getpid()}"
     done = subprocess.run(
-        [compiler, *FLAGS, "-o", str(fresh), *map(str, sources)],
+        [*compiler, *FLAGS, "-o", str(fresh), *map(str, sources)],
         capture_output=True,
         text=True,
         check=False,
