@@ -164,6 +164,11 @@ static void run(outcome *o, const uint8_t *data, size_t n, int option, size_t mo
         at += take;
     }
     if (streamed) {
+        /* How much of an event had passed before it began to tell an error is the split's affair. */
+        if (!s.ending && ((j.captured && j.event[JS_ERROR].present) || (j.flags & JS_TYPE_ERROR))) {
+            append(o->out, &o->out_len, ROOM, o->held, o->held_len);
+            forget_held(o);
+        }
         o->truncated = sse_finish(&s);
         o->ending = s.ending;
         o->done = s.done;

@@ -1,10 +1,11 @@
 /* The incremental splitter of server-sent events: bytes in, decisions about events out.
  *
- * Invariants: decisions depend on the bytes alone, never on the split; no buffer is kept (data goes
- * straight to the JSON scanner) and nothing is copied: the caller holds the bytes it is told to
- * hold. An event is everything from the end of the previous blank line to the end of its own,
- * comments included; lines end at LF, CRLF or CR (WHATWG HTML, "server-sent events"), a byte order
- * mark before the first line is no part of it. This file must know nothing of Python or prices. */
+ * Invariants: decisions depend on the bytes alone, never on the split (but for how much of an event
+ * had passed before it began to tell an error); no buffer is kept (data goes straight to the JSON
+ * scanner) and nothing is copied: the caller holds the bytes it is told to hold. An event is
+ * everything from the end of the previous blank line to the end of its own, comments included; lines
+ * end at LF, CRLF or CR (WHATWG HTML, "server-sent events"), a byte order mark before the first line
+ * is no part of it. This file must know nothing of Python or prices. */
 #ifndef TALLYGATE_SSE_H
 #define TALLYGATE_SSE_H
 
@@ -48,7 +49,7 @@ void sse_init(sse_scan *s, js_scan *json, int remove_usage);
 sse_code sse_feed(sse_scan *s, const uint8_t *p, size_t n, size_t *used);
 
 /* True when the bytes of the unfinished event must be held back for now: what it is may still be
- * undecided, or it tells an error, which is shown whole or not at all. */
+ * undecided, or it tells an error, of which the rest is withheld until it is whole. */
 int sse_must_hold(const sse_scan *s);
 
 /* The upstream's end. An unfinished event whose JSON is whole is still read. Returns true when
