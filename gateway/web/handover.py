@@ -8,6 +8,8 @@ its other half. What a request is about is not known here.
 import re
 from typing import Any, NamedTuple
 
+import httptools
+
 from gateway.base.errors import GatewayError, MisdirectedHost
 from gateway.web.beginning import REALTIME
 from gateway.web.parser import RequestParser
@@ -57,31 +59,56 @@ def _nothing() -> None:
 
 
 class ConsoleLink:
-    """The console's protocol of one connection. `protocol` is aiohttp's."""
+    """The console's protocol of one connection. `protocol` is aiohttp's.
 
-    __slots__ = ("_left_bytes", "protocol")
+    Chunks are checked before it gets them: where one is malformed it would wait for the rest until
+    its deadline. The connection is closed, since nobody knows where a next request would begin.
+    """
+
+    __slots__ = ("_chunks", "_left_bytes", "_transport", "protocol")
 
     def __init__(self, protocol: Any, transport: Any) -> None:
         self.protocol = protocol
+        self._transport = transport
         self._left_bytes = 0  # of the present body; -1: all that comes
+        self._chunks: httptools.HttpRequestParser | None = None
         protocol.connection_made(transport)
 
     def begin(self, begun: ConsoleHead) -> bytes:
         """Hand a request over, with as much of its body as is there; returns what is not its."""
         self._left_bytes = begun.body_bytes
+        self._chunks = None
+        if begun.body_bytes < 0 and not begun.head.startswith(REALTIME):
+            self._chunks = httptools.HttpRequestParser(self)
+            self._chunks.feed_data(begun.head)
         self.protocol.data_received(begun.head)
         return self.feed(begun.rest)
 
     def feed(self, data: bytes) -> bytes:
         """Hand more of the body over; returns what is not its."""
         if self._left_bytes < 0:
-            self.protocol.data_received(data)
+            if self._are_sound(data):
+                self.protocol.data_received(data)
+            else:
+                self._transport.close()
             return b""
         body, rest = data[: self._left_bytes], data[self._left_bytes :]
         if body:
             self._left_bytes -= len(body)
             self.protocol.data_received(body)
         return rest
+
+    def _are_sound(self, data: bytes) -> bool:
+        """Whether these bytes of a chunked body go on well."""
+        if self._chunks is None:
+            return True
+        try:
+            self._chunks.feed_data(data)
+        except httptools.HttpParserUpgrade:  # of a next request; what it asks for is not ours
+            self._chunks = None
+        except httptools.HttpParserError:
+            return False
+        return True
 
     def is_idle(self) -> bool:
         """aiohttp waits for a next message: the only sign it gives is its private waiter."""

@@ -265,7 +265,7 @@ class Victim:
             return False
         if self.shared.members.keys() != {self.account.no}:
             return False
-        if self.shared.keys != {self.shared_key.no: self.account.no}:
+        if self.shared.keys != {self.shared_key.key.no: self.account.no}:
             return False
         return len(factors) == 1 and await self.people.sessions.account(self.token) is self.account
 

@@ -189,7 +189,7 @@ async def test_every_route_of_an_organisation_by_every_part(
         assert good is allowed, (part, method, canonical, answer.status)
         assert victim.shared.members[victim.account.no].part == "owner"
         assert victim.shared.name == "Theirs"
-        assert victim.shared.keys == {victim.shared_key.no: victim.account.no}
+        assert victim.shared.keys == {victim.shared_key.key.no: victim.account.no}
         waiting = await victim.platform.invitations.waiting(victim.shared)
         assert waiting == [victim.invitation], canonical
     assert len(victim.shared.members) == (1 if part == "former member" else 2)

@@ -244,6 +244,8 @@ async def test_what_the_rfcs_ask_for(gateway: RunningGateway, door: str) -> None
 
     async def one(name: str, data: bytes, pieces: int) -> None:
         section, _, expected = CASES[name]
+        if door == "console" and name.startswith("a chunk"):
+            expected = []  # closed, whatever aiohttp has begun to answer
         async with gate:
             found = answers(await told(gateway, data, pieces))
         statuses = [status for status, *_ in found]
@@ -264,8 +266,6 @@ async def test_what_the_rfcs_ask_for(gateway: RunningGateway, door: str) -> None
 
     asked = []
     for name, (_, request, _) in CASES.items():
-        if door == "console" and name.startswith("a chunk"):
-            continue  # aiohttp waits for the rest of such a form until its deadline
         data = written(gateway, request, DOORS[door])
         splits = (1, 7, len(data) if len(data) < 500 else 20)
         # What follows a close may reset it.

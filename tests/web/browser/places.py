@@ -166,12 +166,12 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
 async def _keys(gateway: RunningGateway) -> dict[str, str]:
     platform = gateway.gateway.platform
     me = platform.accounts.named(EMAIL)
-    key = (await platform.keys.issue(me, "Ένα πρόγραμμα με αρκετά μακρύ όνομα")).key
+    key = await platform.keys.issue(me, "Ένα πρόγραμμα με αρκετά μακρύ όνομα")
     for name in ("month_microusd", "requests_per_minute"):
         await platform.tiers.set_key(await platform.keys.named(key.id), {name: 5_000_000})
-    old = (await platform.keys.issue(me, "old")).key
+    old = await platform.keys.issue(me, "old")
     await platform.keys.rotate(await platform.keys.named(old.id), 3_600_000_000)
-    gone = (await platform.keys.issue(me, "gone")).key
+    gone = await platform.keys.issue(me, "gone")
     await platform.keys.revoke(gone.id, me, ended_by="leaked")
     return {"key": key.id, "ended": gone.id}
 
