@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +21,7 @@ from hypothesis import settings
 
 from tests.deadlines import Deadlines, TidyLoop
 from tests.fakes.postgres import Server, server
+from tests.fakes.upstream import FakeUpstream
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN_FOLDER = pytest.StashKey[Path]()
@@ -119,6 +120,14 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     if request.param == "sqlite":
         return tmp_path / "t.db"
     return str(request.getfixturevalue("postgres").database())
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[FakeUpstream]:
+    """A provider that does what a test tells it."""
+    fake = await FakeUpstream().start()
+    yield fake
+    await fake.stop()
 
 
 @pytest.fixture

@@ -29,13 +29,6 @@ from tests.fakes.upstream import (
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     async with running(tmp_path / "data", upstream, upstream_first_byte_timeout_s=2) as one:
         yield one

@@ -12,13 +12,6 @@ from tests.web.test_http import exchange, request
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     async with running(
         tmp_path / "data", upstream, server_write_stall_timeout_s=1.0, server_body_timeout_s=2.0

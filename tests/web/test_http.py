@@ -13,13 +13,6 @@ from tests.fakes.upstream import DONE, SSE_HEAD, FakeUpstream, Received, chunk, 
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     async with running(
         tmp_path / "data",

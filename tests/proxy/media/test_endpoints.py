@@ -17,13 +17,6 @@ PNG = base64.b64encode(b"picture" * 500).decode()
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     async with running(tmp_path / "data", catalog=media_catalog(upstream.port)) as one:
         yield one

@@ -16,13 +16,6 @@ MORE = {"client_metadata": {"device": "canary-4"}, "session_id": "canary-5"}
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     catalog = media_catalog(upstream.port)
     async with running(tmp_path / "data", catalog=catalog, upstream_attempts=1) as one:

@@ -51,13 +51,6 @@ def error_of(client: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     catalog = CATALOG.format(port=upstream.port)
     for name in STREAMS:

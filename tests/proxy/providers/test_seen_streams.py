@@ -308,13 +308,6 @@ def written(events: list[Any]) -> list[bytes]:
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    fake = await FakeUpstream().start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     catalog = CATALOG.format(port=upstream.port)
     for name, model in KINDS.items():
