@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine
 
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageUnavailable
+from gateway.base.scheduling import give_way
 from gateway.store import sqlite
 from gateway.store.secrets import Secrets
 from gateway.store.writer import GroupWriter
@@ -104,7 +105,9 @@ class Database:
         self._kind = kind
         self._writer_engine = writer_engine
         self._reader_engine = reader_engine
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tallygate-reader")
+        self._readers = ThreadPoolExecutor(
+            READERS, thread_name_prefix="tallygate-reader", initializer=give_way
+        )
         self.writer = GroupWriter(_Storage(kind, writer_engine))
 
     @classmethod

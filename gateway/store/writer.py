@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from gateway.base.errors import StorageUnavailable
+from gateway.base.scheduling import give_way
 
 LOG = logging.getLogger("tallygate.store")
 T = TypeVar("T")
@@ -184,6 +185,7 @@ class GroupWriter:
     # --- the thread's side ----------------------------------------------------------------------
 
     def _run(self) -> None:
+        give_way()
         while True:
             batch = self._take()
             if batch is None or not self._store(batch):

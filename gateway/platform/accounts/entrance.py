@@ -62,6 +62,7 @@ class Entrance:
 
     async def by_password(self, email: str, password: str, visit: Visit) -> Entry:
         """Sign in. Raises Problem (`form`, `wrong`), TooManyAttempts, Overloaded."""
+        self._passwords.check_room()  # in a flood, before the database is asked
         try:
             address = normal_email(email)
         except Refusal:
@@ -71,7 +72,7 @@ class Entrance:
         stored = await self._stored(account)
         try:
             right = await self._passwords.check(password, stored)
-        except Overloaded:  # it was never tried
+        except Overloaded:  # others took the room meanwhile: it was never tried
             await self._database.write(lambda c: self._guesses.give_back(c, taken))
             raise
         if not right or account is None or account.state != "active":

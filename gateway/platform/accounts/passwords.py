@@ -20,6 +20,7 @@ import bcrypt
 
 from gateway.base.apart import Apart, NotApart
 from gateway.base.errors import Overloaded
+from gateway.base.scheduling import give_way
 from gateway.platform.refusals import Problem
 from gateway.store.secrets import Secrets
 
@@ -46,10 +47,17 @@ class Passwords:
         self._waiting = 0
         threads = thread_count()
         self.most_waiting = threads * MAX_WAITING
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tallygate-password")
+        self._threads = ThreadPoolExecutor(
+            threads, thread_name_prefix="tallygate-password", initializer=give_way
+        )
         self._aparts: SimpleQueue[Apart] = SimpleQueue()  # one for each thread that runs
         for _ in range(threads):
             self._aparts.put(Apart("password", idle=True, patient=True, timeout_s=APART_S))
+
+    def check_room(self) -> None:
+        """Refuse somebody before anything is done for them. Raises Overloaded."""
+        if self._waiting >= self.most_waiting:
+            raise Overloaded(retry_after_s=RETRY_S)
 
     async def hash(self, password: str) -> str:
         """The hash to store. Raises Overloaded."""
@@ -97,8 +105,7 @@ class Passwords:
         return self._secrets.password_digest(password.encode(errors="surrogatepass"))
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= self.most_waiting:
-            raise Overloaded(retry_after_s=RETRY_S)
+        self.check_room()
         self._waiting += 1
         submitted = self._threads.submit(work)
         future = asyncio.wrap_future(submitted)

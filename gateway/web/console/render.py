@@ -11,7 +11,9 @@ meanwhile, and be plain values: a function or what holds a room does not travel.
 import asyncio
 import functools
 import re
-from collections.abc import Mapping
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,7 @@ from aiohttp import web
 from jinja2 import Environment
 
 from gateway.base.apart import Apart, Job, NotApart
+from gateway.base.scheduling import give_way
 from gateway.web.console import drawing, i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.console.forms import kept
@@ -29,9 +32,10 @@ from gateway.web.security import DRAW, NONCE, is_https
 _ROOM = Path(__file__).parent
 THEMES: Final = ("light", "dark")
 APART_PAGES: Final = 20  # in ten seconds: fewer are not worth a process
-NICE: Final = 10  # somebody waits for a page: a tenth of a core that others keep busy
 APART_S: Final = 1.0  # on a core that has no time for it, pages are drawn here for a while
 PATIENT: Final = False  # a page waits for no child that starts
+ERROR: Final = "error.html"
+MAX_ERRORS: Final = 64  # pages kept, of some 10 KB
 _LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
 
 
@@ -59,8 +63,12 @@ class Pages:
     def __init__(self) -> None:
         self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
         self.paths: Mapping[str, str] = {}
+        self._errors: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        self._mark = secrets.token_urlsafe(16)  # stands for the nonce in a page that is kept
         self._closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tallygate-pages")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="tallygate-pages", initializer=give_way
+        )
 
     async def close(self, _: Any = None) -> None:
         """End the thread that draws, and the child."""
@@ -83,7 +91,7 @@ class Pages:
         """The child that draws where there is much to draw."""
         prepare = Job(drawing.prepare, (self._site,))
         return Apart(
-            "pages", prepare, nice=NICE, worth=APART_PAGES, patient=PATIENT, timeout_s=APART_S
+            "pages", prepare, idle=True, worth=APART_PAGES, patient=PATIENT, timeout_s=APART_S
         )
 
     def text(self, template: str, language: i18n.Language, /, **values: Any) -> str:
@@ -102,26 +110,56 @@ class Pages:
         """
         account = values.setdefault("account", request.get(ACCOUNT))
         theme = request.cookies.get("theme", "")
+        language = language_of(request)
+        frame: dict[str, Any] = {
+            "base_url": base_url(request),
+            "path": request.path,
+            "back": local_path(request.path_qs) if request.method == "GET" else "/",
+            "area": _area(request.path) if account is not None else "public",
+            "theme": theme if theme in THEMES else "",
+            "status": status,
+        }
         write = functools.partial(
             self.text,
             template,
-            language_of(request),
-            nonce=request[NONCE],
-            base_url=base_url(request),
-            path=request.path,
-            back=local_path(request.path_qs) if request.method == "GET" else "/",
+            language,
             desk=request.get(DESK),
             kept=kept(request, status),
-            area=_area(request.path) if account is not None else "public",
-            theme=theme if theme in THEMES else "",
-            status=status,
+            **frame,
             **values,
         )
         response = web.Response(status=status, content_type="text/html", charset="utf-8")
-        loop = asyncio.get_running_loop()
-        response[DRAW] = lambda: loop.run_in_executor(self._thread, write)
         response.headers["Vary"] = "Accept-Language, Cookie"
+        nonce = request[NONCE]
+        if template == ERROR and account is None:
+            key = (language.code, values["words"], *map(str, frame.values()))
+            self._kept_error(response, key, nonce, write)
+        else:
+            response[DRAW] = self._drawing(functools.partial(write, nonce=nonce))
         return response
+
+    def _kept_error(
+        self, response: web.Response, key: tuple[str, ...], nonce: str, write: Callable[..., str]
+    ) -> None:
+        """A visitor's error page, drawn once: a flood that is refused costs the streams little."""
+        text = self._errors.get(key)
+        if text is not None:
+            self._errors.move_to_end(key)
+            response.text = text.replace(self._mark, nonce)
+            return
+
+        async def draw() -> str:
+            text = await self._drawing(functools.partial(write, nonce=self._mark))()
+            self._errors[key] = text
+            while len(self._errors) > MAX_ERRORS:
+                self._errors.popitem(last=False)
+            return text.replace(self._mark, nonce)
+
+        response[DRAW] = draw
+
+    def _drawing(self, write: Callable[[], str]) -> Callable[[], Awaitable[str]]:
+        loop = asyncio.get_running_loop()
+        return lambda: loop.run_in_executor(self._thread, write)
 
 
 def _area(path: str) -> str:

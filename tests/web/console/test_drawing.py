@@ -1,6 +1,7 @@
 """Pages drawn by a child are those drawn here; without the child they are there all the same."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -39,6 +40,32 @@ async def test_pages_are_drawn_apart(tmp_path, eager):
             assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>")
         [pages] = eager
         assert pages.apart.done == len(ADDRESSES) and pages.apart.starts == 1
+
+
+async def test_a_visitors_error_is_drawn_once_and_each_answer_has_a_nonce(tmp_path, eager):
+    async with running(tmp_path / "data") as gateway:
+
+        async def error(path: str = "/no/such/page", **headers: str) -> tuple[str, str]:
+            async with gateway.session.get(gateway.url + path, headers=headers) as answer:
+                policy, text = answer.headers["Content-Security-Policy"], await answer.text()
+            assert answer.status == 404
+            [nonce] = set(re.findall(r"'nonce-([\w-]+)'", policy))
+            assert set(re.findall(r'nonce="([^"]*)"', text)) == {nonce}
+            return nonce, text.replace(nonce, "")
+
+        first, again = await error(), await error()
+        [pages] = eager
+        assert first[0] != again[0] and first[1] == again[1] and pages.apart.done == 1
+        french, dark, elsewhere = (
+            await error(**{"Accept-Language": "fr"}),
+            await error(Cookie="theme=dark"),
+            await error("/another/page"),
+        )
+        assert len({first[1], french[1], dark[1], elsewhere[1]}) == 4
+        assert pages.apart.done == 4 and "Introuvable" in french[1]
+        for number in range(render.MAX_ERRORS + 5):
+            await error(f"/{number}")
+        assert len(pages._errors) == render.MAX_ERRORS
 
 
 async def test_pages_are_drawn_while_the_child_is_down(tmp_path, eager):

@@ -1,0 +1,53 @@
+"""Who runs first when threads of this process want the same core: the event loop.
+
+The loop passes every stream on, in turns of some 50 us, and sleeps between them. The threads beside
+it (readers and writer of the database, what draws pages) run for a millisecond or more. Where they
+share a core Linux is fair to them: a loop that wakes waits until the thread has had its slice,
+which the kernel may notice no earlier than at its next tick (up to 4 ms), and a thread that wakes
+may take the core from the loop in the middle of a turn. So the threads are declared to be what
+they are: work in the background (`SCHED_BATCH`: takes the core from nobody when it wakes, sched(7))
+with a long slice (`sched_runtime` of sched_setattr(2), since Linux 6.12: who wakes with a shorter
+one goes first). They keep their weight: one that holds the interpreter's lock and may not run
+would hold up every stream. The loop has more weight where the system grants it.
+
+All of this is advice: where it is not taken, or on another system, nothing is said and all works.
+"""
+
+import ctypes
+import os
+import platform
+import struct
+import sys
+from typing import Final
+
+SLICE_NS: Final = 20_000_000
+LOOP_NICE: Final = -10  # nine times the weight of nice 0
+_RESET_ON_FORK: Final = 1  # SCHED_FLAG_RESET_ON_FORK: threads and children get none of it
+# <asm/unistd.h>; glibc has no wrapper before 2.41.
+_NUMBER: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
+# struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period (48 bytes)
+_ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
+
+
+def come_first() -> None:
+    """For the thread of the event loop, once it runs; not where someone made the process nice."""
+    if _priority() == 0:
+        _set(policy=0, nice=LOOP_NICE, flags=_RESET_ON_FORK)
+
+
+def give_way() -> None:
+    """For a thread of the background, when it begins."""
+    if sys.platform == "linux":
+        _set(policy=os.SCHED_BATCH, nice=_priority(), slice_ns=SLICE_NS)
+
+
+def _priority() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def _set(*, policy: int, nice: int, slice_ns: int = 0, flags: int = 0) -> None:
+    """Set the calling thread's; what is refused or unknown to the kernel stays as it is."""
+    if sys.platform != "linux" or _NUMBER is None:
+        return
+    wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, policy, flags, nice, 0, slice_ns, 0, 0)
+    ctypes.CDLL(None).syscall(_NUMBER, 0, wanted, 0)

@@ -1,0 +1,78 @@
+"""Threads of the background step back, the loop comes first; what is refused changes nothing."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gateway.base import scheduling
+from gateway.base.clock import SystemClock
+from gateway.base.scheduling import LOOP_NICE, give_way
+from gateway.store.database import Database
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the scheduler of Linux")
+
+COME_FIRST = """
+import os, subprocess, sys, threading
+from gateway.base.scheduling import come_first
+def nice(): return os.getpriority(os.PRIO_PROCESS, 0)
+come_first()
+print(nice())
+thread = threading.Thread(target=lambda: print(nice()))
+thread.start()
+thread.join()
+child = [sys.executable, "-c", "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"]
+print(subprocess.run(child, capture_output=True, text=True).stdout)
+"""
+
+
+def policy() -> int:
+    return os.sched_getscheduler(0)
+
+
+def come_first(*before: str) -> list[int]:
+    """The niceness of a loop's thread, of one it starts and of a child, in a process of its own."""
+    command = [*before, sys.executable, "-c", COME_FIRST]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return [int(word) for word in done.stdout.split()]
+
+
+@linux
+def test_a_thread_gives_way_and_no_other_does() -> None:
+    with ThreadPoolExecutor(1, initializer=give_way) as threads:
+        assert threads.submit(policy).result() == os.SCHED_BATCH
+    assert policy() == os.SCHED_OTHER
+
+
+@linux
+async def test_readers_and_the_writer_of_the_database_give_way(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "tallygate.db", clock=SystemClock())
+    assert await database.read(lambda _: policy()) == os.SCHED_BATCH
+    assert await database.write(lambda _: policy()) == os.SCHED_BATCH
+    assert await database.close() == 0
+
+
+@linux
+def test_only_the_loop_comes_first() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    loop, thread, child = come_first()
+    assert thread == child == own
+    assert loop == own or (own == 0 and loop == LOOP_NICE)  # where the system grants it
+
+
+@linux
+def test_a_process_that_was_made_nice_stays_so() -> None:
+    assert len(set(come_first("nice", "-n", "5"))) == 1
+
+
+def test_where_the_system_knows_nothing_of_it_nothing_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scheduling, "_NUMBER", None)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    scheduling.give_way()
+    scheduling.come_first()
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
