@@ -5,10 +5,12 @@ it (readers and writer of the database, what draws pages) run for a millisecond 
 share a core Linux is fair to them: a loop that wakes waits until the thread has had its slice,
 which the kernel may notice no earlier than at its next tick (up to 4 ms), and a thread that wakes
 may take the core from the loop in the middle of a turn. So the threads are declared to be what
-they are: work in the background (`SCHED_BATCH`: takes the core from nobody when it wakes, sched(7))
-with a long slice (`sched_runtime` of sched_setattr(2), since Linux 6.12: who wakes with a shorter
-one goes first). They keep their weight: one that holds the interpreter's lock and may not run
-would hold up every stream. The loop has more weight where the system grants it.
+they are: work in the background, which takes the core from nobody when it wakes (`SCHED_BATCH`,
+sched(7)). All ask for the shortest slices there are (`sched_runtime` of sched_setattr(2), since
+Linux 6.12): who wakes with a shorter slice than that of who runs goes first. For the threads, too:
+one that holds the interpreter's lock and may not run holds up every stream, so they keep their
+weight, and are back on a core that others want as soon as they may be. The loop has more weight
+where the system grants it.
 
 All of this is advice: where it is not taken, or on another system, nothing is said and all works.
 """
@@ -20,7 +22,7 @@ import struct
 import sys
 from typing import Final
 
-SLICE_NS: Final = 20_000_000
+SLICE_NS: Final = 100_000  # the least the kernel grants
 LOOP_NICE: Final = -10  # nine times the weight of nice 0
 _RESET_ON_FORK: Final = 1  # SCHED_FLAG_RESET_ON_FORK: threads and children get none of it
 # <asm/unistd.h>; glibc has no wrapper before 2.41.
@@ -38,16 +40,16 @@ def come_first() -> None:
 def give_way() -> None:
     """For a thread of the background, when it begins."""
     if sys.platform == "linux":
-        _set(policy=os.SCHED_BATCH, nice=_priority(), slice_ns=SLICE_NS)
+        _set(policy=os.SCHED_BATCH, nice=_priority())
 
 
 def _priority() -> int:
     return os.getpriority(os.PRIO_PROCESS, 0)
 
 
-def _set(*, policy: int, nice: int, slice_ns: int = 0, flags: int = 0) -> None:
+def _set(*, policy: int, nice: int, flags: int = 0) -> None:
     """Set the calling thread's; what is refused or unknown to the kernel stays as it is."""
     if sys.platform != "linux" or _NUMBER is None:
         return
-    wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, policy, flags, nice, 0, slice_ns, 0, 0)
+    wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, policy, flags, nice, 0, SLICE_NS, 0, 0)
     ctypes.CDLL(None).syscall(_NUMBER, 0, wanted, 0)

@@ -1,6 +1,8 @@
 """Threads of the background step back, the loop comes first; what is refused changes nothing."""
 
+import ctypes
 import os
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,7 @@ import pytest
 
 from gateway.base import scheduling
 from gateway.base.clock import SystemClock
-from gateway.base.scheduling import LOOP_NICE, give_way
+from gateway.base.scheduling import LOOP_NICE, SLICE_NS, give_way
 from gateway.store.database import Database
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the scheduler of Linux")
@@ -33,6 +35,13 @@ def policy() -> int:
     return os.sched_getscheduler(0)
 
 
+def slice_ns() -> int:
+    """The calling thread's slice (sched_getattr(2), the call after sched_setattr)."""
+    found = ctypes.create_string_buffer(scheduling._ATTRIBUTES.size)
+    ctypes.CDLL(None).syscall(scheduling._NUMBER + 1, 0, found, len(found), 0)
+    return int(scheduling._ATTRIBUTES.unpack(found.raw)[5])
+
+
 def come_first(*before: str) -> list[int]:
     """The niceness of a loop's thread, of one it starts and of a child, in a process of its own."""
     command = [*before, sys.executable, "-c", COME_FIRST]
@@ -45,6 +54,16 @@ def test_a_thread_gives_way_and_no_other_does() -> None:
     with ThreadPoolExecutor(1, initializer=give_way) as threads:
         assert threads.submit(policy).result() == os.SCHED_BATCH
     assert policy() == os.SCHED_OTHER
+
+
+@linux
+def test_its_slices_are_short_where_the_kernel_knows_of_them() -> None:
+    version = tuple(map(int, platform.release().split(".")[:2]))
+    if version < (6, 12) or scheduling._NUMBER is None:
+        pytest.skip("slices of one's own came with Linux 6.12")
+    with ThreadPoolExecutor(1, initializer=give_way) as threads:
+        assert threads.submit(slice_ns).result() == SLICE_NS
+    assert slice_ns() != SLICE_NS
 
 
 @linux
