@@ -16,8 +16,10 @@ from tests.fakes.upstream import DONE, FakeUpstream, chunk, streaming, usage_eve
 def test_the_limit_is_the_settings_or_the_containers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new, old = tmp_path / "memory.max", tmp_path / "limit_in_bytes"
-    monkeypatch.setattr(memory, "_LIMITS", (new, old))
+    new, old = tmp_path / "memory.max", tmp_path / memory._OF_VERSION_1
+    old.parent.mkdir()
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
+    monkeypatch.setattr(memory, "_OWN_GROUP", tmp_path / "cgroup")
     assert memory.limit_bytes(0) == 0 and memory.limit_bytes(7) == 7
     old.write_text("9223372036854771712\n")
     assert memory.limit_bytes(0) == 0
@@ -27,6 +29,14 @@ def test_the_limit_is_the_settings_or_the_containers(
     assert memory.limit_bytes(0) == 2 << 30
     new.write_text("1073741824\n")
     assert memory.limit_bytes(0) == 1 << 30 and memory.limit_bytes(9) == 9
+    service = tmp_path / "system.slice" / "tallygate.service"
+    service.mkdir(parents=True)
+    (tmp_path / "cgroup").write_text("1:name=systemd:/x\n0::/system.slice/tallygate.service\n")
+    assert memory.limit_bytes(0) == 1 << 30
+    (service / "memory.max").write_text("536870912\n")
+    assert memory.limit_bytes(0) == 1 << 29  # a service's own, within the machine's
+    (service.parent / "memory.max").write_text("1048576\n")
+    assert memory.limit_bytes(0) == 1 << 20
 
 
 def test_nine_tenths_are_enough() -> None:
