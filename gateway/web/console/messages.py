@@ -1,9 +1,10 @@
 """The catalogues' build: collects messages, brings catalogues up to date, says what they lack.
 
 `python -m gateway.web.console.messages update | check | compile`. Messages are those of
-the templates (pages and mail), sentences marked `spoken(...)`, and what the error catalogue and
-the API's operations say of themselves. A message without a translation, a fuzzy or a stale one,
-and a translation whose placeholders or plural forms differ are findings: with any, `check` fails.
+the templates (pages and mail), sentences marked `spoken(...)`, and what the error catalogue, the
+settings and the API's operations say of themselves. A message without a translation, a fuzzy or a
+stale one, and a translation whose placeholders or plural forms differ are findings: with any,
+`check` fails.
 It is never imported by the running gateway.
 """
 
@@ -18,6 +19,7 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from gateway.base.config import SETTINGS
 from gateway.base.errors import CATALOGUE
 from gateway.web.api.application import OPERATIONS
 from gateway.web.api.openapi import SUMMARIES
@@ -45,7 +47,7 @@ def collect() -> Catalog:
         WEB, _METHODS, options_map=options, keywords=_KEYWORDS
     ):
         found.add(message)
-    for sentence in (*map(words_of, CATALOGUE.values()), *summaries()):
+    for sentence in (*map(words_of, CATALOGUE.values()), *helps(), *summaries()):
         found.add(sentence)
     return found
 
@@ -53,6 +55,11 @@ def collect() -> Catalog:
 def words_of(error: type[Exception]) -> str:
     """What a class of the error catalogue says of itself, as one line."""
     return " ".join((error.__doc__ or "").split())
+
+
+def helps() -> list[str]:
+    """What the page of settings says of each."""
+    return [setting.help for setting in SETTINGS]
 
 
 def summaries() -> list[str]:
