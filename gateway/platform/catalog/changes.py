@@ -22,6 +22,11 @@ from gateway.platform.pricing import prices
 from gateway.platform.pricing.prices import Price
 
 Sign = Literal["+", "-", "~"]
+# What may be written as "stored", and what is wrong where nothing is.
+_NOT_STORED = {
+    "api_key": 'api_key = "stored", but none is stored here; write the value itself or "env:NAME"',
+    "proxy": 'proxy = "stored", but none is stored here; write the value itself',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +97,12 @@ def _check_names(models: Mapping[str, ModelEntry]) -> None:
 def _keep_stored(entry: ProviderEntry, stored: Document) -> ProviderEntry:
     """Put what is stored where the document says "stored"."""
     before = stored.providers.get(entry.name)
-    for field in ("api_key", "proxy"):
+    for field, lack in _NOT_STORED.items():
         if getattr(entry, field) != STORED:
             continue
         kept = getattr(before, field) if before is not None else None
         if kept is None:
-            raise CatalogError(
-                f'provider {entry.name!r}: {field} = "stored", but none is stored here; '
-                "write the value itself" + (' or "env:NAME"' if field == "api_key" else "")
-            )
+            raise CatalogError(f"provider {entry.name!r}: {lack}")
         entry = replace(entry, **{field: kept})
     if STORED in entry.api_keys:
         entry = replace(entry, api_keys=_keep_stored_pool(entry, before))

@@ -26,7 +26,7 @@ def nearest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known)) or 'none'}"
+    return f"; known: {', '.join(sorted(known))}" if known else "; known: none"
 
 
 class Table:
@@ -35,7 +35,7 @@ class Table:
     def __init__(self, where: str, raw: Any, known: tuple[str, ...]) -> None:
         self.where = where
         if not isinstance(raw, dict):
-            raise CatalogError(f"{where} must be a table")
+            raise CatalogError(f"{where}: must be a table")
         for key in raw:
             if key not in known:
                 raise CatalogError(f"{where}: unknown key {key!r}{nearest(key, known)}")

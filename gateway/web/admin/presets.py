@@ -80,4 +80,4 @@ def _check(entry: ProviderEntry) -> None:
     """Key and address must be what a catalog file may say. Raises CatalogError."""
     words = {"name": entry.name, "base_url": entry.base_url, "api_key": entry.api_key}
     lines = [f"{key} = {json.dumps(value)}" for key, value in words.items() if value is not None]
-    parse("[[providers]]\n" + "\n".join(lines), "providers add")
+    parse("[[providers]]\n" + "\n".join(lines), "the preset")

@@ -1,15 +1,15 @@
 """What forms of the administration are refused for, in the reader's language.
 
 The rooms refuse in English, for the command line too. Those sentences that people meet on pages
-stand here once more, with a name for each value in them; whatever else a room says stays English
-and is marked as such. A sentence that no room says fails the tests.
+stand here and in `catalog_refusals` once more, with a name for each value in them; whatever else a
+room says stays English and is marked as such. A sentence that no room says fails the tests.
 """
 
 import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from gateway.web.console import i18n
+from gateway.web.console import catalog_refusals, i18n
 from gateway.web.spoken import spoken
 
 SENTENCES: Final = (
@@ -51,8 +51,12 @@ SENTENCES: Final = (
     spoken("no model is served by this provider yet; add one, then test it"),
     spoken("this provider speaks none of the endpoints that a test can ask"),
     spoken("a head is written NUMBER:64-HEX-DIGITS, as `audit export` prints it"),
+    *catalog_refusals.SENTENCES,
 )
 VALUE: Final = re.compile(r"%\((\w+)\)s")
+INNER: Final = "what"  # the value that is a refusal itself
+DEPTH: Final = 8  # refusals within each other; no room's has more than six
+_WIDE: Final = ("zh", "ja")  # their full stop is a wide one
 
 
 class Said(NamedTuple):
@@ -64,13 +68,27 @@ class Said(NamedTuple):
 
 def said(refusal: str) -> Said:
     """A room's refusal in the language spoken now."""
-    for sentence, pattern in _patterns():
+    text, source = _told(refusal), i18n.language().code == i18n.SOURCE
+    if text is None:
+        return Said(refusal, not source)
+    if source:
+        text = refusal
+    stop = "" if text.endswith(("?", "？")) else "。" if i18n.language().code in _WIDE else "."
+    return Said(text[:1].upper() + text[1:] + stop, False)
+
+
+def _told(refusal: str, depth: int = DEPTH) -> str | None:
+    """The words for a refusal; None where it, or one within it, has none."""
+    for sentence, pattern in _patterns() if depth else ():
         found = pattern.fullmatch(refusal)
-        if found is not None:
-            text = i18n.gettext(sentence) % found.groupdict()
-            stop = "。" if i18n.language().code in ("zh", "ja") else "."
-            return Said(text[:1].upper() + text[1:] + stop, False)
-    return Said(refusal, i18n.language().code != i18n.SOURCE)
+        if found is None:
+            continue
+        values: dict[str, str | None] = found.groupdict()
+        if INNER in values:
+            values[INNER] = _told(found[INNER], depth - 1)
+        if None not in values.values():
+            return i18n.gettext(sentence) % values
+    return None
 
 
 @cache
@@ -79,7 +97,9 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     for sentence in SENTENCES:
         parts = VALUE.split(sentence)  # text, name, text, name, ...
         texts = [
-            re.escape(part) if n % 2 == 0 else f"(?P<{part}>.+)" for n, part in enumerate(parts)
+            f"(?P<{part}>{catalog_refusals.SHAPES.get(part, '.+')})" if n % 2 else re.escape(part)
+            for n, part in enumerate(parts)
         ]
         found.append((sentence, re.compile("".join(texts), re.S)))
+    found += [(said, re.compile(text, re.S)) for text, said in catalog_refusals.REWORDED]
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Administration in each language: what settings say of themselves is not left in English."""
+"""Administration in each language: neither settings nor what forms are refused for stay English."""
 
 import html
 import re
@@ -12,8 +12,8 @@ from gateway.web.console import i18n
 from tests.fakes.gateway import RunningGateway, running
 from tests.fakes.upstream import FakeUpstream
 from tests.web.admin.test_pages import staff
-from tests.web.test_console import get
-from tests.web.test_security_settings import Browser
+from tests.web.test_console import get, post
+from tests.web.test_security_settings import OWN, Browser
 
 # Words that no English sentence here does without, and that no other language here has.
 _ENGLISH = re.compile(r"\b(the|is|are|must|with|not|of|from|has|by|this|at|known|none)\b")
@@ -52,8 +52,8 @@ def prose(text: str) -> str:
 
 
 def english(text: str) -> list[str]:
-    """The English words of a text."""
-    return [found.group() for found in _ENGLISH.finditer(text)]
+    """The English words of a text, but for those within quotes."""
+    return [found.group() for found in _ENGLISH.finditer(re.sub(r"'[^']*'|\"[^\"]*\"", "", text))]
 
 
 async def test_every_setting_says_in_the_readers_language_what_it_is(reader: Reader) -> None:
@@ -66,3 +66,71 @@ async def test_every_setting_says_in_the_readers_language_what_it_is(reader: Rea
         assert translated(setting.help) in shown, setting.name
         assert (setting.help in shown) == (reader.code == i18n.SOURCE), setting.name
     assert bool(english(shown)) == (reader.code == i18n.SOURCE), english(shown)
+
+
+PROVIDER = {"name": "one", "kind": "openai", "base_url": "https://a.example/v1"}
+PRESENT = {"base_url": "https://a.example", "disconnect": "abort", "api_key": "sk-new"}
+MODEL = {"name": "one", "provider": "up", "context_tokens": "8000", "max_output_tokens": "1000"}
+ENTRY = """[[models]]
+name = "m"
+context_tokens = 8000
+max_output_tokens = 1000
+[[models.targets]]
+provider = "up"
+model = "m"
+"""
+REFUSED = [
+    ("providers", PROVIDER | {"name": "no name"}),
+    ("providers", PROVIDER | {"name": "up"}),
+    ("providers", PROVIDER | {"kind": "opnai"}),
+    ("providers", PROVIDER | {"kind": "bedrock"}),
+    ("providers", PROVIDER | {"region": "eu-west-1"}),
+    ("providers", PROVIDER | {"base_url": ""}),
+    ("providers", PROVIDER | {"base_url": "ftp://a.example"}),
+    ("providers", PROVIDER | {"base_url": "https://"}),
+    ("providers", PROVIDER | {"base_url": "https://u:p@a.example"}),
+    ("providers", PROVIDER | {"base_url": "https://a.example?x=1"}),
+    ("providers", PROVIDER | {"api_key": "two words"}),
+    ("providers", PROVIDER | {"api_key": "env:"}),
+    ("providers", PROVIDER | {"api_key": "stored"}),
+    ("providers", {"preset": "grok-or-so"}),
+    ("providers", {"preset": "groq", "base_url": "nowhere"}),
+    ("providers/up", PRESENT | {"disconnect": "never"}),
+    ("providers/up", PRESENT | {"health_interval_s": "0"}),
+    ("providers/up", PRESENT | {"health_interval_s": "x"}),
+    ("providers/up", PRESENT | {"api_key": ""}),
+    ("models", MODEL | {"name": "no name"}),
+    ("models", MODEL | {"name": "m"}),
+    ("models", MODEL | {"provider": "upp"}),
+    ("models", MODEL | {"context_tokens": "0"}),
+    ("models", MODEL | {"context_tokens": "many"}),
+    ("models", MODEL | {"input": "1"}),
+    ("models", MODEL | {"input": "-1", "output": "1"}),
+    ("models", MODEL | {"input": "1", "output": "100001"}),
+    ("models", MODEL | {"input": "1", "output": "1", "request": "1001"}),
+    ("models/m", {"entry": "x"}),
+    ("models/m", {"entry": "[[models]]\nname = m"}),
+    ("models/m", {"entry": ENTRY + "wieght = 1"}),
+    ("models/m", {"entry": ENTRY + "weight = -1"}),
+    ("models/m", {"entry": ENTRY.replace("[[models.targets]]", "[other]")}),
+    ("models/m", {"entry": ENTRY.replace("[[models.t", 'aliases = ["x", "x"]\n[[models.t')}),
+    ("models/m", {"entry": ENTRY.replace("[[models.t", 'fallbacks = ["x"]\n[[models.t')}),
+    ("models/m", {"entry": ENTRY.replace("[[models.t", 'encoding = "o200"\n[[models.t')}),
+    ("models/m", {"entry": ENTRY.replace("[[models.t", 'encoding = "kimi"\n[[models.t')}),
+    ("models/m/price", {"input": "1"}),
+    ("models/m/price", {"input": "1", "output": "cheap"}),
+    ("models/m/price", {"input": "1", "output": "-1"}),
+    ("models/m/price", {"input": "1", "output": "99999999"}),
+    ("models/m/price", {"input": "1", "output": "999999999999"}),
+    ("models/m/price", {"input": "2", "output": "9", "begins": "soon"}),
+]
+
+
+async def test_every_refused_form_says_why_in_the_readers_language(reader: Reader) -> None:
+    for path, form in REFUSED:
+        response, text = await post(reader.gateway, f"/admin/{path}", form, **reader.cookie, **OWN)
+        assert response.status == 422, (path, form)
+        [(attributes, why)] = re.findall(r'<p class="problem"([^>]*)>(.*?)</p>', text, re.S)
+        assert "lang" not in attributes, (path, form, why)
+        words = english(prose(why))
+        assert not words or reader.code == i18n.SOURCE, (path, form, why)
