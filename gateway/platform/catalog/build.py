@@ -35,9 +35,11 @@ def build_snapshot(
             continue
         provider = _provider(entry, environ)
         if provider.missing_variable is not None:
-            lacks = "no credentials" if provider.api_key is None else "fewer keys than it should"
+            lack = f"{provider.missing_variable} is not set"
             warnings.append(
-                f"provider {entry.name} has {lacks}: {provider.missing_variable} is not set"
+                f"provider {entry.name} has no credentials: {lack}"
+                if provider.api_key is None
+                else f"provider {entry.name} has fewer keys than it should: {lack}"
             )
         providers[entry.name] = provider
     models: dict[str, Model] = {}

@@ -1,4 +1,4 @@
-"""What the catalog refuses in a document, a provider, a model or a price, for its forms.
+"""What the catalog refuses in a document, a provider, a model or a price, and what it warns of.
 
 Sentences of `refusals`, which takes a refusal apart by them: `what` in one holds another sentence,
 `entry` a quoted name or an entry's number, `key` the name of a field, `names` several. An earlier
@@ -81,6 +81,11 @@ SENTENCES: Final = (
     spoken("100000 USD per million"),
     spoken("1000 USD per request"),
     spoken("1000 USD"),
+    # Warnings: what is there and cannot be used as it stands.
+    spoken("provider %(name)s has no credentials: %(key)s is not set"),
+    spoken("provider %(name)s has fewer keys than it should: %(key)s is not set"),
+    spoken("model %(name)s has no price: requests for it are refused"),
+    spoken("model %(name)s is counted as %(other)s: no %(encoding)s"),
     # Where it is, and what was meant.
     spoken("%(what)s; did you mean %(entry)s?"),
     spoken("%(what)s; known: none"),

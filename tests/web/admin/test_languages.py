@@ -134,3 +134,33 @@ async def test_every_refused_form_says_why_in_the_readers_language(reader: Reade
         assert "lang" not in attributes, (path, form, why)
         words = english(prose(why))
         assert not words or reader.code == i18n.SOURCE, (path, form, why)
+
+
+async def test_what_the_catalog_warns_of_is_said_in_the_readers_language(reader: Reader) -> None:
+    catalog = """
+[[providers]]
+name = "bare"
+base_url = "https://a.example/v1"
+api_key = "env:NOBODY_SET_THIS"
+[[providers]]
+name = "few"
+base_url = "https://b.example/v1"
+api_keys = ["sk-one", "env:NOBODY_SET_THIS"]
+[[models]]
+name = "free"
+context_tokens = 8000
+max_output_tokens = 1000
+[[models.targets]]
+provider = "few"
+model = "free"
+"""
+    await reader.gateway.command("catalog.apply", toml=catalog)
+    assert len(reader.gateway.gateway.platform.catalog.snapshot.warnings) == 3
+    for path in ("/admin", "/admin/providers"):
+        _, text = await get(reader.gateway, path, **reader.cookie)
+        [main] = re.findall(r"<main.*</main>", text, re.S)
+        assert main.count("NOBODY_SET_THIS") == 2 and ' lang="' not in main
+        warned = re.findall(r"<(?:p|li)\b.*?</(?:p|li)>", main, re.S)
+        about = [prose(each) for each in warned if "NOBODY" in each or "free" in each]
+        assert len(about) == 3, about
+        assert reader.code == i18n.SOURCE or not any(map(english, about)), about
