@@ -41,6 +41,9 @@ TEXTS = """() => {
   add(document.title);
   return [...found];
 }"""
+# What a refusal or a warning looks like that says of itself that it has no other words.
+WORDLESS = """() => [...document.querySelectorAll(".problem[lang], .notice[lang], .list [lang]")]
+  .map((node) => node.textContent.trim())"""
 SETTLED = """() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"""
 CONTRAST = """() => {
@@ -136,6 +139,8 @@ async def words(page: Page, code: str) -> list[str]:
     title = await page.title()
     if not title.endswith("Tallygate") or (title == "Tallygate" and not page.url.endswith("/")):
         found.append(f"has the title {title!r}")
+    if wordless := await page.evaluate(WORDLESS):
+        found.append(f"has no words for: {wordless}")
     texts = await page.evaluate(TEXTS)
     if "/docs/guides/" in page.url:  # they are written in English, and their pages say so
         texts.remove(title)

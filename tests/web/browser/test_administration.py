@@ -2,8 +2,10 @@
 
 from playwright.async_api import Page
 
+from gateway.web.console import i18n
 from tests.fakes.gateway import EMAIL, chat
 from tests.fakes.upstream import FakeUpstream
+from tests.web.browser import looks
 from tests.web.browser.conftest import SCREENSHOTS, Visitor
 
 
@@ -90,3 +92,18 @@ async def open_shop(visitor: Visitor, upstream: FakeUpstream) -> None:
     spent = before + 25_000_000 - await gateway.balance_microusd()
     assert spent in (19, 20)  # a charge before it may have left half of one to carry
     assert not visitor.faults, visitor.faults
+
+
+async def test_a_refused_form_is_whole_and_translated(visitor: Visitor) -> None:
+    for locale in i18n.LANGUAGES:
+        page = await visitor.open("light", 360, locale, token=visitor.token)
+        await page.goto(visitor.gateway.url + "/admin/providers")
+        await page.fill("#name", "mine")
+        await page.fill("#base_url", "https://somebody:secret@a.example/v1")
+        await page.click("form:has(#name) button")
+        await page.wait_for_selector(".problem")
+        found = [*await looks.words(page, locale), *await looks.wholeness(page)]
+        visitor.faults += [f"{locale}: {fault}" for fault in found]
+        await page.context.close()
+    unexpected = [fault for fault in visitor.faults if "status of 422" not in fault]
+    assert not unexpected, "\n".join(unexpected)
