@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from gateway.platform.accounts.profiles import Profile
 from tests.fakes.gateway import EMAIL
 from tests.web.browser.conftest import SCREENSHOTS, Visitor
-from tests.web.browser.looks import AXE, OVERFLOW, access
+from tests.web.browser.looks import OVERFLOW, access
 
 NEW = "new@example.com"
 PASSWORD = "correct horse battery"
@@ -278,7 +278,7 @@ async def test_answers_are_accessible(visitor: Visitor, theme: str, width: int) 
     await page.goto(visitor.gateway.url + "/console/playground?model=sandbox/echo")
     await ask(page, f"| a | b |\n|--|--|\n| {'x' * 80} | 2 |\n\n```\n{'y' * 200}\n```")
     assert await page.evaluate(OVERFLOW) == []
-    assert await access(page, AXE) == []
+    assert await access(page) == []
     await page.get_by_role("button", name="Show code").click()
-    assert await access(page, AXE) == []
+    assert await access(page) == []
     assert visitor.faults == []
