@@ -63,11 +63,7 @@ class Entrance:
     async def by_password(self, email: str, password: str, visit: Visit) -> Entry:
         """Sign in. Raises Problem (`form`, `wrong`), TooManyAttempts, Overloaded."""
         self._passwords.check_room()  # in a flood, before the database is asked
-        try:
-            address = normal_email(email)
-        except Refusal:
-            address = email.strip()[:320]
-        account = self._accounts.find(address) if "@" in address else None
+        address, account = self._addressed(email)
         taken = await self._guesses.take("password", address, account, visit)
         stored = await self._stored(account)
         try:
@@ -142,11 +138,7 @@ class Entrance:
 
         Raises TooManyAttempts.
         """
-        try:
-            address = normal_email(email)
-        except Refusal:
-            address = email.strip()[:320]
-        account = self._accounts.find(address) if "@" in address else None
+        address, account = self._addressed(email)
         await self._guesses.take("reset", address, None, visit)
         token = self._sessions.new_token()
         good = account is not None and account.state == "active" and account.is_person
@@ -227,6 +219,14 @@ class Entrance:
 
         await self._database.write(write)
         return token
+
+    def _addressed(self, email: str) -> tuple[str, Account | None]:
+        """An address as guesses at it are counted, and its account; any text is one address."""
+        try:
+            address = normal_email(email)
+        except Refusal:
+            return email.strip()[:320], None
+        return address, self._accounts.find(address)
 
     async def _stored(self, account: Account | None) -> str | None:
         no = account.no if account is not None else 0

@@ -79,7 +79,7 @@ async def test_a_known_device_has_ten_guesses_too(owner, ann):
 
 
 async def test_an_unknown_address_is_refused_just_alike(owner, ann):
-    for email in ("nobody@example.com", "no address at all", ""):
+    for email in ("nobody@example.com", "no address at all", "", "no@address at all", "@\0\ud800"):
         results = [await guess(owner, stranger(n), email=email) for n in range(11)]
         assert results == ["wrong"] * 10 + ["refused"]
 
