@@ -57,7 +57,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("server.max_body_bytes", int, 32 * 2**20, "Largest request body.", (), 1024),
     Setting("server.header_timeout_s", float, 10.0, "A request's headers must come within this."),
-    Setting("server.body_timeout_s", float, 20.0, "A body must come within this, plus 1 s a KiB."),
+    Setting("server.body_timeout_s", float, 20.0, "A body must come within this, or at 1 KiB/s."),
     Setting("server.keepalive_timeout_s", float, 75.0, "Idle client connections close."),
     Setting("server.stream_keepalive_s", float, 15.0, "Comment lines in silent streams; 0: none."),
     Setting("server.write_stall_timeout_s", float, 60.0, "A client that reads nothing is cut."),

@@ -161,8 +161,8 @@ class Connection:
             self.abort()
             return
         if self._state == READING and self._parser.in_body:
-            limit_s = self._server.limits.body_timeout_s
-            limit_s += self._parser.body_bytes / SLOWEST_BODY_BYTES_PER_S
+            slowest_s = self._parser.body_bytes / SLOWEST_BODY_BYTES_PER_S
+            limit_s = max(self._server.limits.body_timeout_s, slowest_s)
             if now_s - self._reading_since_s <= limit_s:
                 return
         if self._state == IDLE and not self._backlog:
@@ -381,7 +381,8 @@ class Connection:
         if self.closed or self._state == BUSY or not self._backlog:
             return
         if self._state == CONSOLE and not self._console.is_idle():
-            self._server.loop.call_later(CONSOLE_POLL_S, self._take_backlog)
+            if not self._paused_since_s:  # else the page must be read first: `resume_writing`
+                self._server.loop.call_later(CONSOLE_POLL_S, self._take_backlog)
         else:
             data, self._backlog = self._backlog, b""
             self.transport.resume_reading()

@@ -55,6 +55,24 @@ async def test_slow_requests_end_while_fresh_ones_are_served(tmp_path: Path, sta
     await upstream.stop()
 
 
+async def test_a_body_slower_than_the_slowest_is_cut_at_its_deadline(tmp_path: Path) -> None:
+    """What has come of it earns no more time: 900 bytes a second would last ten times as long."""
+    async with running(tmp_path / "data", server_body_timeout_s=1.0) as gateway:
+        gateway.gateway.server.limits = gateway.gateway.server.limits._replace(header_timeout_s=1.0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(HEAD + b"Content-Length: 90000\r\n\r\n")
+        answer, sent = asyncio.ensure_future(reader.read()), 0
+        with contextlib.suppress(ConnectionError):
+            while not answer.done() and sent < 90_000:
+                writer.write(b" " * 90)
+                sent += 90
+                await asyncio.wait({answer}, timeout=0.1)
+        assert answer.done() and sent < 4_000
+        with contextlib.suppress(ConnectionError):  # a reset may overtake the words
+            assert b" 408 " in (await answer).split(b"\r\n")[0]
+        writer.transport.abort()
+
+
 async def alive(process: Process) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
