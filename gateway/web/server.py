@@ -28,6 +28,7 @@ LOG = logging.getLogger("tallygate.web")
 SWEEP_S = 0.5
 BACKLOG = 4096
 ACCEPTED_TURNS = 3  # of the loop, in which what was accepted before the stop sends its request
+UNSENT_BYTES = 128 * 1024  # of one client in the kernel, which else takes megabytes of an answer
 KEPT_FILES = 64  # for the database, its readers, the log: a limit of our own is met and said first
 QUIET_S = 60.0
 SETTLE_S = 5.0  # after the deadline of a stop, charges get this long to become durable
@@ -97,6 +98,8 @@ class Server:
         self._listener = await self.loop.create_server(
             lambda: cast(asyncio.Protocol, Connection(self)), **where, backlog=BACKLOG
         )
+        for each in self._listener.sockets:
+            _bound_unsent(each)
         self._sweep()
         return int(self._listener.sockets[0].getsockname()[1])
 
@@ -216,6 +219,14 @@ class Server:
 
     def _busy(self) -> bool:
         return any(connection.busy for connection in self._connections)
+
+
+def _bound_unsent(listener: socket.socket) -> None:
+    """Whoever is accepted inherits it: what a slow reader leaves waits where it is counted."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # tcp(7)
+    with contextlib.suppress(OSError):  # no TCP: a supervisor's Unix socket
+        if option is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def _counted_address(connection: Connection) -> str:

@@ -1,13 +1,17 @@
 """The state of one client connection: bounded buffers, methods, slow readers."""
 
 import asyncio
+import fcntl
 import re
+import socket
+import termios
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.web.server import UNSENT_BYTES
 from tests.fakes.gateway import RunningGateway, running
 from tests.fakes.upstream import FakeUpstream, answering, completion
 from tests.web.test_http import exchange, request
@@ -32,6 +36,29 @@ async def test_a_client_that_never_reads_its_last_answer_is_cut(
     async with asyncio.timeout(10):
         while not upstream.requests or gateway.gateway.server.connections:
             await asyncio.sleep(0.05)
+    writer.transport.abort()
+
+
+async def test_the_kernel_holds_little_of_an_answer_that_is_not_read(
+    gateway: RunningGateway, upstream: FakeUpstream
+) -> None:
+    """Else a thousand clients that read nothing take gigabytes, past every limit of ours."""
+    if not hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        pytest.skip("this system does not bound what is unsent")
+    upstream.handler = answering(completion("x" * 20_000_000))
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(request(gateway, b'{"model":"m","messages":[]}'))
+    [connection] = gateway.gateway.server._connections
+    async with asyncio.timeout(10):
+        while not connection.transport.get_write_buffer_size():
+            await asyncio.sleep(0.01)
+    accepted = connection.transport.get_extra_info("socket")
+    lowat = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    assert lowat == UNSENT_BYTES
+    waiting = bytearray(4)
+    fcntl.ioctl(accepted.fileno(), termios.TIOCOUTQ, waiting)
+    assert int.from_bytes(waiting, "little") < 8 * UNSENT_BYTES
     writer.transport.abort()
 
 
