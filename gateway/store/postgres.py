@@ -63,6 +63,15 @@ class _Truth(Dumper):
         return b"1" if obj else b"0"
 
 
+class _Asked(Dumper):
+    """Text that is asked for. PostgreSQL has none with a NUL, so nothing is found by one."""
+
+    oid = 0
+
+    def dump(self, obj: Any) -> bytes:
+        return str(obj).replace("\0", "\ufffd").encode()
+
+
 class _Whole(Loader):
     """A numeric without a fraction is an int: a sum of whole numbers stays one."""
 
@@ -134,6 +143,7 @@ def reader_engine(url: URL, connections: int) -> Engine:
 
     def forbid(connection: psycopg.Connection[Any]) -> None:
         connection.execute("SET default_transaction_read_only = on")
+        connection.adapters.register_dumper(str, _Asked)
 
     # The driver puts the values in (quoted, by libpq's rules): bound at the server, the same
     # expression in GROUP BY would be another one, because its value has another number.

@@ -105,8 +105,8 @@ async def _check(request: web.Request, allowed: frozenset[str]) -> None:
     hosts = request.headers.getall("Host", [])
     if len(hosts) != 1 or not host_is_allowed(hosts[0].encode(errors="replace"), allowed):
         raise web.HTTPBadRequest(text=spoken("The Host header is missing or not accepted here."))
-    if not request.path.startswith("/v1/") and "\0" in request.path + request.query_string:
-        raise web.HTTPBadRequest  # nothing here is named so, and PostgreSQL takes no such text
+    if "\0" in request.path and not request.path.startswith("/v1/"):
+        raise web.HTTPNotFound  # nothing is named so, and PostgreSQL could not record who asked
     if request.method in READ_METHODS:
         return
     if not same_site(request):

@@ -71,6 +71,18 @@ async def test_readers_cannot_write_and_see_whole_numbers(postgres: Server) -> N
     await opened.close()
 
 
+async def test_what_is_asked_for_with_a_nul_is_not_there(postgres: Server) -> None:
+    """As with SQLite: a search for it finds nothing, and is no fault."""
+    opened = Database.open(postgres.database(), clock=ManualClock())
+    asked = text("SELECT count(*) FROM api_keys WHERE name = :name OR name LIKE :name")
+    for name in ("a\0b", "\0", "it's \\ \0 %"):
+        assert await opened.read(lambda c, name=name: c.scalar(asked, {"name": name})) == 0
+    same = text("SELECT CAST(:words AS text)")
+    for words in ("it's", "\\", "%s", "é中\U0001f600"):
+        assert await opened.read(lambda c, words=words: c.scalar(same, {"words": words})) == words
+    await opened.close()
+
+
 async def test_the_database_itself_refuses_to_change_what_was_written(postgres: Server) -> None:
     opened = Database.open(postgres.database(), clock=ManualClock())
     for table in ("ledger_entries", "prices", "audit_log"):
