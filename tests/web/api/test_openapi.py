@@ -26,6 +26,15 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = int(os.environ.get("TALLYGATE_TEST_EXAMPLES", "12"))  # of each operation
+# How cases are made: the same ones each time, and none is kept or shrunk.
+MADE = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 async def document(gateway: RunningGateway) -> dict[str, Any]:
@@ -71,14 +80,7 @@ async def test_what_the_document_allows_never_fails(
         for found in schema.get_all_operations():
             operation = found.ok()
 
-            @settings(
-                max_examples=EXAMPLES,
-                deadline=None,
-                database=None,
-                derandomize=True,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
+            @MADE
             @given(case=operation.as_strategy())
             def check(case: schemathesis.Case) -> None:
                 nonlocal count

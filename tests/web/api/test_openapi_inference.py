@@ -6,7 +6,6 @@ gateway reads, with any value.
 """
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
@@ -22,10 +21,10 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 from tests.fakes.endpoints import ASKED, FORMS, KINDS, catalog, provide
 from tests.fakes.gateway import RunningGateway, running
 from tests.fakes.upstream import FakeUpstream
-from tests.web.api.test_openapi import document
+from tests.web.api.test_openapi import MADE, document
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
-EXAMPLES = 5 * int(os.environ.get("TALLYGATE_TEST_EXAMPLES", "12"))  # of each operation
+EXAMPLES = 5 * MADE.max_examples  # of each operation
 TEXT_MODELS = [*(f"by-{kind}" for kind in KINDS), "sandbox/echo", "sandbox/lorem"]
 READ = (
     *("messages", "input", "prompt", "contents", "documents", "query", "system", "instructions"),
@@ -78,14 +77,7 @@ async def test_what_the_document_allows_of_inference_never_fails(gateway: Runnin
             operation = found.ok()
             cases = st.one_of(operation.as_strategy(), negative(operation))
 
-            @settings(
-                max_examples=EXAMPLES,
-                deadline=None,
-                database=None,
-                derandomize=True,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
+            @settings(MADE, max_examples=EXAMPLES)
             @given(case=cases)
             def check(case: schemathesis.Case) -> None:
                 case.headers = {**(case.headers or {}), "Authorization": f"Bearer {gateway.key}"}
