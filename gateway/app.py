@@ -122,6 +122,7 @@ class Gateway:
         if console is None:
             raise RuntimeError("the console's server was not built")
         self.server = Server(self.plane, console)
+        self.plane.carrier.start()
         self.port = await self.server.listen(host, port, bound)
         self.platform.live["providers.health"] = self.plane.router.report
         self.platform.live["providers.test"] = partial(partial, probe, self.plane)
@@ -138,6 +139,7 @@ class Gateway:
     async def stop(self, timeout_s: float) -> None:
         """Close the doors in order; every charge is durable when this returns."""
         await self.server.stop(timeout_s)
+        self.plane.carrier.stop()
         await self._workers.stop()
         await self._admin.stop()
         await self._runner.cleanup()

@@ -7,7 +7,7 @@ was read becomes Python objects. It must know nothing of sockets, models or mone
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from gateway._native.sse cimport PASSED, StreamMeter
@@ -332,7 +332,12 @@ cdef class Relay:
 
     cpdef long long take_reads(self):
         cdef long long reads = self.reads
+        cdef uint64_t carried
         self.reads = 0
+        if self.carried != NULL:
+            carried = self.carried[0]
+            reads += <long long>(carried - self.carried_before)
+            self.carried_before = carried
         return reads
 
     @property
@@ -375,6 +380,12 @@ cdef class Relay:
             self.told = out
             self.sent = None
             self.write(framed(out))
+        return self.is_quiet()
+
+    cpdef bint away(self) noexcept:
+        return self.carried != NULL
+
+    cpdef bint is_quiet(self) noexcept:
         return not (
             self.reader.news
             or self.meter.total() >= self.grow_at

@@ -13,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 
 
 cdef extern from "jsonscan.h":
-    ctypedef void (*js_text_fn)(void *, js_voice *, int, const uint8_t *, size_t) noexcept
+    ctypedef void (*js_text_fn)(void *, js_voice *, int, const uint8_t *, size_t) noexcept nogil
     enum:
         JS_CHAT_BODY
         JS_RESPONSES_BODY
@@ -49,30 +49,42 @@ cdef extern from "usage.h":
 
 
 # Called by the scanner for every piece of text; C code cannot raise, so a failure waits in `self`.
+# On a stream that is lent the caller has no GIL, and only the first text of a choice asks for it.
 cdef void on_text(
     void *context, js_voice *voice, int kind, const uint8_t *utf8, size_t size
-) noexcept:
-    cdef Meter self = <Meter>context
+) noexcept nogil:
     if voice.counter == NULL:
-        if self.failure is not None:
+        if not begin_voice(context, voice, kind):
             return
-        try:
-            counter = <Counter?>self.factory()
-            self.counters.append(counter)
-            voice.counter = <void *>counter
-        except BaseException as error:
-            self.failure = error
-            return
-        voice.kind = kind
     elif voice.kind != kind or voice.fresh:
         (<Counter>voice.counter).boundary()
-        turn(self, voice, kind)
+        turn(<Meter>context, voice, kind)
     voice.fresh = 0
     (<Counter>voice.counter).feed_utf8(utf8, size)
 
 
+cdef bint begin_voice(void *context, js_voice *voice, int kind) noexcept with gil:
+    cdef Meter self = <Meter>context
+    cdef Counter counter
+    if self.failure is not None:
+        return False
+    try:
+        counter = <Counter?>self.factory()
+        if self.lent and not counter.may_lend():
+            raise RuntimeError("the choices of one answer have one encoding")
+        self.counters.append(counter)
+    except BaseException as error:
+        self.failure = error
+        return False
+    if self.lent:
+        counter.lend(True)
+    voice.counter = <void *>counter
+    voice.kind = kind
+    return True
+
+
 # Books what the last run of one kind came to; the counter has just decided everything.
-cdef void turn(Meter self, js_voice *voice, int kind) noexcept:
+cdef void turn(Meter self, js_voice *voice, int kind) noexcept nogil:
     cdef long long decided = (<Counter>voice.counter).decided()
     if voice.kind == JS_REASONING:
         self.reasoned += decided - voice.mark
@@ -120,7 +132,22 @@ cdef class Meter:
         if self.scan.failed:
             raise MemoryError("no memory to go on metering")
 
-    cdef long long total(self) noexcept:
+    cdef bint may_lend(self) noexcept:
+        cdef Counter counter
+        if self.failure is not None or not self.counters:
+            return False
+        for counter in self.counters:
+            if not counter.may_lend():
+                return False
+        return True
+
+    cdef void lend(self, bint away) noexcept:
+        cdef Counter counter
+        self.lent = away
+        for counter in self.counters:
+            counter.lend(away)
+
+    cdef long long total(self) noexcept nogil:
         cdef long long sum = 0
         cdef uint32_t i
         for i in range(self.scan.voice_count):

@@ -87,7 +87,7 @@ cdef class StreamMeter(Meter):
         return data if code == PASSED else self.go_on(data, code, used)
 
     # Nothing is held, nothing special is going on, and no event can grow too large.
-    cdef bint is_plain(self, size_t size) noexcept:
+    cdef bint is_plain(self, size_t size) noexcept nogil:
         return (
             self.withheld is None
             and not self.events_scan.ending
@@ -97,12 +97,12 @@ cdef class StreamMeter(Meter):
 
     # Reads on from a plain state. PASSED where all of it goes to the client as it came; else the
     # code and how much was used, for `go_on` with the same bytes.
-    cdef int pass_on(self, const uint8_t *p, size_t size, size_t *used) except -2:
+    cdef int pass_on(self, const uint8_t *p, size_t size, size_t *used) noexcept nogil:
         cdef int code = sse_feed(&self.events_scan, p, size, used)
         if code != SSE_MORE or sse_must_hold(&self.events_scan):
             return code
         if self.failure is not None or self.scan.failed:
-            self.check()
+            return code  # `go_on` raises it
         # The words of an error may have to be cleaned.
         return code if self.scrub is not None and self.scan.kept[JS_ERROR].len else PASSED
 

@@ -3,7 +3,9 @@
 
 Here live the vocabularies' loading (lazy, once a process, verified) and `Counter`. A vocabulary's
 caches are written while counting, so one thread counts at a time: callers hold the GIL, also where
-a method is declared nogil. It must know nothing of JSON, SSE, models, prices or the gateway.
+a method is declared nogil. The one exception is a counter that was lent: it counts with a second
+copy of its vocabulary, which belongs to the one thread that carries streams (native/pump.pyx).
+It must know nothing of JSON, SSE, models, prices or the gateway.
 """
 
 import hashlib
@@ -42,6 +44,7 @@ cdef extern from "tokens.h":
     void tg_counter_start(tg_counter *counter, tg_vocab *vocab)
     void tg_counter_feed(tg_counter *counter, const uint8_t *data, size_t size) nogil
     void tg_counter_boundary(tg_counter *counter) nogil
+    void tg_counter_switch(tg_counter *counter, tg_vocab *vocab) nogil
     void tg_counter_clear(tg_counter *counter)
 
 
@@ -78,9 +81,11 @@ class VocabularyError(RuntimeError):
 @cython.final
 cdef class _Vocabulary:
     cdef tg_vocab *tables
+    cdef tg_vocab *twin  # for counters that are lent; NULL until `load_twin`
 
     def __dealloc__(self):
         tg_vocab_free(self.tables)
+        tg_vocab_free(self.twin)
 
 
 # Families without a public vocabulary: name -> base vocabulary, numerator, denominator. The count is
@@ -165,15 +170,30 @@ cpdef load(str encoding):
 cdef _load(str encoding):
     if encoding in _loaded:
         return
-    if encoding in _provided:
-        data = _provided[encoding]()
-    elif encoding in vocabularies():
-        data = _read(encoding + ".tgv")
-    else:
-        raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
+    data = _data(encoding)
     if encoding in NORMALIZED:
         _find_marks()
-    _loaded[encoding] = _build(_read("unicode.tgu"), data)
+    vocabulary = _Vocabulary()
+    vocabulary.tables = _build(_read("unicode.tgu"), data)
+    _loaded[encoding] = vocabulary
+
+
+cdef bytes _data(str encoding):
+    if encoding in _provided:
+        return _provided[encoding]()
+    if encoding in vocabularies():
+        return _read(encoding + ".tgv")
+    raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
+
+
+def load_twin(str encoding not None):
+    """Load the copy that lent counters of this encoding use, if it is not there; see `load`."""
+    cdef _Vocabulary vocabulary = load(encoding)
+    encoding = ESTIMATES.get(encoding, (encoding,))[0]
+    encoding = ALIASES.get(encoding, encoding)
+    with _loading:
+        if vocabulary.twin is NULL:
+            vocabulary.twin = _build(_read("unicode.tgu"), _data(encoding))
 
 
 cdef _mark(Py_ssize_t point):
@@ -202,18 +222,16 @@ cdef _find_marks():
         _mark(point)
 
 
-cdef _Vocabulary _build(bytes classes, bytes data):
-    cdef _Vocabulary vocabulary = _Vocabulary()
+cdef tg_vocab *_build(bytes classes, bytes data) except NULL:
     cdef const uint8_t *table = <const uint8_t *>PyBytes_AS_STRING(classes)
     cdef const uint8_t *packed = <const uint8_t *>PyBytes_AS_STRING(data)
     cdef size_t table_size = len(classes), size = len(data)
     cdef tg_vocab *tables
     with nogil:
         tables = tg_vocab_load(table, table_size, packed, size)
-    vocabulary.tables = tables
     if tables is NULL:
         raise VocabularyError("a vocabulary is malformed, or memory is short")
-    return vocabulary
+    return tables
 
 
 @cython.freelist(64)
@@ -360,6 +378,15 @@ cdef class Counter:
                 PyUnicode_DATA(text), PyUnicode_KIND(text), size, &at, &self._high, utf8, 1024
             )
             self._take(utf8, written)
+
+    cdef bint may_lend(self) noexcept:
+        return self._normal is NULL and (<_Vocabulary>self._vocabulary).twin is not NULL
+
+    cdef void lend(self, bint away) noexcept nogil:
+        cdef tg_vocab *vocab = (<_Vocabulary>self._vocabulary).tables
+        if away:
+            vocab = (<_Vocabulary>self._vocabulary).twin
+        tg_counter_switch(<tg_counter *>self._state, vocab)
 
     def feed(self, text not None):
         """Count on: str, or bytes of UTF-8 cut anywhere. Never raises on what the text holds."""

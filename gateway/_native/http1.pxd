@@ -46,11 +46,16 @@ cdef class Names:
 cpdef tuple usual_request(bytes data, Names kept)
 
 
+cdef bytes framed(bytes data)
+
+
 cdef class Relay:
     cdef ResponseReader reader
     cdef StreamMeter meter
     cdef object write
     cdef long long reads
+    cdef const uint64_t *carried  # the reads of its lane, while that is away
+    cdef uint64_t carried_before  # how many of them were told
     cdef public long long grow_at
     cdef bytes told               # what was sent last, unless `sent` is newer
     cdef bytes sent               # the read it stands in
@@ -58,3 +63,5 @@ cdef class Relay:
     cdef Py_ssize_t sent_size
     cpdef long long take_reads(self)
     cpdef bint feed(self, bytes data) except -1
+    cpdef bint is_quiet(self) noexcept
+    cpdef bint away(self) noexcept

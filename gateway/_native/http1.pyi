@@ -70,5 +70,9 @@ class Relay:
         last: bytes,
     ) -> None: ...
     def feed(self, data: bytes) -> bool: ...
+    def away(self) -> bool:
+        """Whether its lane is away, so that nobody may feed it."""
+    def is_quiet(self) -> bool:
+        """What the last `feed` gave: False when there is something to decide."""
     def take_reads(self) -> int:
-        """How many reads were carried since the last call."""
+        """How many reads were carried since the last call, those of its lane included."""

@@ -40,10 +40,13 @@ cdef class Meter:
     cdef list counters
     cdef object failure
     cdef long long reasoned
+    cdef bint lent             # another thread feeds it; only `lend(False)` may touch it until then
     cdef object start(self, int dialect, object counter_factory, long max_choices)
     cdef object check(self)
-    cdef long long total(self) noexcept
+    cdef long long total(self) noexcept nogil
     cdef long long conclude(self) noexcept
+    cdef bint may_lend(self) noexcept
+    cdef void lend(self, bint away) noexcept
 
 
 cdef class BodyMeter(Meter):

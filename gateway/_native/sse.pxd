@@ -28,8 +28,8 @@ cdef class StreamMeter(Meter):
     cdef readonly bint truncated
     cdef public object scrub     # what bytes go through once an error was reported, or None
     cpdef bytes feed(self, bytes data)
-    cdef bint is_plain(self, size_t size) noexcept
-    cdef int pass_on(self, const uint8_t *p, size_t size, size_t *used) except -2
+    cdef bint is_plain(self, size_t size) noexcept nogil
+    cdef int pass_on(self, const uint8_t *p, size_t size, size_t *used) noexcept nogil
     cdef bytes go_on(self, bytes data, int code, size_t at)
     cdef bytes clean(self, bytes data)
     cdef object close_feed(self, bytearray out, const uint8_t *p, Py_ssize_t start, Py_ssize_t size)

@@ -32,3 +32,8 @@ cdef class Counter:
     cdef int _take_held(
         self, const unsigned char *text, size_t total, size_t part
     ) noexcept nogil
+    # Whether it may count on another thread: its vocabulary has a second copy, and all its work is
+    # done without the interpreter.
+    cdef bint may_lend(self) noexcept
+    # To that thread, or back. Only where it may; between two feeds.
+    cdef void lend(self, bint away) noexcept nogil

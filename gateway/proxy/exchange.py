@@ -31,6 +31,7 @@ from gateway.proxy.drive import Drive
 from gateway.proxy.routing.hedge import Race
 from gateway.proxy.routing.retry import RetryLimits
 from gateway.proxy.routing.router import Candidate, Router, Step
+from gateway.proxy.upstream.carrier import Carrier
 
 NO_SCAN = scan_request(b"")  # what an exchange has before its body is accepted
 NO_USAGE = Usage()
@@ -56,6 +57,10 @@ class Client(Protocol):
 
     def chunks(self) -> Callable[[bytes], None] | None:
         """What takes body bytes framed as chunks already; None where the answer is not chunked."""
+        ...
+
+    def outlet(self) -> int:
+        """The socket that such chunks may be written to now, past this end; -1: not as it stands."""
         ...
 
     def end(self, tail: bytes) -> None:
@@ -152,6 +157,7 @@ class Plane:
         self.origin: Callable[[Exchange], str] = lambda _: ""
         self.active: set[Exchange] = set()
         self.attempts: set[Any] = set()
+        self.carrier = Carrier(loop)
         self.draining = 0
         self.stopping = False
         self.short_of_memory = False  # the door's to say, and to refuse for

@@ -21,6 +21,7 @@ from gateway.platform.keys.ring import Recall
 from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.drive import Drive
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.upstream.connection import UNKNOWN, plain_descriptor
 from gateway.web.beginning import REALTIME, is_console, is_undecided, origin_form
 from gateway.web.handover import ConsoleHead, ConsoleLink, console_head
 from gateway.web.parser import RequestParser
@@ -61,6 +62,7 @@ class Connection:
         self._chunked = True
         self._head_only = False
         self._head = b""  # of a streamed response, until its first bytes
+        self._descriptor = UNKNOWN
         self._paused_since_s = 0.0
         self._paused_at_bytes = 0
         self._reading_since_s = 0.0
@@ -319,6 +321,17 @@ class Connection:
         """The transport's own write, for bytes that are framed already."""
         self.send(b"")
         return self.transport.write if self._chunked and not self.closed else None
+
+    def outlet(self) -> int:
+        """The socket itself, while nothing waits before it: chunks written there go out in order."""
+        if self.closed or not self._chunked or self._head or self._paused_since_s:
+            return -1
+        transport = self.transport
+        if transport.get_write_buffer_size() or transport.is_closing():
+            return -1
+        if self._descriptor == UNKNOWN:
+            self._descriptor = plain_descriptor(transport)
+        return self._descriptor
 
     def end(self, tail: bytes) -> None:
         """The last bytes and the end of the body."""

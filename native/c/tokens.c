@@ -37,6 +37,10 @@ void tg_counter_clear(tg_counter *counter) {
     drop_giant(counter);
 }
 
+void tg_counter_switch(tg_counter *counter, tg_vocab *vocab) {
+    for (; counter; counter = counter->giant ? counter->giant->second : NULL) counter->vocab = vocab;
+}
+
 /* Feeds are small and so are tails: copies of up to 16 bytes are made in place of a library call. */
 static inline void copy(uint8_t *to, const uint8_t *from, uint32_t size) {
     if (size >= 4 && size <= 8) {

@@ -26,6 +26,9 @@ void tg_counter_feed(tg_counter *counter, const uint8_t *data, size_t size);
 /* The text ends here: decide what is pending. The counter may be fed again: a new text begins. */
 void tg_counter_boundary(tg_counter *counter);
 
+/* Go on with another copy of the same vocabulary: what a counter knows of its text depends on none. */
+void tg_counter_switch(tg_counter *counter, tg_vocab *vocab);
+
 /* Release what the counter holds beyond itself. */
 void tg_counter_clear(tg_counter *counter);
 

@@ -8,7 +8,7 @@ given up. A pooled connection that dies before it answers is redone once on a fr
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -93,6 +93,14 @@ class BatchWire:
     def stop_relay(self) -> None:
         """Hand the body to the receiver again."""
         self._inner.stop_relay()
+
+    def send_away(self, pump: Any, client: int) -> bool | None:
+        """Let the pump carry a stream."""
+        return cast(bool | None, self._inner.send_away(pump, client))
+
+    def come_home(self) -> None:
+        """Read in this process's loop again."""
+        self._inner.come_home()
 
     def relay(self, meter: Any, write: Any, grow_at: int, last: bytes) -> Any:
         """Let reads go to the client in one native call each."""

@@ -16,7 +16,8 @@ cdef class Attempt:
     cdef object _send, _metering, _held, _decoder, _last, _last_checked
     cdef double _started_s, _progress_s
     cdef long long _grow_at, _held_bytes, _limit_bytes, _collected_bytes, _drained_bytes
-    cdef long long _reads, _checked_reads
+    cdef long long _reads, _checked_reads, _left_at_reads
+    cdef int _trips
     cdef Relay _relay
     cdef object __weakref__
 
@@ -28,6 +29,7 @@ cdef class Attempt:
     cpdef data(self, object data)
     cdef _pass(self, object data)
     cpdef relayed(self)
+    cpdef send_away(self)
     cdef _weigh(self, object meter)
     cdef _hold(self, object meter, object out)
     cdef _grow(self, object meter)
@@ -42,5 +44,6 @@ cdef class Attempt:
     cpdef pause(self)
     cpdef resume(self)
     cpdef check(self, double now_s)
+    cdef _take_stock(self, double now_s)
     cdef _keep_alive(self, double now_s, double interval_s)
     cpdef body(self)

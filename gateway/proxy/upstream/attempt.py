@@ -31,6 +31,8 @@ from gateway.proxy.upstream.passage import stream_translation
 from gateway.proxy.upstream.wire import Wire
 
 MAX_ERROR_BYTES = 1 << 20  # of a provider's error body; only its message is used
+TRIPS = 8  # to the pump that a stream may make in vain
+WORTH_READS = 8  # carried on one trip, it was not in vain
 LINGER_S = 5  # a connection may take this long to end after the answer's own end marker
 MAX_HELD_BYTES = 64 * 1024  # of a stream's start that is neither output nor error
 NO_HEADERS: dict[bytes, bytes] = {}  # what an attempt has before the head; never written
@@ -68,6 +70,8 @@ class Attempt:
         self._held_bytes = 0
         self._decoder: Inflater | EventStream | None = None
         self._relay: Relay | None = None
+        self._trips = TRIPS  # away that may still be tried
+        self._left_at_reads = 0
         self._limit_bytes = MAX_ERROR_BYTES
         self._collected_bytes = 0
         self._drained_bytes = 0
@@ -173,12 +177,39 @@ class Attempt:
             write = self.exchange.client.chunks()
             if write is not None:
                 self._relay = self.wire.relay(meter, write, self._grow_at, self._last)
+                # Not before what was written just now is out.
+                self.exchange.plane.loop.call_soon(self.send_away)
 
     def relayed(self) -> None:
         """Decide on what the relay carried."""
         if self.meter is not None and self._relay is not None:
             self._weigh(self.meter)
             self._relay.grow_at = self._grow_at
+            if not self.done.done():
+                self.exchange.plane.loop.call_soon(self.send_away)
+
+    def send_away(self) -> None:
+        """Let the pump carry the stream until something is to be decided, if it can.
+
+        A stream that comes back after few reads again and again stays.
+        """
+        plane = self.exchange.plane
+        pump, relay = plane.carrier.pump, self._relay
+        if pump is None or relay is None or self._trips == 0 or self.done.done():
+            return
+        if self.over or self.gone or self.paused or relay.away():
+            return
+        outlet = self.exchange.client.outlet()
+        if outlet < 0:
+            return
+        self._reads += relay.take_reads()
+        self._trips = self._trips - 1 if self._reads - self._left_at_reads < WORTH_READS else TRIPS
+        self._left_at_reads = self._reads
+        left = self.wire.send_away(pump, outlet)
+        if left is None:
+            self._trips = 0
+        elif not left and self.exchange.model is not None:
+            plane.carrier.prepare(self.exchange.model.encoding)
 
     def _weigh(self, meter: StreamMeter) -> None:
         """Whether the hold must grow, and whether the stream has come to its end."""
@@ -328,9 +359,7 @@ class Attempt:
             if not self.over and now_s - self._progress_s > LINGER_S:
                 self._stop(None)
             return
-        if self._relay is not None:
-            self._reads += self._relay.take_reads()
-            self._last = self._relay.last
+        self._take_stock(now_s)
         limits = self.exchange.plane.limits
         if self.exchange.stream and not self.draining:
             self._keep_alive(now_s, limits.keepalive_s)
@@ -347,9 +376,29 @@ class Attempt:
         elif late or (not self.paused and still_s > silent_s):
             self._stop(UpstreamTimeout())
 
+    def _take_stock(self, now_s: float) -> None:
+        """See what went past this object since the last check."""
+        if self._relay is None:
+            return
+        carried = self._relay.take_reads()
+        self._reads += carried
+        if not self._relay.away():
+            self._last = self._relay.last
+            self.send_away()
+        elif carried:
+            self.exchange.silent_s = now_s
+
     def _keep_alive(self, now_s: float, interval_s: float) -> None:
         """Send a comment line when the client has heard nothing for so long, between two events."""
-        exchange, last = self.exchange, self._last
+        exchange = self.exchange
+        if self._relay is not None and self._relay.away():
+            if exchange.silent_s is None:
+                exchange.silent_s = now_s
+            if now_s - exchange.silent_s < interval_s:
+                return
+            self.wire.come_home()
+            self._last = self._last_checked = self._relay.last
+        last = self._last
         if exchange.silent_s is None:
             exchange.silent_s = self._started_s
         if last is not self._last_checked:

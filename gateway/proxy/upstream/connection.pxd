@@ -1,6 +1,7 @@
 # Compiled: each read from a provider comes through here.
 
 from gateway._native.http1 cimport Relay, ResponseReader
+from gateway._native.pump cimport Lane
 
 
 cdef class UpstreamConnection:
@@ -10,6 +11,8 @@ cdef class UpstreamConnection:
     cdef bint _paused, _told
     cdef object _receiver
     cdef Relay _relay
+    cdef Lane _lane
+    cdef int _descriptor
     cdef ResponseReader _reader
     cdef object __weakref__
 
@@ -17,6 +20,9 @@ cdef class UpstreamConnection:
     cpdef abandon(self)
     cpdef relay(self, object meter, object write, object grow_at, object last)
     cpdef stop_relay(self)
+    cpdef send_away(self, object pump, object client)
+    cpdef come_home(self)
+    cdef _decide(self, Relay relay, object data)
     cpdef close(self)
     cpdef pause(self)
     cpdef resume(self)

@@ -13,8 +13,20 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from gateway._native.http1 import Relay, ResponseReader
+from gateway._native.pump import Lane, Pump
 from gateway._native.sse import StreamMeter
 from gateway.base.errors import GatewayError, UpstreamBadResponse, UpstreamUnreachable
+
+
+UNKNOWN = -2
+TLS = -1
+
+
+def plain_descriptor(transport: asyncio.Transport) -> int:
+    """The socket's descriptor where its bytes are the connection's own; else TLS."""
+    if transport.get_extra_info("sslcontext") is not None:
+        return TLS
+    return int(transport.get_extra_info("socket").fileno())
 
 
 class Receiver(Protocol):
@@ -59,6 +71,8 @@ class UpstreamConnection:
         self._told = False  # the receiver has had the head
         self._receiver: Receiver | None = None
         self._relay: Relay | None = None  # takes the reads of a stream whose head is out
+        self._lane: Lane | None = None  # while the pump reads and writes instead
+        self._descriptor = UNKNOWN
         self._reader = ResponseReader()
 
     # --- the pool's and the attempt's side ------------------------------------------------------
@@ -72,6 +86,9 @@ class UpstreamConnection:
 
     def abandon(self) -> None:
         """The answer is no longer wanted: close at once, tell nobody."""
+        if self._lane is not None:
+            self._lane.take()
+            self._lane = None
         self._receiver = self._relay = None
         self.close()
 
@@ -84,16 +101,55 @@ class UpstreamConnection:
 
     def stop_relay(self) -> None:
         """Hand the body to the receiver again."""
+        self.come_home()
         self._relay = None
+
+    def send_away(self, pump: Pump, client: int) -> bool | None:
+        """Let the pump carry the relay's stream to the client's socket; None: it never can.
+
+        What it cannot decide comes back here, and then to the receiver's `relayed`.
+        """
+        relay = self._relay
+        if relay is None or self._lane is not None or self._paused or self.closed:
+            return False
+        if self._descriptor == UNKNOWN:
+            self._descriptor = plain_descriptor(self.transport)
+        if self._descriptor < 0:
+            return None
+        lane = Lane(pump, relay, self)
+        if not lane.start(self._descriptor, client):
+            return False
+        self._lane = lane
+        self.transport.pause_reading()
+        return True
+
+    def come_home(self) -> None:
+        """Read here again, from where the pump has come to."""
+        lane, relay, self._lane = self._lane, self._relay, None
+        if lane is None or relay is None:
+            return
+        lane.take()
+        if not self.closed:
+            self.transport.resume_reading()
+        receiver = self._receiver
+        rest = lane.settle()
+        if not relay.is_quiet():
+            self._decide(relay, None)
+        if rest is not None and self._receiver is receiver:
+            self.data_received(rest)
 
     def close(self) -> None:
         """Close the connection; unsent bytes are dropped."""
+        if self._lane is not None:
+            self._lane.take()
+            self._lane = None
         if not self.closed:
             self.closed = True
             self.transport.abort()
 
     def pause(self) -> None:
         """Stop reading, so that the provider feels the client's pace."""
+        self.come_home()
         if not self.closed:
             self._paused = True
             self.transport.pause_reading()
@@ -115,14 +171,18 @@ class UpstreamConnection:
         relay = self._relay
         if relay is not None and relay.feed(data):
             return
+        self._decide(relay, data)
+
+    def _decide(self, relay: Relay | None, data: bytes | None) -> None:
+        """What a read comes to that the relay did not carry (its bytes), or not quietly (None)."""
         receiver = self._receiver
         if receiver is None:  # bytes nobody asked for: the connection cannot be trusted again
             self.close()
             return
         self.started = True
         reader = self._reader
+        body = None
         if relay is not None:
-            body = None
             receiver.relayed()
         else:
             body = reader.feed(data)
@@ -170,6 +230,7 @@ class UpstreamConnection:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; an unfinished answer has failed."""
+        self.come_home()  # the descriptor is closed after this call
         self.closed = True
         self._at_close(lost=exc is not None)
         self.on_lost(self)

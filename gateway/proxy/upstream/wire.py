@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway._native.http1 import Relay
+from gateway._native.pump import Pump
 from gateway._native.sse import StreamMeter
 from gateway.proxy.upstream.connection import Receiver
 
@@ -20,6 +21,8 @@ class Wire(Protocol):
     def pause(self) -> None: ...  # noqa: D102
     def resume(self) -> None: ...  # noqa: D102
     def stop_relay(self) -> None: ...  # noqa: D102
+    def send_away(self, pump: Pump, client: int) -> bool | None: ...  # noqa: D102
+    def come_home(self) -> None: ...  # noqa: D102
     def relay(  # noqa: D102
         self, meter: StreamMeter, write: Callable[[bytes], None], grow_at: int, last: bytes
     ) -> Relay | None: ...

@@ -117,6 +117,12 @@ class SandboxWire:
     def stop_relay(self) -> None:
         """There is no relay to stop."""
 
+    def send_away(self, *_: object) -> None:
+        """No socket, so nothing that could be carried elsewhere."""
+
+    def come_home(self) -> None:
+        """It never was away."""
+
     def pause(self) -> None:
         """Make no more beats until `resume`."""
         self._paused = True

@@ -1,0 +1,41 @@
+"""Carries running streams on a thread that never asks for the interpreter."""
+
+from gateway._native.http1 import Relay
+
+class Pump:
+    """What the thread does and owns. OSError where the system has no epoll or no descriptor.
+
+    Before it is dropped, `run` must have returned and no lane be away.
+    """
+
+    descriptor: int
+    """Readable while lanes have come home that `returned` has not given."""
+
+    def run(self) -> None:
+        """Carry lanes until `stop`, without the interpreter's lock; for a thread of its own."""
+    def stop(self) -> None:
+        """Let `run` return; no lane goes away any more."""
+    def returned(self) -> list[object]:
+        """The owners of the lanes that came home of themselves; each is to call its `take`."""
+
+class Lane:
+    """One stream's way through the pump, in place of its relay's `feed`.
+
+    From `start` until `take` nobody else may read from the provider's socket, write to the
+    client's, or touch the relay's reader and meter; both sockets stay open.
+    """
+
+    owner: object
+    away: bool
+
+    def __init__(self, pump: Pump, relay: Relay, owner: object) -> None: ...
+    def start(self, provider: int, client: int) -> bool:
+        """Send it away between two sockets; False where this stream cannot go as things stand."""
+    def take(self) -> None:
+        """Take it home, whatever it is doing: from here on this thread may touch it all again."""
+    def settle(self) -> bytes | None:
+        """After `take`: write what had passed, meter what was left. Returns what was read behind it.
+
+        Whether something must be decided the reader and the meter tell, as after the relay's feed.
+        Raises what the meter's counter raised.
+        """

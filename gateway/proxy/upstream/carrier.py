@@ -1,0 +1,81 @@
+"""The thread that carries running streams, and what comes back from it into the loop.
+
+A stream that runs needs no decision for most of its reads, and none of this process's other work
+should stand in its way: native/pump.pyx takes it from provider to client on a thread that never
+asks for the interpreter. Its connection goes on here when there is something to decide. Where the
+system has no epoll there is no thread, and every stream stays with its connection.
+
+Invariant: only the loop sends away and takes home.
+"""
+
+import asyncio
+import contextlib
+import threading
+from typing import Any, Protocol, cast
+
+from gateway._native.pump import Pump
+from gateway._native.tokens import load_twin
+from gateway.base.scheduling import come_first
+
+
+class Traveller(Protocol):
+    """Who owns a lane: a connection to a provider."""
+
+    transport: asyncio.Transport
+
+    def come_home(self) -> None:
+        """Take the lane back and go on."""
+        ...
+
+
+class Carrier:
+    """The pump of this process and its thread; `pump` is None before `start` and without epoll."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.pump: Pump | None = None
+        self._loop = loop
+        self._thread: threading.Thread | None = None
+        self._asked: dict[str, asyncio.Future[Any]] = {}
+
+    def start(self) -> None:
+        """Begin to carry, where the system can."""
+        with contextlib.suppress(OSError):
+            self.pump = Pump()
+        if self.pump is None:
+            return
+        self._thread = threading.Thread(
+            target=_run, args=(self.pump,), name="tallygate-pump", daemon=True
+        )
+        self._thread.start()
+        self._loop.add_reader(self.pump.descriptor, self._returned)
+
+    def stop(self) -> None:
+        """Let the thread end. What is still away is taken home by its own attempt."""
+        if self.pump is None or self._thread is None:
+            return
+        self._loop.remove_reader(self.pump.descriptor)
+        self.pump.stop()
+        self._thread.join()
+        self.pump = None
+
+    def prepare(self, encoding: str) -> None:
+        """See that streams of this encoding can be counted on the thread, soon."""
+        if encoding not in self._asked:
+            self._asked[encoding] = self._loop.run_in_executor(None, load_twin, encoding)
+
+    def _returned(self) -> None:
+        if self.pump is None:
+            return
+        for owner in cast(list[Traveller], self.pump.returned()):
+            try:
+                owner.come_home()
+            except Exception as error:  # noqa: BLE001  # one stream's must not hold up the others
+                owner.transport.abort()
+                self._loop.call_exception_handler(
+                    {"message": "a stream could not go on", "exception": error}
+                )
+
+
+def _run(pump: Pump) -> None:
+    come_first()
+    pump.run()
