@@ -34,8 +34,8 @@ class Lane:
     def take(self) -> None:
         """Take it home, whatever it is doing: from here on this thread may touch it all again."""
     def settle(self) -> bytes | None:
-        """After `take`: write what had passed, meter what was left. Returns what was read behind it.
+        """After `take`: write what had passed, meter what was left. Returns the bytes behind that.
 
-        Whether something must be decided the reader and the meter tell, as after the relay's feed.
+        Whether something must be decided the relay's `is_quiet` tells, as after its `feed`.
         Raises what the meter's counter raised.
         """

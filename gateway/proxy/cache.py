@@ -7,8 +7,8 @@ and is metered as nothing; the tokens of the first answer stand in its row as me
 a request of the limits, without tokens. Prompts and answers are in memory only.
 """
 
+import asyncio
 import re
-from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 
@@ -175,7 +175,7 @@ class Keeper:
             self._add(data)
         self._client.send(data)
 
-    def chunks(self) -> Callable[[bytes], None] | None:
+    def chunks(self) -> asyncio.Transport | None:
         """Nothing may pass by unseen."""
         return None
 

@@ -55,12 +55,8 @@ class Client(Protocol):
         """Some body bytes of a started response, written at once; none: only what waits."""
         ...
 
-    def chunks(self) -> Callable[[bytes], None] | None:
+    def chunks(self) -> asyncio.Transport | None:
         """What takes body bytes framed as chunks already; None where the answer is not chunked."""
-        ...
-
-    def outlet(self) -> int:
-        """The socket that such chunks may be written to now, past this end; -1: not as it stands."""
         ...
 
     def end(self, tail: bytes) -> None:

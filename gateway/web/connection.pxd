@@ -10,7 +10,7 @@ cdef class Connection:
     cdef public bint closed
     cdef readonly Recall recall
     cdef RequestParser _parser
-    cdef int _state, _descriptor
+    cdef int _state
     cdef bint _keep_alive, _chunked, _head_only
     cdef double _paused_since_s, _reading_since_s, _deadline_s
     cdef long long _paused_at_bytes
@@ -30,7 +30,6 @@ cdef class Connection:
     cpdef start(self, object status, object headers)
     cpdef send(self, object data)
     cpdef chunks(self)
-    cpdef outlet(self)
     cpdef end(self, object tail)
     cpdef abort(self)
     cdef _close(self)

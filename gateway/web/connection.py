@@ -12,7 +12,6 @@ answers once, in the API's error shape, and closes. Sources: RFC 9110, RFC 9112.
 
 import asyncio
 import math
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +20,6 @@ from gateway.platform.keys.ring import Recall
 from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.drive import Drive
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.upstream.connection import UNKNOWN, plain_descriptor
 from gateway.web.beginning import REALTIME, is_console, is_undecided, origin_form
 from gateway.web.handover import ConsoleHead, ConsoleLink, console_head
 from gateway.web.parser import RequestParser
@@ -62,7 +60,6 @@ class Connection:
         self._chunked = True
         self._head_only = False
         self._head = b""  # of a streamed response, until its first bytes
-        self._descriptor = UNKNOWN
         self._paused_since_s = 0.0
         self._paused_at_bytes = 0
         self._reading_since_s = 0.0
@@ -317,21 +314,10 @@ class Connection:
         else:
             self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
 
-    def chunks(self) -> Callable[[bytes], None] | None:
-        """The transport's own write, for bytes that are framed already."""
+    def chunks(self) -> asyncio.Transport | None:
+        """The transport itself, for bytes that are framed already."""
         self.send(b"")
-        return self.transport.write if self._chunked and not self.closed else None
-
-    def outlet(self) -> int:
-        """The socket itself, while nothing waits before it: chunks written there go out in order."""
-        if self.closed or not self._chunked or self._head or self._paused_since_s:
-            return -1
-        transport = self.transport
-        if transport.get_write_buffer_size() or transport.is_closing():
-            return -1
-        if self._descriptor == UNKNOWN:
-            self._descriptor = plain_descriptor(transport)
-        return self._descriptor
+        return self.transport if self._chunked and not self.closed else None
 
     def end(self, tail: bytes) -> None:
         """The last bytes and the end of the body."""

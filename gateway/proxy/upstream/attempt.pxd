@@ -19,6 +19,7 @@ cdef class Attempt:
     cdef long long _reads, _checked_reads, _left_at_reads
     cdef int _trips
     cdef Relay _relay
+    cdef object _outlet
     cdef object __weakref__
 
     cpdef head(self, object status, object headers)
@@ -36,7 +37,6 @@ cdef class Attempt:
     cdef _collect(self, object data)
     cdef _decode(self, object data)
     cpdef ended(self)
-    cdef bint _complete(self, object meter) except -1
     cpdef failed(self, object error)
     cdef _stop(self, object error)
     cpdef stop(self, object error)

@@ -1,7 +1,7 @@
 """One attempt at one provider: receives the answer, meters it, relays it, notices its end.
 
-A successful stream is relayed in the very call that read it: meter, then write, nothing between.
-Everything else (JSON answers, errors) is collected up to a bound. `done` resolves once, when there
+A successful stream is relayed in the call that read it, meter, then write; once it runs, by the
+pump. Everything else (JSON answers, errors) is collected up to a bound. `done` resolves once, when there
 is nothing more to wait for; then `error` says how it went, and `exchange.answered` whether the
 client has seen anything. Deadlines are checked from outside by `check`, so a chunk costs no timer.
 """
@@ -26,13 +26,14 @@ from gateway.proxy.exchange import Exchange, Metering
 from gateway.proxy.providers.failure import scrub
 from gateway.proxy.routing.router import Step
 from gateway.proxy.upstream.decode import AMAZON_STREAM, EventStream, Inflater, decoder_of
+from gateway.proxy.upstream.inside import is_complete
 from gateway.proxy.upstream.lines import stream_headers
 from gateway.proxy.upstream.passage import stream_translation
 from gateway.proxy.upstream.wire import Wire
 
 MAX_ERROR_BYTES = 1 << 20  # of a provider's error body; only its message is used
-TRIPS = 8  # to the pump that a stream may make in vain
-WORTH_READS = 8  # carried on one trip, it was not in vain
+TRIPS = 8  # to the pump that a stream may make in vain: then it stays
+WORTH_READS = 8  # so many carried, a trip was not in vain
 LINGER_S = 5  # a connection may take this long to end after the answer's own end marker
 MAX_HELD_BYTES = 64 * 1024  # of a stream's start that is neither output nor error
 NO_HEADERS: dict[bytes, bytes] = {}  # what an attempt has before the head; never written
@@ -70,7 +71,8 @@ class Attempt:
         self._held_bytes = 0
         self._decoder: Inflater | EventStream | None = None
         self._relay: Relay | None = None
-        self._trips = TRIPS  # away that may still be tried
+        self._outlet: asyncio.Transport | None = None  # of the client, where the relay writes
+        self._trips = TRIPS
         self._left_at_reads = 0
         self._limit_bytes = MAX_ERROR_BYTES
         self._collected_bytes = 0
@@ -174,9 +176,9 @@ class Attempt:
         self._weigh(meter)
         plain = translation is None and self._decoder is None and isinstance(meter, StreamMeter)
         if plain and self._relay is None and not (self.over or self.gone):
-            write = self.exchange.client.chunks()
-            if write is not None:
-                self._relay = self.wire.relay(meter, write, self._grow_at, self._last)
+            outlet = self._outlet = self.exchange.client.chunks()
+            if outlet is not None:
+                self._relay = self.wire.relay(meter, outlet.write, self._grow_at, self._last)
                 # Not before what was written just now is out.
                 self.exchange.plane.loop.call_soon(self.send_away)
 
@@ -189,27 +191,17 @@ class Attempt:
                 self.exchange.plane.loop.call_soon(self.send_away)
 
     def send_away(self) -> None:
-        """Let the pump carry the stream until something is to be decided, if it can.
-
-        A stream that comes back after few reads again and again stays.
-        """
-        plane = self.exchange.plane
-        pump, relay = plane.carrier.pump, self._relay
-        if pump is None or relay is None or self._trips == 0 or self.done.done():
+        """Let the pump carry the stream until something is to be decided, if it can."""
+        relay, outlet = self._relay, self._outlet
+        if relay is None or outlet is None or relay.away() or self.done.done():
             return
-        if self.over or self.gone or self.paused or relay.away():
-            return
-        outlet = self.exchange.client.outlet()
-        if outlet < 0:
-            return
-        self._reads += relay.take_reads()
-        self._trips = self._trips - 1 if self._reads - self._left_at_reads < WORTH_READS else TRIPS
-        self._left_at_reads = self._reads
-        left = self.wire.send_away(pump, outlet)
-        if left is None:
-            self._trips = 0
-        elif not left and self.exchange.model is not None:
-            plane.carrier.prepare(self.exchange.model.encoding)
+        if self._trips and not (self.over or self.gone or self.paused):
+            self._reads += relay.take_reads()
+            in_vain = self._reads - self._left_at_reads < WORTH_READS
+            self._trips = self._trips - 1 if in_vain else TRIPS
+            self._left_at_reads = self._reads
+            if not self.exchange.plane.carrier.carry(self.wire, outlet, self.exchange.model):
+                self._trips = 0
 
     def _weigh(self, meter: StreamMeter) -> None:
         """Whether the hold must grow, and whether the stream has come to its end."""
@@ -282,21 +274,11 @@ class Attempt:
             self.meter.finish()
             if self._held is not None and self.meter.error is not None:
                 self.inside = self.meter.error
-            elif not self.meter.done and not self._complete(self.meter):
+            elif not self.meter.done and not is_complete(self.meter, self.exchange.wire.name):
                 self.error = UpstreamTruncated()
             elif self._held is not None:
                 self.show()
         self.done.set_result(None)
-
-    def _complete(self, meter: StreamMeter) -> bool:
-        """Some providers end a stream without `[DONE]`; a finish reason or usage is an end too.
-
-        Gemini has no end marker, and reports usage in every event. After an error that the client
-        was told of nothing more need come.
-        """
-        reported = meter.usage is not None and self.exchange.wire.name != "gemini"
-        ended = meter.finish_seen or reported or meter.error is not None
-        return ended and not meter.truncated
 
     def failed(self, error: GatewayError) -> None:
         """The connection's word that no proper end will come."""
@@ -369,38 +351,36 @@ class Attempt:
         limit_s = limits.drain_timeout_s if self.draining else (limits.total_timeout_s)
         silent_s = limits.idle_timeout_s if self._reads else (limits.first_byte_timeout_s)
         waited_s, still_s = now_s - self._started_s, now_s - self._progress_s
-        late = self.streaming and self._held is not None
-        late = late and waited_s > limits.first_token_timeout_s
+        late = self._held is not None and waited_s > limits.first_token_timeout_s
         if waited_s > limit_s:
             self._stop(None if self.draining else UpstreamTimeout())
-        elif late or (not self.paused and still_s > silent_s):
+        elif (late and self.streaming) or (not self.paused and still_s > silent_s):
             self._stop(UpstreamTimeout())
 
     def _take_stock(self, now_s: float) -> None:
         """See what went past this object since the last check."""
-        if self._relay is None:
-            return
-        carried = self._relay.take_reads()
+        relay = self._relay
+        carried = 0 if relay is None else relay.take_reads()
         self._reads += carried
-        if not self._relay.away():
-            self._last = self._relay.last
+        if relay is not None and not relay.away():
+            self._last = relay.last
             self.send_away()
         elif carried:
             self.exchange.silent_s = now_s
 
     def _keep_alive(self, now_s: float, interval_s: float) -> None:
         """Send a comment line when the client has heard nothing for so long, between two events."""
-        exchange = self.exchange
-        if self._relay is not None and self._relay.away():
-            if exchange.silent_s is None:
-                exchange.silent_s = now_s
-            if now_s - exchange.silent_s < interval_s:
-                return
-            self.wire.come_home()
-            self._last = self._last_checked = self._relay.last
-        last = self._last
+        exchange, relay = self.exchange, self._relay
         if exchange.silent_s is None:
             exchange.silent_s = self._started_s
+        if relay is not None and relay.away():
+            if now_s - exchange.silent_s < interval_s:
+                return
+            self.wire.come_home()  # none but the pump may write to the client meanwhile
+            if self.done.done():
+                return
+            self._last = self._last_checked = relay.last
+        last = self._last
         if last is not self._last_checked:
             self._last_checked = last
             exchange.silent_s = now_s

@@ -17,7 +17,6 @@ from gateway._native.pump import Lane, Pump
 from gateway._native.sse import StreamMeter
 from gateway.base.errors import GatewayError, UpstreamBadResponse, UpstreamUnreachable
 
-
 UNKNOWN = -2
 TLS = -1
 
@@ -185,7 +184,7 @@ class UpstreamConnection:
         if relay is not None:
             receiver.relayed()
         else:
-            body = reader.feed(data)
+            body = reader.feed(data or b"")
         if not reader.news:  # the usual read in the middle of an answer
             if body is not None:
                 receiver.data(body)

@@ -1,6 +1,6 @@
-"""Errors that providers report inside an answer of status 200, before any output.
+"""What an answer of status 200 says of itself: an error before any output, or its end.
 
-They are what the same error would have been as a status, so they are read as one: by the number
+Errors are what the same error would have been as a status, so they are read as one: by the number
 they carry, else by the words providers use for it (OpenAI, Anthropic, Gemini, OpenRouter).
 """
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gateway._native.sse import StreamMeter
 from gateway.base.errors import GatewayError
 
 _STATUS_OF_WORD = {
@@ -58,3 +59,15 @@ def status_of(raw: bytes) -> int:
         if type(value) is int and 400 <= value <= 599:
             return value
     return 500
+
+
+def is_complete(meter: StreamMeter, dialect: str) -> bool:
+    """Whether a stream that ended without its end marker came to its end all the same.
+
+    Some providers end a stream without `[DONE]`; a finish reason or usage is an end too. Gemini
+    has no end marker, and reports usage in every event. After an error that the client was told of
+    nothing more need come.
+    """
+    reported = meter.usage is not None and dialect != "gemini"
+    ended = meter.finish_seen or reported or meter.error is not None
+    return ended and not meter.truncated
