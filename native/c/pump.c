@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { HOME, AWAY, RETURNED };
-enum { EVENTS = 64, NO_SLOT = 0xFFFFFFFF };
+enum { EVENTS = 64, TURNS = 4, NO_SLOT = 0xFFFFFFFF };
 
 /* Events name a lane by slot and generation: one that was fetched before its lane went home must
  * not find the lane that has the slot now. */
@@ -57,10 +57,11 @@ void pump_leave(pump_thread *p)
 
 /* --- lanes that go and come --------------------------------------------------------------------- */
 
-static int watch(pump_thread *p, int descriptor, uint64_t name)
+/* Edges, not levels: a level is looked at once more by the kernel after every read. */
+static int watch(pump_thread *p, int operation, int descriptor, uint64_t name)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = name};
-    return epoll_ctl(p->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = name};
+    return epoll_ctl(p->epoll, operation, descriptor, &event) == 0;
 }
 
 static int find_slot(pump_thread *p)
@@ -115,7 +116,7 @@ int pump_add(pump_thread *p, pump_lane *lane)
         return 0;
     s = &p->slots[p->free];
     lane->slot = p->free;
-    if (!watch(p, lane->from, (uint64_t)s->generation << 32 | lane->slot))
+    if (!watch(p, EPOLL_CTL_ADD, lane->from, (uint64_t)s->generation << 32 | lane->slot))
         return 0;
     p->free = s->next_free;
     s->lane = lane;
@@ -158,7 +159,7 @@ pump_thread *pump_open(void)
     p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->free = NO_SLOT;
-    if (p->epoll >= 0 && p->wake >= 0 && p->told >= 0 && watch(p, p->wake, UINT64_MAX)
+    if (p->epoll >= 0 && p->wake >= 0 && p->told >= 0 && watch(p, EPOLL_CTL_ADD, p->wake, UINT64_MAX)
         && pthread_mutex_init(&p->gate, NULL) == 0 && pthread_mutex_init(&p->lock, NULL) == 0)
         return p;
     pump_close(p);
@@ -175,8 +176,25 @@ void pump_close(pump_thread *p)
     free(p);
 }
 
+/* Reads until nothing is left: a short read says so, but not of an end that came with it. */
+static pump_why drain(pump_thread *p, pump_lane *lane, uint32_t events, uint64_t name)
+{
+    const uint32_t ends = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    pump_why why;
+    size_t size;
+    int turns = 0;
+    do {
+        why = pump_turn(lane, &p->room, &size);
+        if (why == PUMP_ON && size == PUMP_READ_MAX && ++turns == TURNS) {
+            /* Others first; it is told of again. */
+            return watch(p, EPOLL_CTL_MOD, lane->from, name) ? PUMP_ON : PUMP_CLOSED;
+        }
+    } while (why == PUMP_ON && size && (size == PUMP_READ_MAX || (events & ends)));
+    return why;
+}
+
 /* One event. Owners are told after the lock is free, or the first thing they met would be a wait. */
-static void serve(pump_thread *p, uint64_t name)
+static void serve(pump_thread *p, uint32_t events, uint64_t name)
 {
     slot *s;
     uint64_t one = 1;
@@ -184,7 +202,7 @@ static void serve(pump_thread *p, uint64_t name)
     pump_enter(p);
     s = &p->slots[(uint32_t)name];
     if (s->lane && s->generation == (uint32_t)(name >> 32)) {
-        pump_why why = pump_turn(s->lane, &p->room);
+        pump_why why = drain(p, s->lane, events, name);
         if (why != PUMP_ON) {
             tell = p->first == NULL;
             come_home(p, s->lane, why);
@@ -205,7 +223,7 @@ void pump_run(pump_thread *p)
             if (events[i].data.u64 == UINT64_MAX)
                 stopping = 1;
             else
-                serve(p, events[i].data.u64);
+                serve(p, events[i].events, events[i].data.u64);
         }
     }
 }

@@ -110,8 +110,8 @@ typedef struct pump_room {
     uint8_t out[PUMP_FRAME_ROOM + PUMP_READ_MAX + 2];
 } pump_room;
 
-/* One turn of a lane whose provider has sent something: reads once, writes at most once. PUMP_ON, or
- * why it must come home. */
-pump_why pump_turn(pump_lane *lane, pump_room *room);
+/* One turn of a lane whose provider has sent something: reads once, *size bytes, and writes at most
+ * once. PUMP_ON, or why it must come home. */
+pump_why pump_turn(pump_lane *lane, pump_room *room, size_t *size);
 
 #endif
