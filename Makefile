@@ -135,12 +135,18 @@ fuzz: $(VENV)/.dev ## fuzz scanner and counter for long: libFuzzer, then a milli
 	@ASAN_OPTIONS=quarantine_size_mb=1 TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/fuzz_tokens -max_len=420 -runs=$(FUZZ_RUNS) -artifact_prefix=build/fuzz/ build/fuzz/tokens
 	@$(BIN)/python -m tests.native.compare_tokens --strings $(FUZZ_STRINGS)
 
-sanitize: $(VENV)/.dev ## run scanner and counter under the address and undefined-behaviour sanitizers
+PUMP_SOURCES := $(addprefix native/c/,stress_pump.c pump.c pump_turn.c http1.c)
+
+sanitize: $(VENV)/.dev ## run scanner, counter and pump under the address, undefined-behaviour and thread sanitizers
 	@mkdir -p build/fuzz
 	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DSTANDALONE native/c/fuzz_sse.c $(SCANNER_SOURCES) -o build/fuzz/sanitized_sse
 	@build/fuzz/sanitized_sse $(SCANNER_RUNS)
 	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DSTANDALONE native/c/fuzz_http1.c native/c/http1.c -o build/fuzz/sanitized_http1
 	@build/fuzz/sanitized_http1 $(SCANNER_RUNS)
+	@$${CC:-cc} $(SANITIZERS) -D_DEFAULT_SOURCE -fsanitize=address,undefined $(PUMP_SOURCES) -lpthread -o build/fuzz/sanitized_pump
+	@build/fuzz/sanitized_pump
+	@$${CC:-cc} $(SANITIZERS) -D_DEFAULT_SOURCE -fsanitize=thread $(PUMP_SOURCES) -lpthread -o build/fuzz/threaded_pump
+	@build/fuzz/threaded_pump
 	@$(BIN)/python native/vocab/unpack.py
 	@$${CC:-cc} $(SANITIZERS) -fsanitize=address,undefined -DTG_STANDALONE native/c/fuzz_tokens.c $(TOKEN_SOURCES) -o build/fuzz/sanitized
 	@TALLYGATE_VOCABULARIES=build/vocab/raw build/fuzz/sanitized build/fuzz/tokens/* && echo "sanitize: $$(ls build/fuzz/tokens | wc -l) inputs, nothing found"

@@ -36,6 +36,7 @@ cdef extern from "bpe.h":
     tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
                             size_t size) nogil
     void tg_vocab_free(tg_vocab *vocab)
+    tg_vocab *tg_vocab_twin(const tg_vocab *vocab)
 
 
 cdef extern from "tokens.h":
@@ -220,7 +221,10 @@ cdef class Counter:
             self._take(utf8, written)
 
     cdef bint may_lend(self) noexcept:
-        return self._normal is NULL and (<_Vocabulary>self._vocabulary).twin is not NULL
+        cdef _Vocabulary vocabulary = <_Vocabulary>self._vocabulary
+        if vocabulary.twin is NULL and self._normal is NULL:
+            vocabulary.twin = tg_vocab_twin(vocabulary.tables)
+        return vocabulary.twin is not NULL and self._normal is NULL
 
     cdef void lend(self, bint away) noexcept nogil:
         cdef tg_vocab *vocab = (<_Vocabulary>self._vocabulary).tables

@@ -11,11 +11,11 @@ class VocabularyError(RuntimeError):
 @cython.final
 cdef class _Vocabulary:
     cdef tg_vocab *tables
-    cdef tg_vocab *twin  # for counters that are lent; NULL until `load_twin`
+    cdef tg_vocab *twin  # for counters that are lent; NULL until one may be
 
     def __dealloc__(self):
-        tg_vocab_free(self.tables)
         tg_vocab_free(self.twin)
+        tg_vocab_free(self.tables)
 
 
 # Families without a public vocabulary: name -> base vocabulary, numerator, denominator. The count is
@@ -100,30 +100,15 @@ cpdef load(str encoding):
 cdef _load(str encoding):
     if encoding in _loaded:
         return
-    data = _data(encoding)
+    if encoding in _provided:
+        data = _provided[encoding]()
+    elif encoding in vocabularies():
+        data = _read(encoding + ".tgv")
+    else:
+        raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
     if encoding in NORMALIZED:
         _find_marks()
-    vocabulary = _Vocabulary()
-    vocabulary.tables = _build(_read("unicode.tgu"), data)
-    _loaded[encoding] = vocabulary
-
-
-cdef bytes _data(str encoding):
-    if encoding in _provided:
-        return _provided[encoding]()
-    if encoding in vocabularies():
-        return _read(encoding + ".tgv")
-    raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(encodings())}")
-
-
-def load_twin(str encoding not None):
-    """Load the copy that lent counters of this encoding use, if it is not there; see `load`."""
-    cdef _Vocabulary vocabulary = load(encoding)
-    encoding = ESTIMATES.get(encoding, (encoding,))[0]
-    encoding = ALIASES.get(encoding, encoding)
-    with _loading:
-        if vocabulary.twin is NULL:
-            vocabulary.twin = _build(_read("unicode.tgu"), _data(encoding))
+    _loaded[encoding] = _build(_read("unicode.tgu"), data)
 
 
 cdef _mark(Py_ssize_t point):
@@ -152,13 +137,15 @@ cdef _find_marks():
         _mark(point)
 
 
-cdef tg_vocab *_build(bytes classes, bytes data) except NULL:
+cdef _Vocabulary _build(bytes classes, bytes data):
+    cdef _Vocabulary vocabulary = _Vocabulary()
     cdef const uint8_t *table = <const uint8_t *>PyBytes_AS_STRING(classes)
     cdef const uint8_t *packed = <const uint8_t *>PyBytes_AS_STRING(data)
     cdef size_t table_size = len(classes), size = len(data)
     cdef tg_vocab *tables
     with nogil:
         tables = tg_vocab_load(table, table_size, packed, size)
+    vocabulary.tables = tables
     if tables is NULL:
         raise VocabularyError("a vocabulary is malformed, or memory is short")
-    return tables
+    return vocabulary

@@ -32,8 +32,8 @@ cdef class Counter:
     cdef int _take_held(
         self, const unsigned char *text, size_t total, size_t part
     ) noexcept nogil
-    # Whether it may count on another thread: its vocabulary has a second copy, and all its work is
-    # done without the interpreter.
+    # Whether it may count on another thread: all its work is done without the interpreter. The first
+    # question makes the second copy of the tables that are written, some 5 MB; with the GIL held.
     cdef bint may_lend(self) noexcept
     # To that thread, or back. Only where it may; between two feeds.
     cdef void lend(self, bint away) noexcept nogil

@@ -49,8 +49,5 @@ def splitter(name: str) -> bytes:
 def load(encoding: str) -> object:
     """Load a vocabulary now rather than at first use; ValueError for an unknown name."""
 
-def load_twin(encoding: str) -> None:
-    """Load the second copy that streams on the pump's thread count with; see `load`."""
-
 def count(text: bytes | bytearray | memoryview | str, encoding: str) -> int:
     """Tokens of a whole text, str or bytes of UTF-8."""

@@ -82,6 +82,7 @@ typedef struct tg_vocab {
     uint64_t literal_bloom[64]; /* by the hash of the first eight bytes: no bit, no literal */
     size_t arena_size;
     void *arena;
+    const struct tg_vocab *twin_of; /* whose read-only tables these are, or NULL */
 } tg_vocab;
 
 #define TG_CACHE7_BITS 15
@@ -94,6 +95,10 @@ typedef struct tg_vocab {
 tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8_t *data,
                         size_t size);
 void tg_vocab_free(tg_vocab *vocab);
+
+/* The same vocabulary for another thread: what is written while counting is its own, the rest is
+ * shared, so it is freed first. Made while nobody counts with the other. NULL: no memory. */
+tg_vocab *tg_vocab_twin(const tg_vocab *vocab);
 
 /* Zeroed memory from the system, and back to it. */
 void *tg_map(size_t size);

@@ -271,9 +271,39 @@ tg_vocab *tg_vocab_load(const uint8_t *classes, size_t classes_size, const uint8
     return NULL;
 }
 
+/* A copy of one table, in the twin's own arena. */
+static void *copied(uint8_t **at, const void *table, size_t size) {
+    return memcpy(carve(at, size), table, size);
+}
+
+tg_vocab *tg_vocab_twin(const tg_vocab *v) {
+    size_t words7 = ((size_t)v->words7_mask + 1) * sizeof *v->words7;
+    size_t words15 = ((size_t)v->words15_mask + 1) * sizeof *v->words15;
+    size_t cache7 = (size_t)8 << TG_CACHE7_BITS, cache15 = (size_t)16 << TG_CACHE15_BITS;
+    size_t cache31 = sizeof(tg_key31) << TG_CACHE31_BITS, guesses = (size_t)8 << TG_GUESS_BITS;
+    tg_vocab *twin = malloc(sizeof *twin);
+    if (!twin) return NULL;
+    *twin = *v;
+    twin->twin_of = v;
+    twin->arena_size = words7 + words15 + cache7 + cache15 + cache31 + guesses;
+    twin->arena = tg_map_huge(&twin->arena_size);
+    if (!twin->arena) {
+        free(twin);
+        return NULL;
+    }
+    uint8_t *at = twin->arena;
+    twin->cache7 = copied(&at, v->cache7, cache7);
+    twin->cache15 = copied(&at, v->cache15, cache15);
+    twin->cache31 = copied(&at, v->cache31, cache31);
+    twin->guesses = copied(&at, v->guesses, guesses);
+    twin->words7 = copied(&at, v->words7, words7);
+    twin->words15 = copied(&at, v->words15, words15);
+    return twin;
+}
+
 void tg_vocab_free(tg_vocab *vocab) {
     if (!vocab) return;
-    tg_automaton_free(&vocab->automaton);
+    if (!vocab->twin_of) tg_automaton_free(&vocab->automaton);
     tg_unmap(vocab->arena, vocab->arena_size);
     free(vocab);
 }

@@ -63,8 +63,10 @@ static pump_why conclude(pump_lane *l, outcome o)
         o.why = PUMP_FULL;
     if (o.why == PUMP_ON)
         return l->count(l->meter) >= l->stop_at ? PUMP_COUNTED : PUMP_ON;
+    if (o.size) /* null may stand for nothing */
+        o.out += sent;
     if (sent < o.size || o.n_piece || o.n_rest)
-        if (!leave(l, o.out + sent, o.size - sent, o.piece, o.n_piece, o.rest, o.n_rest))
+        if (!leave(l, o.out, o.size - sent, o.piece, o.n_piece, o.rest, o.n_rest))
             return PUMP_LOST;
     return o.why;
 }

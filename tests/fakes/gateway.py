@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 
-from gateway._native.tokens import load_twin
 from gateway.app import Gateway
 from gateway.base.config import load
 from gateway.platform.assembly import open_platform
@@ -147,7 +146,6 @@ async def running(
             platform, "credits.grant", {"email": EMAIL, "usd": credit_usd, "reason": "test"}
         )
     key = (await run_command(platform, "keys.create", {"email": EMAIL, "name": "test"}))["key"]
-    load_twin("o200k_base")  # so that streams are carried by the pump from the first
     gateway = Gateway(platform)
     await gateway.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gateway._native.http1 import Relay, ResponseReader
 from gateway._native.pump import Lane, Pump
 from gateway._native.sse import StreamMeter
-from gateway._native.tokens import Counter, load_twin
+from gateway._native.tokens import Counter
 from tests.fakes.upstream import DONE, chunk, event, framed, usage_event
 
 ENCODING = "o200k_base"
@@ -29,7 +29,6 @@ NEVER = 2**62
 
 @pytest.fixture(scope="module")
 def pump() -> Iterator[Pump]:
-    load_twin(ENCODING)
     one = Pump()
     thread = threading.Thread(target=one.run)
     thread.start()
@@ -373,14 +372,11 @@ def test_what_a_failing_counter_raised_is_raised_at_home(pump: Pump) -> None:
     [
         pytest.param("qwen", FIRST, id="its counter asks Python to normalise"),
         pytest.param(ENCODING, b": nothing\n\n", id="it has no counter yet"),
-        pytest.param("cl100k_base", FIRST, id="its vocabulary has no second copy"),
     ],
 )
 def test_a_stream_that_cannot_be_counted_there_stays(
     pump: Pump, encoding: str, read: bytes
 ) -> None:
-    if encoding == "qwen":
-        load_twin(encoding)
     carried = begun(pump)
     meter = counted(partial(Counter, encoding))
     meter.feed(read)

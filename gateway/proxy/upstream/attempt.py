@@ -1,9 +1,9 @@
 """One attempt at one provider: receives the answer, meters it, relays it, notices its end.
 
 A successful stream is relayed in the call that read it, meter, then write; once it runs, by the
-pump. Everything else (JSON answers, errors) is collected up to a bound. `done` resolves once, when there
-is nothing more to wait for; then `error` says how it went, and `exchange.answered` whether the
-client has seen anything. Deadlines are checked from outside by `check`, so a chunk costs no timer.
+pump. Everything else (JSON answers, errors) is collected up to a bound. `done` resolves once, when
+there is nothing more to wait for; then `error` says how it went, and `exchange.answered` whether
+the client has seen anything. Deadlines are checked by `check`, so a chunk costs no timer.
 """
 
 import asyncio
@@ -200,7 +200,7 @@ class Attempt:
             in_vain = self._reads - self._left_at_reads < WORTH_READS
             self._trips = self._trips - 1 if in_vain else TRIPS
             self._left_at_reads = self._reads
-            if not self.exchange.plane.carrier.carry(self.wire, outlet, self.exchange.model):
+            if not self.exchange.plane.carrier.carry(self.wire, outlet):
                 self._trips = 0
 
     def _weigh(self, meter: StreamMeter) -> None:

@@ -11,12 +11,10 @@ Invariant: only the loop sends away and takes home.
 import asyncio
 import contextlib
 import threading
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from gateway._native.pump import Pump
-from gateway._native.tokens import load_twin
 from gateway.base.scheduling import come_first
-from gateway.platform.catalog import Model
 from gateway.proxy.upstream.connection import plain_descriptor
 from gateway.proxy.upstream.wire import Wire
 
@@ -38,7 +36,6 @@ class Carrier:
         self.pump: Pump | None = None
         self._loop = loop
         self._thread: threading.Thread | None = None
-        self._asked: dict[str, asyncio.Future[Any]] = {}
 
     def start(self) -> None:
         """Begin to carry, where the system can."""
@@ -61,19 +58,14 @@ class Carrier:
         self._thread.join()
         self.pump = None
 
-    def carry(self, wire: Wire, outlet: asyncio.Transport, model: Model | None) -> bool:
+    def carry(self, wire: Wire, outlet: asyncio.Transport) -> bool:
         """Let the pump carry this stream, now or when it is asked again. False: it never can."""
-        if self.pump is None or model is None:
+        if self.pump is None:
             return False
         if outlet.is_closing() or outlet.get_write_buffer_size():
             return True
         client = plain_descriptor(outlet)
-        away = wire.send_away(self.pump, client) if client >= 0 else None
-        if away is False and model.encoding not in self._asked:
-            # The stream's counter has no vocabulary on that thread, most likely: soon it has.
-            task = self._loop.run_in_executor(None, load_twin, model.encoding)
-            self._asked[model.encoding] = task
-        return away is not None
+        return client >= 0 and wire.send_away(self.pump, client) is not None
 
     def _returned(self) -> None:
         if self.pump is None:
