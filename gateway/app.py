@@ -21,7 +21,7 @@ import uvloop
 
 from gateway.base.config import Settings
 from gateway.base.errors import StorageUnavailable
-from gateway.base.scheduling import come_first
+from gateway.base.scheduling import come_next
 from gateway.base.telemetry import Metrics, start_logging
 from gateway.platform.assembly import FirstStart, Platform, open_platform
 from gateway.platform.mail import SmtpServer
@@ -230,7 +230,7 @@ def run(settings: Settings, data_dir: Path, catalog_file: Path | None, started: 
     listener = start_logging(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            come_first()
+            come_next()
             runner.run(_serve(settings, data_dir, catalog_file, started))
     finally:
         listener.stop()

@@ -126,7 +126,7 @@ cdef class Lane:
         self.lane.stop_at = relay.grow_at
         self.lane.reads = 0
         self.lane.last_size = 0
-        self.lane.extra = 0
+        self.lane.extra = self.lane.broken = 0
         meter.lend(True)
         self.pump.enter()
         self.away = pump_add(self.pump.handle, &self.lane) != 0
@@ -137,6 +137,10 @@ cdef class Lane:
         relay.carried = &self.lane.reads
         relay.carried_before = 0
         return True
+
+    @property
+    def broken(self):
+        return bool(self.lane.broken)
 
     cpdef take(self):
         cdef Relay relay = self.relay

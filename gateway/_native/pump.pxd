@@ -27,6 +27,7 @@ cdef extern from "pump.h" nogil:
         size_t piece
         size_t rest
         uint8_t extra
+        uint8_t broken
         uint8_t *last
         uint32_t last_size
         uint64_t reads

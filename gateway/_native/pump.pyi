@@ -27,6 +27,8 @@ class Lane:
 
     owner: object
     away: bool
+    broken: bool
+    """The provider's side broke: the kernel tells of that once, and it has told the pump."""
 
     def __init__(self, pump: Pump, relay: Relay, owner: object) -> None: ...
     def start(self, provider: int, client: int) -> bool:

@@ -58,6 +58,7 @@ typedef struct pump_lane {
     uint8_t *left;         /* framed bytes not yet sent, the marked piece, raw bytes behind it */
     size_t unsent, piece, rest;
     uint8_t extra;         /* bytes came after the framing's end */
+    uint8_t broken;        /* closed by an error, which nobody is told of twice */
     uint8_t last[PUMP_LAST];
     uint32_t last_size;
 

@@ -126,8 +126,12 @@ pump_why pump_turn(pump_lane *l, pump_room *room, size_t *read)
     size_t size = 0, at;
     ssize_t n = recv(l->from, room->in, PUMP_READ_MAX, MSG_DONTWAIT);
     *read = n > 0 ? (size_t)n : 0;
-    if (n <= 0)
-        return n < 0 && errno == EAGAIN ? PUMP_ON : PUMP_CLOSED;
+    if (n <= 0) {
+        if (n < 0 && errno == EAGAIN)
+            return PUMP_ON;
+        l->broken = n < 0;
+        return PUMP_CLOSED;
+    }
     __atomic_store_n(&l->reads, l->reads + 1, __ATOMIC_RELAXED);
     at = h1_lone_chunk(l->body, room->in, (size_t)n, &size);
     if (at == 0)

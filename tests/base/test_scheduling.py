@@ -1,10 +1,11 @@
-"""Threads of the background step back, the loop comes first; what is refused changes nothing."""
+"""Pump, loop, then the background; and what the system refuses changes nothing."""
 
 import ctypes
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,16 +13,24 @@ import pytest
 
 from gateway.base import scheduling
 from gateway.base.clock import SystemClock
-from gateway.base.scheduling import LOOP_NICE, SLICE_NS, give_way
+from gateway.base.scheduling import (
+    BACKGROUND_SLICE_NS,
+    FIRST_NICE,
+    LOOP_SLICE_NS,
+    PUMP_SLICE_NS,
+    come_first,
+    come_next,
+    give_way,
+)
 from gateway.store.database import Database
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the scheduler of Linux")
 
-COME_FIRST = """
+PREFER = """
 import os, subprocess, sys, threading
-from gateway.base.scheduling import come_first
+from gateway.base.scheduling import come_next
 def nice(): return os.getpriority(os.PRIO_PROCESS, 0)
-come_first()
+come_next()
 print(nice())
 thread = threading.Thread(target=lambda: print(nice()))
 thread.start()
@@ -35,6 +44,10 @@ def policy() -> int:
     return os.sched_getscheduler(0)
 
 
+def nice() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def slice_ns() -> int:
     """The calling thread's slice (sched_getattr(2), the call after sched_setattr)."""
     found = ctypes.create_string_buffer(scheduling._ATTRIBUTES.size)
@@ -42,9 +55,9 @@ def slice_ns() -> int:
     return int(scheduling._ATTRIBUTES.unpack(found.raw)[5])
 
 
-def come_first(*before: str) -> list[int]:
+def preferred(*before: str) -> list[int]:
     """The niceness of a loop's thread, of one it starts and of a child, in a process of its own."""
-    command = [*before, sys.executable, "-c", COME_FIRST]
+    command = [*before, sys.executable, "-c", PREFER]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return [int(word) for word in done.stdout.split()]
 
@@ -57,13 +70,27 @@ def test_a_thread_gives_way_and_no_other_does() -> None:
 
 
 @linux
-def test_its_slices_are_short_where_the_kernel_knows_of_them() -> None:
+@pytest.mark.parametrize(
+    ("declare", "expected_ns"),
+    [
+        (come_first, PUMP_SLICE_NS),
+        (come_next, LOOP_SLICE_NS),
+        (give_way, BACKGROUND_SLICE_NS),
+    ],
+)
+def test_who_comes_first_has_the_shorter_slice(
+    declare: Callable[[], None], expected_ns: int
+) -> None:
     version = tuple(map(int, platform.release().split(".")[:2]))
     if version < (6, 12) or scheduling._NUMBER is None:
         pytest.skip("slices of one's own came with Linux 6.12")
-    with ThreadPoolExecutor(1, initializer=give_way) as threads:
-        assert threads.submit(slice_ns).result() == SLICE_NS
-    assert slice_ns() != SLICE_NS
+    if declare is not give_way and os.getpriority(os.PRIO_PROCESS, 0):
+        pytest.skip("the tests were made nice, and a process that was stays as it is")
+    with ThreadPoolExecutor(1, initializer=declare) as threads:
+        found_ns = threads.submit(slice_ns).result()
+        granted = declare is give_way or threads.submit(nice).result() == FIRST_NICE
+    assert found_ns == expected_ns or not granted
+    assert PUMP_SLICE_NS < LOOP_SLICE_NS < BACKGROUND_SLICE_NS
 
 
 @linux
@@ -77,14 +104,14 @@ async def test_readers_and_the_writer_of_the_database_give_way(tmp_path: Path) -
 @linux
 def test_only_the_loop_comes_first() -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    loop, thread, child = come_first()
+    loop, thread, child = preferred()
     assert thread == child == own
-    assert loop == own or (own == 0 and loop == LOOP_NICE)  # where the system grants it
+    assert loop == own or (own == 0 and loop == FIRST_NICE)  # where the system grants it
 
 
 @linux
 def test_a_process_that_was_made_nice_stays_so() -> None:
-    assert len(set(come_first("nice", "-n", "5"))) == 1
+    assert len(set(preferred("nice", "-n", "5"))) == 1
 
 
 def test_where_the_system_knows_nothing_of_it_nothing_happens(
@@ -94,4 +121,5 @@ def test_where_the_system_knows_nothing_of_it_nothing_happens(
     before = os.getpriority(os.PRIO_PROCESS, 0)
     scheduling.give_way()
     scheduling.come_first()
+    scheduling.come_next()
     assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import struct
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,18 +24,21 @@ from tests.fakes.upstream import (
     streaming,
 )
 
+TO_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 LAST = b"0\r\n\r\n"
 
 
 class Provider:
     """A provider on a thread of its own, which sends when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: bytes) -> None:
+        self._head = head
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self.turns = threading.Semaphore(0)
         self.pieces: list[bytes] = []
         self.left = threading.Event()
+        self.resets = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -42,11 +46,15 @@ class Provider:
         connection, _ = self._listening.accept()
         request = connection.recv(65536)
         assert b"stream" in request
-        connection.sendall(SSE_HEAD)
+        connection.sendall(self._head)
         for piece in iter(self._next, b""):
             connection.sendall(piece)
-        connection.settimeout(10)
         with connection, contextlib.suppress(TimeoutError):
+            if self.resets:  # closed so, a socket says RST
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                return
+            connection.settimeout(10)
             if not connection.recv(1):
                 self.left.set()
 
@@ -100,15 +108,15 @@ class Reader:
 
 @contextlib.asynccontextmanager
 async def begun(
-    data_dir: Path, **limits: object
+    data_dir: Path, head: bytes = SSE_HEAD, **limits: object
 ) -> AsyncIterator[tuple[Provider, RunningGateway, Reader]]:
     """A stream whose first piece has arrived, and which the loop has let go of."""
-    provider = Provider()
+    provider = Provider(head)
     catalog = CATALOG.format(port=provider.port, disconnect="abort")
     async with running(data_dir, catalog=catalog, **limits) as gateway:
         reader = Reader(gateway.port, gateway.key)
         try:
-            provider.send(framed(chunk("It ")))
+            provider.send(chunk("It ") if head is TO_CLOSE else framed(chunk("It ")))
             assert await asyncio.to_thread(reader.until, b"It ")
             await asyncio.sleep(0.1)
             yield provider, gateway, reader
@@ -142,6 +150,23 @@ async def test_a_client_that_leaves_ends_it_at_the_provider(tmp_path: Path) -> N
         assert await asyncio.to_thread(provider.left.wait, 10)
         [row] = await gateway.rows()
         assert row["outcome"] == "client_gone" and row["output_tokens"] == 3
+
+
+@pytest.mark.parametrize("resets", [False, True])
+async def test_a_body_without_a_length_ends_with_its_connection_unless_that_breaks(
+    tmp_path: Path, resets: bool
+) -> None:
+    async with begun(tmp_path, TO_CLOSE) as (provider, gateway, reader):
+        provider.send(chunk("goes on"), chunk(finish="stop"))
+        assert await asyncio.to_thread(reader.until, b"goes on")
+        provider.resets = resets
+        if not resets:
+            provider.send(DONE)
+        provider.send(b"")
+        assert await asyncio.to_thread(reader.until, b"upstream_" if resets else b"[DONE]")
+        [row] = await gateway.rows()
+        assert row["outcome"] == ("upstream_failed" if resets else "completed")
+        assert row["output_tokens"] == 3
 
 
 async def test_a_silent_stream_gets_its_comment_and_goes_on(tmp_path: Path) -> None:

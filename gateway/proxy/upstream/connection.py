@@ -17,6 +17,7 @@ from gateway._native.pump import Lane, Pump
 from gateway._native.sse import StreamMeter
 from gateway.base.errors import GatewayError, UpstreamBadResponse, UpstreamUnreachable
 
+CLOSED_EARLY = "The provider closed the connection early."
 UNKNOWN = -2
 TLS = -1
 
@@ -134,8 +135,12 @@ class UpstreamConnection:
         rest = lane.settle()
         if not relay.is_quiet():
             self._decide(relay, None)
-        if rest is not None and self._receiver is receiver:
+        if self._receiver is not receiver:
+            return
+        if rest is not None:
             self.data_received(rest)
+        elif lane.broken:
+            self._fail(UpstreamUnreachable(CLOSED_EARLY))
 
     def close(self) -> None:
         """Close the connection; unsent bytes are dropped."""
@@ -241,4 +246,4 @@ class UpstreamConnection:
         if self._reader.until_close and not lost:
             self._finish(receiver)
         else:
-            self._fail(UpstreamUnreachable("The provider closed the connection early."))
+            self._fail(UpstreamUnreachable(CLOSED_EARLY))
