@@ -56,7 +56,8 @@ cdef int64_t counted(void *meter) noexcept nogil:
 cdef class Pump:
     """The thread's work, and the lanes it carries; see pump.pyi."""
 
-    def __cinit__(self):
+    def __cinit__(self, int loop_epoll=-1):
+        self.loop_epoll = loop_epoll
         self.handle = pump_open()
         if self.handle is NULL:
             raise OSError("this system has no epoll, or no descriptor to spare")
@@ -123,6 +124,7 @@ cdef class Lane:
         self.lane.owner = <void *>self
         self.lane.provider = provider
         self.lane.client = client
+        self.lane.elsewhere = self.pump.loop_epoll
         self.lane.stop_at = relay.grow_at
         self.lane.reads = 0
         self.lane.last_size = 0

@@ -18,6 +18,7 @@ cdef extern from "pump.h" nogil:
         void *owner
         int provider "from"
         int client "to"
+        int elsewhere
         int64_t stop_at
         int why
         int code
@@ -35,6 +36,7 @@ cdef extern from "pump.h" nogil:
 
 cdef class Pump:
     cdef pump_thread *handle
+    cdef int loop_epoll
     cdef void enter(self) noexcept
 
 

@@ -5,8 +5,12 @@ from gateway._native.http1 import Relay
 class Pump:
     """What the thread does and owns. OSError where the system has no epoll or no descriptor.
 
+    loop_epoll: the epoll set of the loop that reads the sockets otherwise; -1: it has none. A lane
+    that leaves is taken off it, as nobody is to be woken for it there.
     Before it is dropped, `run` must have returned and no lane be away.
     """
+
+    def __init__(self, loop_epoll: int = -1) -> None: ...
 
     descriptor: int
     """Readable while lanes have come home that `returned` has not given."""

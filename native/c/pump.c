@@ -118,6 +118,8 @@ int pump_add(pump_thread *p, pump_lane *lane)
     lane->slot = p->free;
     if (!watch(p, EPOLL_CTL_ADD, lane->from, (uint64_t)s->generation << 32 | lane->slot))
         return 0;
+    if (lane->elsewhere >= 0)
+        epoll_ctl(lane->elsewhere, EPOLL_CTL_DEL, lane->from, NULL);
     p->free = s->next_free;
     s->lane = lane;
     lane->where = AWAY;

@@ -49,6 +49,7 @@ typedef struct pump_lane {
     pump_count count;
     void *meter, *owner;
     int from, to;
+    int elsewhere;         /* an epoll set that also has `from` and shall lose it, or -1 */
     int64_t stop_at;
 
     /* to be read when it is home */

@@ -146,7 +146,7 @@ static void begin(line *l)
     l->client = down[1];
     l->body.state = H1_SIZE;
     l->lane = (pump_lane){.body = &l->body, .pass = pass, .count = count, .meter = l, .owner = l,
-                          .from = up[1], .to = down[0], .stop_at = INT64_MAX};
+                          .from = up[1], .to = down[0], .elsewhere = -1, .stop_at = INT64_MAX};
 }
 
 static void *run(void *p)

@@ -204,7 +204,7 @@ async def test_its_hold_grows_and_credit_that_ends_ends_it(
 async def test_where_there_is_no_pump_the_loop_carries_them(
     tmp_path: Path, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    def none() -> None:
+    def none(_: int) -> None:
         raise OSError("no epoll")
 
     monkeypatch.setattr(carrier, "Pump", none)

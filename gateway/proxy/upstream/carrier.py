@@ -11,6 +11,7 @@ Invariant: only the loop sends away and takes home.
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway._native.pump import Pump
@@ -39,8 +40,11 @@ class Carrier:
 
     def start(self) -> None:
         """Begin to carry, where the system can."""
+        # uvloop's own libuv leaves a socket that is no longer read in its set until it is woken for
+        # it once more, a turn of the whole interpreter.
+        backend: Callable[[], int] = getattr(self._loop, "_get_backend_id", lambda: -1)
         with contextlib.suppress(OSError):
-            self.pump = Pump()
+            self.pump = Pump(backend())
         if self.pump is None:
             return
         self._thread = threading.Thread(

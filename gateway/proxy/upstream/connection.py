@@ -4,7 +4,8 @@ Invariants: one request at a time; bytes go to the receiver in the call that rea
 task, queue or copy between; after an error, a leftover byte, or an answer that ends at the
 connection's end, the connection is closed and never reused. Framing is read natively and strictly,
 so conflicting lengths and bad chunks are protocol errors. Redirects are only reported, never
-followed.
+followed. While its lane is away the pump reads, and every call here that touches the socket, the
+reader or the meter takes the lane home first.
 This file knows nothing of models, money or clients.
 """
 
@@ -116,6 +117,8 @@ class UpstreamConnection:
             self._descriptor = plain_descriptor(self.transport)
         if self._descriptor < 0:
             return None
+        if self.transport.get_write_buffer_size():  # the loop has yet to send of the request
+            return False
         lane = Lane(pump, relay, self)
         if not lane.start(self._descriptor, client):
             return False
