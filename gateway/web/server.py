@@ -15,21 +15,23 @@ from email.utils import formatdate
 from typing import Any, NamedTuple, cast
 
 from gateway.base.config import Settings
-from gateway.base.errors import GatewayError, ShuttingDown
+from gateway.base.errors import GatewayError, Overloaded, ShuttingDown
 from gateway.base.telemetry import Metrics
+from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.exchange import Exchange, Plane
 from gateway.web.client_address import exact_address, parse_networks
 from gateway.web.connection import Connection
 from gateway.web.hosts import parse_allowed
 from gateway.web.inference import Inference
 from gateway.web.memory import is_short, limit_bytes
+from gateway.web.reserve import Reserve
 
 LOG = logging.getLogger("tallygate.web")
 SWEEP_S = 0.5
 BACKLOG = 4096
 ACCEPTED_TURNS = 3  # of the loop, in which what was accepted before the stop sends its request
 UNSENT_BYTES = 128 * 1024  # of one client in the kernel, which else takes megabytes of an answer
-KEPT_FILES = 64  # for the database, its readers, the log: a limit of our own is met and said first
+KEPT_FILES = 80  # spare ones, database, readers, log: a limit of our own is met and said first
 QUIET_S = 60.0
 SETTLE_S = 5.0  # after the deadline of a stop, charges get this long to become durable
 
@@ -79,6 +81,7 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._quiet_until_s = 0.0
+        self._reserve = Reserve(self.loop, self._refusal)
         self._memory_limit_bytes = limit_bytes(plane.settings.server_memory_limit_bytes)
         self._trusted = parse_networks(plane.settings.server_trusted_proxies)
         plane.origin = self._origin
@@ -109,18 +112,20 @@ class Server:
         """An id for an answer without an exchange."""
         return self._plane.ids.make("req")
 
+    def _refusal(self) -> tuple[bytes, bytes]:
+        error = Overloaded(retry_after_s=1)
+        return error_headers(error, self.new_request_id()), error_body(error)
+
     def count_refusal(self, error: GatewayError) -> None:
         """Count a request that was refused before it became one."""
         self._metrics.series("", "", error.status).duration.observe(0)
 
     def opened(self, connection: Connection) -> None:
-        """Admit a connection, or cut it where a limit is reached."""
-        if len(self._connections) >= self.limits.max_connections:
+        """Admit a connection; refuse it where there are too many, cut one address's too many."""
+        if len(self._connections) >= self.limits.max_connections or self._reserve.short:
             self._metrics.count("connections_refused")
-            if self.now_s() >= self._quiet_until_s:  # one line a minute, however many come
-                self._quiet_until_s = self.now_s() + QUIET_S
-                LOG.warning("connections_at_limit", extra={"f": {"open": len(self._connections)}})
-            connection.abort()
+            self._say_full()
+            self._reserve.receive(connection.transport)
             return
         address = _counted_address(connection)
         if address:
@@ -132,6 +137,14 @@ class Server:
             self._by_address[address] = held + 1
             connection.address = address
         self._connections.add(connection)
+
+    def _say_full(self) -> None:
+        """One line a minute, however many come."""
+        if self.now_s() >= self._quiet_until_s:
+            self._quiet_until_s = self.now_s() + QUIET_S
+            of = "descriptors" if self._reserve.short else "connections"
+            fields = {"open": len(self._connections), "short_of": of}
+            LOG.warning("connections_at_limit", extra={"f": fields})
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -167,6 +180,7 @@ class Server:
                 self._plane.attempts.discard(attempt)
         self._plane.pool.sweep()
         self._look_at_memory()
+        self._look_at_descriptors()
         self._plane.cache.sweep(self._plane.clock.monotonic_s())
         self._refresh_date()
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
@@ -176,6 +190,13 @@ class Server:
         if short != self._plane.short_of_memory:
             self._plane.short_of_memory = short
             LOG.warning("memory_short" if short else "memory_recovered")
+
+    def _look_at_descriptors(self) -> None:
+        if self._reserve.look():
+            for connection in list(self._connections):
+                connection.stop()  # those that rest make room
+        if self._reserve.short:
+            self._say_full()
 
     def _refresh_date(self) -> None:
         self.date_line = f"Date: {formatdate(usegmt=True)}\r\n".encode()
@@ -203,6 +224,7 @@ class Server:
             self._sweeper.cancel()
         for connection in list(self._connections):
             connection.abort()
+        self._reserve.close()
         self._plane.pool.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):

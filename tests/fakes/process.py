@@ -49,6 +49,7 @@ class Process:
     data_dir: Path
     words: list[str] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
+    under: tuple[str, ...] = ()  # the command that runs it, such as prlimit
     port: int = 0
     key: str = ""
     banner: str = ""
@@ -69,6 +70,7 @@ class Process:
         log = (self.data_dir.parent / "stderr.log").open("a")
         self._process = subprocess.Popen(
             [
+                *self.under,
                 *COMMAND,
                 "serve",
                 "--data",
@@ -134,9 +136,11 @@ class Process:
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path, *words: str, **environ: str) -> Iterator[Process]:
+def serving(
+    data_dir: Path, *words: str, under: tuple[str, ...] = (), **environ: str
+) -> Iterator[Process]:
     """A gateway process for the length of a test."""
-    process = Process(data_dir, list(words), environ)
+    process = Process(data_dir, list(words), environ, under)
     process.start()
     try:
         yield process

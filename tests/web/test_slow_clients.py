@@ -1,17 +1,16 @@
-"""Slow clients, exhausted descriptors, and starts that cannot succeed: all bounded, all said."""
+"""Slow clients, and starts that cannot succeed: all bounded, all said."""
 
 import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.gateway import RunningGateway, chat, running
-from tests.fakes.process import COMMAND, Process, serving
+from tests.fakes.process import COMMAND, serving
 from tests.fakes.upstream import FakeUpstream
 
 SLOW = 200
@@ -73,38 +72,6 @@ async def test_a_body_slower_than_the_slowest_is_cut_at_its_deadline(tmp_path: P
         with contextlib.suppress(ConnectionError):  # a reset may overtake the words
             assert b" 408 " in (await answer).split(b"\r\n")[0]
         writer.transport.abort()
-
-
-async def alive(process: Process) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
-    writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-    try:
-        async with asyncio.timeout(10):
-            return await reader.read()
-    finally:
-        writer.transport.abort()
-
-
-def test_exhausted_descriptors_are_survived(tmp_path: Path) -> None:
-    async def play(process: Process) -> None:
-        made = [socket.create_connection(("127.0.0.1", process.port)) for _ in range(300)]
-        await asyncio.sleep(0.5)
-        assert not process.ended()
-        for one in made:
-            one.close()
-        async with asyncio.timeout(30):
-            while True:
-                with contextlib.suppress(OSError, TimeoutError):
-                    if b" 200 " in await alive(process):
-                        return
-                await asyncio.sleep(0.1)
-
-    with serving(tmp_path / "data", TALLYGATE_SERVER_HEADER_TIMEOUT_S="2") as process:
-        words = ["prlimit", f"--pid={process.pid}", "--nofile=200"]
-        if shutil.which("prlimit") is None or subprocess.run(words).returncode:
-            pytest.skip("prlimit is needed to lower a process's descriptors")
-        asyncio.run(play(process))
-        assert process.run("ledger", "verify")["findings"] == []
 
 
 def one_line(*words: str) -> str:
