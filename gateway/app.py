@@ -36,6 +36,7 @@ from gateway.proxy.routing.router import Router
 from gateway.proxy.upstream.pool import Pool, PoolLimits
 from gateway.web.admin.socket import AdminSocket
 from gateway.web.beginning import MAX_LINE_BYTES
+from gateway.web.connection import LINGER_S
 from gateway.web.console.application import build_app
 from gateway.web.console.letters import Letters
 from gateway.web.hosts import base_url
@@ -114,6 +115,7 @@ class Gateway:
             build_app(self.platform, self.plane),
             access_log=None,
             keepalive_timeout=self.plane.settings.server_keepalive_timeout_s,
+            lingering_time=LINGER_S,
             max_line_size=2 * MAX_LINE_BYTES,
             logger=console_log(),
         )

@@ -186,7 +186,6 @@ class Connection:
 
     def _begin(self, data: bytes) -> bool:
         """First bytes of a request: whose is it? False when they have been dealt with."""
-        server = self._server
         known = not self._backlog and data.startswith((b"POST /v1/", b"GET /v1/"))
         if known and not REALTIME.startswith(data[: len(REALTIME)]):
             self._start_reading()
@@ -195,9 +194,9 @@ class Connection:
         if not start:
             return False
         if not self._backlog:
-            self._deadline_s = server.now_s() + server.limits.header_timeout_s
+            self._start_reading()
         if is_undecided(start):
-            self._backlog = start
+            self._state, self._backlog = IDLE, start
             return False
         start = origin_form(start)
         if is_console(start):
@@ -208,7 +207,7 @@ class Connection:
             else:
                 self._fail(begun.error)
             return False
-        self._start_reading()
+        self._state = READING
         return True
 
     def _start_reading(self) -> None:

@@ -28,7 +28,7 @@ log = logging.getLogger("tallygate.web")
 # What makes the text of a response that has none yet; run in the thread of pages.
 DRAW: web.ResponseKey[Callable[[], Awaitable[str]]] = web.ResponseKey("draw", object)  # type: ignore[arg-type]
 NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
-BODY_TIMEOUT_S = 20
+BODY_TIMEOUT_S = 17.5  # with what is read away after the refusal, less than 20 s
 READ_METHODS = frozenset({"GET", "HEAD"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _WORDS = {

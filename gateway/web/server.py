@@ -28,6 +28,7 @@ from gateway.web.reserve import Reserve
 
 LOG = logging.getLogger("tallygate.web")
 SWEEP_S = 0.5
+EARLY_S = SWEEP_S + 0.1  # the last sweep within a limit enforces it, so that none is exceeded
 BACKLOG = 4096
 ACCEPTED_TURNS = 3  # of the loop, in which what was accepted before the stop sends its request
 UNSENT_BYTES = 128 * 1024  # of one client in the kernel, which else takes megabytes of an answer
@@ -55,11 +56,15 @@ def limits_of(settings: Settings) -> Limits:
         min(settings.server_max_connections, max(files - KEPT_FILES, 1)),
         settings.server_max_connections_per_address,
         settings.server_max_body_bytes,
-        settings.server_header_timeout_s,
-        settings.server_body_timeout_s,
+        _early(settings.server_header_timeout_s),
+        _early(settings.server_body_timeout_s),
         settings.server_keepalive_timeout_s,
         settings.server_write_stall_timeout_s,
     )
+
+
+def _early(limit_s: float) -> float:
+    return max(limit_s - EARLY_S, limit_s / 2)
 
 
 class Server:
@@ -172,6 +177,7 @@ class Server:
 
     def _sweep(self) -> None:
         now_s = self.loop.time()
+        self._sweeper = self.loop.call_at(now_s + SWEEP_S, self._sweep)
         for connection in list(self._connections):
             connection.check(now_s)
         for attempt in list(self._plane.attempts):
@@ -183,7 +189,6 @@ class Server:
         self._look_at_descriptors()
         self._plane.cache.sweep(self._plane.clock.monotonic_s())
         self._refresh_date()
-        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     def _look_at_memory(self) -> None:
         short = is_short(self._memory_limit_bytes)

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from gateway.web import security
+from gateway.web.connection import LINGER_S
 from tests.fakes.gateway import RunningGateway, chat, running
 from tests.fakes.process import COMMAND, serving
 from tests.fakes.upstream import FakeUpstream
 
 SLOW = 200
+# `SLOW_CLIENTS=1000`: so many of each kind, within the limits as they are delivered.
+CLIENTS = int(os.environ.get("SLOW_CLIENTS", "0"))
 ROOT = Path(__file__).parents[2]
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\n"
 
@@ -72,6 +76,71 @@ async def test_a_body_slower_than_the_slowest_is_cut_at_its_deadline(tmp_path: P
         with contextlib.suppress(ConnectionError):  # a reset may overtake the words
             assert b" 408 " in (await answer).split(b"\r\n")[0]
         writer.transport.abort()
+
+
+def slow(path: str, *lines: str) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: h\r\n{''.join(lines)}".encode()
+
+
+API, PAGE = "/v1/chat/completions", "/sign-in"
+LENGTH, CHUNKED = "Content-Length: 9000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"
+FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+# What is sent at first, and then again and again; the last is sent after half of the limit.
+SLOW_HEADS = {
+    "nothing": (b"", b""),
+    "empty lines": (b"\r\n", b"\r\n"),
+    "half a line": (slow(API, "X-A: "), b"x"),
+    "whole lines": (slow(API), b"X-A: b\r\n"),
+    "a page's": (slow(PAGE, "X-A: "), b"x"),
+    "a late second letter": (b"P", slow(API, "X-A: ")[1:]),
+}
+SLOW_BODIES = {
+    "of a length": (slow(API, LENGTH), b"x"),
+    "in chunks": (slow(API, CHUNKED), b"1\r\nx\r\n"),
+    "a form": (slow(PAGE, FORM, LENGTH), b"x"),
+    "a form in chunks": (slow(PAGE, FORM, CHUNKED), b"1\r\nx\r\n"),
+}
+
+
+async def lasts_s(port: int, start: bytes, more: bytes, pause_s: float) -> float:
+    """How long a client that sends a little now and then is kept."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    begun_s = asyncio.get_running_loop().time()
+    answer = asyncio.ensure_future(reader.read())
+    with contextlib.suppress(ConnectionError):
+        writer.write(start)
+        while not answer.done():
+            if not (await asyncio.wait({answer}, timeout=pause_s))[0]:
+                writer.write(more)
+            await asyncio.sleep(0)
+    writer.transport.abort()
+    with contextlib.suppress(ConnectionError):
+        await answer
+    return asyncio.get_running_loop().time() - begun_s
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("what", ["heads", "bodies"])
+async def test_no_slow_client_is_kept_past_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    limits = {"server_header_timeout_s": 10.0, "server_body_timeout_s": 20.0}
+    if not CLIENTS:
+        limits = {"server_header_timeout_s": 2.0, "server_body_timeout_s": 3.0}
+        monkeypatch.setattr(security, "BODY_TIMEOUT_S", 3.0 - LINGER_S - 0.4)
+    kinds = SLOW_HEADS if what == "heads" else SLOW_BODIES
+    limit_s = limits["server_header_timeout_s" if what == "heads" else "server_body_timeout_s"]
+    number = CLIENTS or 20
+    async with running(tmp_path / "data", **limits) as gateway:
+        clients: dict[str, list[asyncio.Task[float]]] = {kind: [] for kind in kinds}
+        for _ in range(number):
+            for kind, (start, more) in kinds.items():
+                pause_s = limit_s / 2 if kind == "a late second letter" else limit_s / 20
+                one = asyncio.create_task(lasts_s(gateway.port, start, more, pause_s))
+                clients[kind].append(one)
+            await asyncio.sleep(1 / number)  # at every moment of a sweep's round
+        longest_s = {kind: max(await asyncio.gather(*some)) for kind, some in clients.items()}
+        assert all(limit_s / 2 < each <= limit_s for each in longest_s.values()), longest_s
 
 
 def one_line(*words: str) -> str:
