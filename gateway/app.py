@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import random
+import re
 import resource
 import signal
 import socket
@@ -17,7 +18,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import aiohttp
 import uvloop
+from aiohttp import http_parser
 
 from gateway.base.config import Settings
 from gateway.base.errors import StorageUnavailable
@@ -48,6 +51,8 @@ from gateway.workers import JOBS, Job, Workers
 GC_THRESHOLD = 20_000
 
 FIRST_INHERITED = 3  # SD_LISTEN_FDS_START
+
+AIOHTTP_FLOOR = (3, 14, 4)  # advisories until then; its parser in Python had more of them
 
 MAIL_INTERVAL_S = 1
 
@@ -206,6 +211,17 @@ async def _serve(
     await asyncio.to_thread(gateway.plane.pool.prepare_tls)
     await stop.wait()
     await gateway.stop(settings.server_shutdown_timeout_s)
+
+
+def unsafe_server() -> str:
+    """Why this aiohttp must not serve: too old, or without the parser that is compiled; or ""."""
+    number = tuple(int(part) for part in re.findall(r"\d+", aiohttp.__version__)[:3])
+    if number < AIOHTTP_FLOOR:
+        floor = ".".join(map(str, AIOHTTP_FLOOR))
+        return f"aiohttp {aiohttp.__version__} is too old; install {floor} or newer"
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        return "aiohttp runs without its compiled parser; reinstall it, unset AIOHTTP_NO_EXTENSIONS"
+    return ""
 
 
 def inherited_socket() -> socket.socket | None:

@@ -45,11 +45,13 @@ def serve(
         # It needs no interpreter for most of its 0.2 s, so that it costs none beside the imports.
         # What goes wrong goes wrong again, and is said, when the catalog's are loaded.
         ThreadPoolExecutor(1).submit(preload, frozenset({DEFAULT_ENCODING}))
-        from gateway.app import run  # heavy: the whole server
+        from gateway.app import run, unsafe_server  # heavy: the whole server
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("gateway._native"):
             raise CommandFailed("the compiled meter is missing; build it with: make run") from None
         raise
+    if reason := unsafe_server():
+        raise CommandFailed(reason)
     from gateway.store.lock import DataFolderInUse
 
     try:

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from gateway.app import unsafe_server
 from gateway.web import security
 from gateway.web.connection import LINGER_S
 from tests.fakes.gateway import RunningGateway, chat, running
@@ -143,9 +145,15 @@ async def test_no_slow_client_is_kept_past_its_limit(
         assert all(limit_s / 2 < each <= limit_s for each in longest_s.values()), longest_s
 
 
-def one_line(*words: str) -> str:
+def one_line(*words: str, **environ: str) -> str:
     """The one line with which a start is refused."""
-    done = subprocess.run([*COMMAND, "serve", *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*COMMAND, "serve", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | environ,
+    )
     assert done.returncode in (1, 2) and done.stdout == ""
     [line] = done.stderr.splitlines()
     assert line.startswith("tallygate: ")
@@ -160,6 +168,24 @@ def test_starts_that_cannot_succeed_say_why_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         assert str(folder) in one_line("--data", str(folder), "--port", "0")
+
+
+def test_a_start_with_the_slower_parser_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp falls back to a parser in Python without a word; requests were smuggled past it."""
+    words = ("--data", str(tmp_path / "data"), "--port", "0")
+    assert "aiohttp" in one_line(*words, AIOHTTP_NO_EXTENSIONS="1")
+    assert not (tmp_path / "data").exists()
+    assert unsafe_server() == ""
+    monkeypatch.setattr("aiohttp.__version__", "3.14.3")
+    assert "3.14.4" in unsafe_server()
+
+
+def test_a_process_that_fails_leaves_no_memory_behind(tmp_path: Path) -> None:
+    """A core dump would hold keys and prompts."""
+    with serving(tmp_path / "data") as process:
+        assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
 
 
 def test_without_a_compiler_make_says_what_to_install(tmp_path: Path) -> None:
