@@ -1,6 +1,7 @@
 """kill -9 at random moments under load: what was acknowledged is stored, once, and adds up."""
 
 import asyncio
+import os
 import random
 import sqlite3
 import subprocess
@@ -46,7 +47,7 @@ async def check(path: Path) -> list[str]:
     return report.findings
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(max(600, 3 * int(os.environ.get("CRASH_ROUNDS", "0"))))
 def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path, crash_rounds: int) -> None:
     path = tmp_path / "t.db"
     acknowledged: dict[str, int] = {}
