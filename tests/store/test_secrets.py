@@ -55,20 +55,24 @@ def test_every_purpose_has_its_own_key():
     """One salt for two purposes was an incident elsewhere: no digest is good for another use."""
     secrets = Secrets(b"m" * 32)
     value = b"the same value"
+    keys = [getattr(secrets, name) for name in Secrets.__slots__]
+    keys = [key for key in keys if isinstance(key, bytes)]
+    assert len(keys) == len(set(keys)) == 7 and all(len(key) == 32 for key in keys)
     purposes = {
         "key": secrets.key_digest,
         "sign-in": secrets.sign_in_digest,
         "address": secrets.address_digest,
         "password": secrets.password_digest,
         "audit": secrets.audit_digest,
-        "subject": lambda data: secrets.subject_digest("kind", data.decode()),
-        "other subject": lambda data: secrets.subject_digest("other kind", data.decode()),
-        "pseudonym": lambda data: secrets.pseudonym("acc", data.decode()).encode(),
+        "subject": lambda data: secrets.subject_digest("kind", data.decode("latin-1")),
+        "other subject": lambda data: secrets.subject_digest("other kind", data.decode("latin-1")),
+        "pseudonym": lambda data: secrets.pseudonym("acc", data.decode("latin-1")).encode(),
         "pepper": lambda _: secrets.pepper,
     }
-    results = {name: make(value) for name, make in purposes.items()}
-    assert len(set(results.values())) == len(purposes)
-    assert value not in results.values()
+    for each in (value, b"", *(bytes([n]) * 32 for n in range(200))):
+        results = {name: make(each) for name, make in purposes.items()}
+        assert len(set(results.values())) == len(purposes)
+        assert each not in results.values()
     other = Secrets(b"n" * 32)
     assert other.key_digest(value) != secrets.key_digest(value)
     assert other.key_id != secrets.key_id
