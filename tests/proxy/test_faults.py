@@ -3,8 +3,10 @@
 import asyncio
 import gzip
 import json
+import os
 import random
 import resource
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -38,6 +40,7 @@ async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[Runni
         yield one
 
 
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))  # of each fault, over one gateway
 BODY = json.dumps(completion()).encode()
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -107,25 +110,28 @@ BEFORE = {
 }
 
 
+@pytest.mark.timeout(120 + 3 * ROUNDS)
 @pytest.mark.parametrize("fault", BEFORE)
 async def test_a_failure_before_the_answer_is_an_error_and_free(
     gateway: RunningGateway, upstream: FakeUpstream, fault: str
 ) -> None:
     handler, status, code = BEFORE[fault]
-    before = await gateway.balance_microusd()
-    upstream.handler = handler
-    answer = await gateway.post(chat())
-    assert (answer.status, answer.code) == (status, code)
-    assert answer.headers["x-request-id"].startswith("req_")
-    assert b"secret" not in answer.body and b"sk-x" not in answer.body
-    if fault == "429":
-        assert answer.headers["Retry-After"] == "7"
-    if fault == "400":
-        assert answer.json["error"]["message"] == "bad thing"
-    assert await gateway.balance_microusd() == before
-    await gateway.assert_nothing_leaked()
-    upstream.handler = answering(completion())
-    assert (await gateway.post(chat())).status == 200
+    for _ in range(ROUNDS):
+        before = await gateway.balance_microusd()
+        upstream.handler = handler
+        answer = await gateway.post(chat())
+        assert (answer.status, answer.code) == (status, code)
+        assert answer.headers["x-request-id"].startswith("req_")
+        assert b"secret" not in answer.body and b"sk-x" not in answer.body
+        if fault == "429":
+            assert answer.headers["Retry-After"] == "7"
+        if fault == "400":
+            assert answer.json["error"]["message"] == "bad thing"
+        assert await gateway.balance_microusd() == before
+        await gateway.assert_nothing_leaked()
+        upstream.handler = answering(completion())
+        assert (await gateway.post(chat())).status == 200
+    assert gateway.plane.pool.open_connections() <= 1
 
 
 WORDS = [chunk("one "), chunk("two "), chunk("three ")]
@@ -143,25 +149,33 @@ INSIDE = {
 }
 
 
+@pytest.mark.timeout(120 + 3 * ROUNDS)
 @pytest.mark.parametrize("fault", INSIDE)
 async def test_a_failure_inside_a_stream_is_an_event_and_charged_as_measured(
     gateway: RunningGateway, upstream: FakeUpstream, fault: str
 ) -> None:
-    upstream.handler, code = INSIDE[fault]
-    answer = await gateway.post(chat(stream=True))
-    assert answer.status == 200
-    assert answer.body.startswith(b"".join(WORDS))
-    assert b"[DONE]" not in answer.body
-    last = json.loads(answer.body.rsplit(b"data: ", 1)[1])
-    assert last["error"]["code"] == code
-    [row] = await gateway.rows()
-    assert (row["basis"], row["outcome"], row["error_code"]) == (
-        "measured",
-        "upstream_failed",
-        code,
-    )
-    assert row["output_tokens"] >= 3 and row["cost_microusd"] > 0
-    await gateway.assert_nothing_leaked()
+    handler, code = INSIDE[fault]
+    for number in range(ROUNDS):
+        upstream.handler = handler
+        answer = await gateway.post(chat(stream=True))
+        assert answer.status == 200
+        assert answer.body.startswith(b"".join(WORDS))
+        assert b"[DONE]" not in answer.body
+        last = json.loads(answer.body.rsplit(b"data: ", 1)[1])
+        assert last["error"]["code"] == code
+        rows = await gateway.rows(1_000)
+        row = rows[0]
+        assert len(rows) == 2 * number + 1
+        assert (row["basis"], row["outcome"], row["error_code"]) == (
+            "measured",
+            "upstream_failed",
+            code,
+        )
+        assert row["output_tokens"] >= 3 and row["cost_microusd"] > 0
+        await gateway.assert_nothing_leaked()
+        upstream.handler = answering(completion())
+        assert (await gateway.post(chat())).status == 200
+    assert gateway.plane.pool.open_connections() <= 1
 
 
 async def test_a_stale_pooled_connection_is_redone_unseen(
@@ -198,11 +212,28 @@ async def test_an_endless_event_is_cut_in_bounded_memory(
     await gateway.assert_nothing_leaked()
 
 
+def bomb(times: int) -> bytes:
+    """So many MiB of one byte, packed; each is packed alone, so that the same bytes do for all."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    one = packer.compress(b"x" * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + one * times  # RFC 1952; it has no end
+
+
 async def test_a_compression_bomb_is_cut(gateway: RunningGateway, upstream: FakeUpstream) -> None:
-    bomb = gzip.compress(b"x" * (40 << 20), 9)
-    upstream.handler = answering(bomb, headers=b"Content-Encoding: gzip\r\n")
-    answer = await gateway.post(chat())
-    assert (answer.status, answer.code) == (502, "upstream_response_too_large")
+    """A gibibyte in one of 1.1 MB."""
+    packed = bomb(1024)
+    assert len(packed) < 2 << 20
+    for stream in (False, True):
+        await gateway.post(chat(stream=stream))
+    for stream in (False, True):
+        head = b"Content-Encoding: gzip\r\n"
+        upstream.handler = answering(packed, headers=head)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        answer = await gateway.post(chat(stream=stream))
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert (answer.status, answer.code) == (502, "upstream_response_too_large")
+        assert grown < 16 * 1024  # KiB, the client and the provider of this test included
+        await gateway.assert_nothing_leaked()
 
 
 async def leave_after(gateway: RunningGateway, size: int) -> None:

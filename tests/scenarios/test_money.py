@@ -82,7 +82,7 @@ async def clients_once(process: Process, key: str) -> None:
         assert await ask(session, process, key) == "ok"
 
 
-STREAMS = 30
+STREAMS = int(os.environ.get("KILL_STREAMS", "30"))
 
 
 async def load(process: Process, key: str, seen: dict[str, bool], kill_after_s: float) -> None:

@@ -21,15 +21,25 @@ import pytest
 from tests.fakes.process import COMMAND, Process, serving, tallygate
 from tests.scenarios.test_disk import END, SHORT, ask
 
-STREAMS = 60
-STREAM = {"model": "sandbox/lorem:tokens=40,tps=40", "stream": True}
+STREAMS = int(os.environ.get("STOP_STREAMS", "60"))
+STREAM = {"model": "sandbox/lorem:tokens=100,tps=40", "stream": True}
+
+
+async def until_all_run(process: Process) -> None:
+    wanted = f"tallygate_active_requests {STREAMS}.0"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        while True:
+            async with session.get(process.url + "/metrics") as response:
+                if wanted in await response.text():
+                    return
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_streams_end_whole_and_nobody_new_is_let_in(tmp_path: Path, number: int) -> None:
     async def play(process: Process) -> list[bytes]:
         streams = [asyncio.create_task(ask(process, **STREAM)) for _ in range(STREAMS)]
-        await asyncio.sleep(0.4)
+        await until_all_run(process)
         os.kill(process.pid, number)
         refused = 0
         async with asyncio.timeout(20):
@@ -49,7 +59,7 @@ def test_streams_end_whole_and_nobody_new_is_let_in(tmp_path: Path, number: int)
         assert process._process is not None and process._process.wait(20) == 0
         process._close()
     assert all(body.endswith(END) for body in bodies)
-    rows = tallygate(process.data_dir, "requests", "list", "--limit", "100")
+    rows = tallygate(process.data_dir, "requests", "list", "--limit", "1000")
     assert Counter(row["outcome"] for row in rows) == {"completed": STREAMS}
     assert tallygate(process.data_dir, "ledger", "verify")["findings"] == []
 
