@@ -17,7 +17,7 @@ cdef class RequestParser:
     cdef dict _headers
     cdef Request _usual
     cdef long long _max_body_bytes, _awaited_bytes, _no_body_bytes
-    cdef long _header_count
+    cdef long _header_count, _header_bytes
     cdef bint _keep_alive
     cdef readonly object requests
     cdef public object error

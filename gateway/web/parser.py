@@ -99,7 +99,7 @@ class RequestParser:
 
     def _clear(self) -> None:
         self._headers: dict[bytes, bytes] = {}
-        self._header_count = 0
+        self._header_count = self._header_bytes = 0  # a head may come whole, in one read
         self._target = b""
         self._body: list[bytes] = []
         self._small = bytearray()  # short pieces of the body that follow one another
@@ -159,7 +159,7 @@ class RequestParser:
             return False
         method, target, headers, length, head_length = found
         host = headers.get(b"host")
-        if host is None or length > self._max_body_bytes:
+        if host is None or length > self._max_body_bytes or head_length > MAX_HEAD_BYTES:
             return False  # the full parser says what is wrong
         if host != self._host:
             if not host_is_allowed(host, self._allowed_hosts):
@@ -217,7 +217,8 @@ class RequestParser:
         if self.in_body:
             return
         self._header_count += 1
-        if self._header_count > MAX_HEADERS:
+        self._header_bytes += len(name) + len(value)
+        if self._header_count > MAX_HEADERS or self._header_bytes > MAX_HEAD_BYTES:
             self._refuse(HeadersTooLarge())
         name, value = (
             name.lower(),
