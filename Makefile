@@ -29,7 +29,7 @@ BROWSER := $(if $(shell command -v chromium || command -v google-chrome),,$(VENV
 POSTGRES := $(if $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null),,$(VENV)/.postgres)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-compare catalogues clean enumeration lock
+.PHONY: help run test check bench bench-compare catalogues clean enumeration lock proofs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,15 @@ crash: $(VENV)/.dev ## a hundred rounds of kill -9 under streaming load, two hun
 
 race: $(VENV)/.dev ## two hundred clients spend a balance for a hundred, hundreds of times
 	@SPEND_TRIALS=$${TRIALS:-300} $(BIN)/python -m pytest --timeout 3600 tests/scenarios/test_money.py -k two_hundred
+
+LONG := $(BIN)/python -m pytest --timeout 7200
+
+proofs: $(VENV)/.dev ## security and money by their full numbers (an hour, quiet machine)
+	@DESYNC_STREAMS=100000 SLOW_CLIENTS=150 EVERY_ROUTE=1 $(LONG) tests/web/test_desync.py tests/web/test_slow_clients.py tests/web/test_incidents.py
+	@MONEY_CASES=10000000 MODEL_WALK=1000000 $(LONG) tests/platform/pricing/test_money_cases.py tests/simulation/test_money_model.py
+	@AUDIT_MUTATIONS=1430 LEDGER_FLIPS=200 $(LONG) tests/platform/test_audit.py tests/platform/ledger/test_verify.py
+	@FAULT_ROUNDS=100 $(LONG) tests/proxy/test_faults.py -k "before_the_answer or inside_a_stream"
+	@STOP_STREAMS=200 RESTART_REQUESTS=10000 LOCKED_S=30 $(LONG) tests/scenarios/test_stopping.py tests/scenarios/test_disk.py
 
 tests/scenarios/node/node_modules/.installed: tests/scenarios/node/package-lock.json
 	@cd tests/scenarios/node && npm ci --silent --no-audit --no-fund && touch node_modules/.installed
