@@ -66,11 +66,7 @@ class Entrance:
         address, account = self._addressed(email)
         taken = await self._guesses.take("password", address, account, visit)
         stored = await self._stored(account)
-        try:
-            right = await self._passwords.check(password, stored)
-        except Overloaded:  # others took the room meanwhile: it was never tried
-            await self._database.write(lambda c: self._guesses.give_back(c, taken))
-            raise
+        right = await self._is_right(password, stored, taken)
         if not right or account is None or account.state != "active":
             raise Problem("form", "wrong")
         if stored is not None and self._passwords.outdated(stored):
@@ -115,7 +111,7 @@ class Entrance:
 
     async def confirm_owner(self, session: Session, password: str, visit: Visit) -> None:
         """Ask again before something grave: the password, or a sign-in of the last minutes for an
-        account without one. Raises Problem, TooManyAttempts."""
+        account without one. Raises Problem, TooManyAttempts, Overloaded."""
         account = session.account
         if account is None:
             raise Problem("password", "wrong")
@@ -124,10 +120,22 @@ class Entrance:
             if self._clock.now_us() - session.created_us > RECENT_US:
                 raise Problem("password", "sign_in_again")
             return
+        self._passwords.check_room()  # in a flood, before a try is written down
         taken = await self._guesses.take("password", account.email, account, visit)
-        if not await self._passwords.check(password, stored):
+        if not await self._is_right(password, stored, taken):
             raise Problem("password", "wrong")
         await self._database.write(lambda c: self._guesses.give_back(c, taken))
+
+    async def _is_right(self, password: str, stored: str | None, taken: Try) -> bool:
+        """Whether a password is that of a stored hash. A try that was never made counts for none.
+
+        Raises Overloaded.
+        """
+        try:
+            return await self._passwords.check(password, stored)
+        except Overloaded:  # others took the room meanwhile
+            await self._database.write(lambda c: self._guesses.give_back(c, taken))
+            raise
 
     async def has_password(self, account: Account) -> bool:
         """Whether the account can be signed in to by password."""

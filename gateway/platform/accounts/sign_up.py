@@ -122,7 +122,7 @@ class SignUp:
 
     async def confirm(self, token: str, password: str, visit: Visit) -> Account:
         """The account of a confirmed sign-up. Raises Refusal for a link that is no good, Problem
-        for a wrong password, TooManyAttempts."""
+        for a wrong password, TooManyAttempts, Overloaded."""
         refused = Refusal("the link is unknown, expired or already used; sign up again")
         if not token or len(token) > MAX_TOKEN:
             raise refused
@@ -134,7 +134,12 @@ class SignUp:
         if row is None:
             raise refused
         taken = await self._guesses.take("sign-up link", digest.hex(), None, visit)
-        if not await self._passwords.check(password, row.password_hash):
+        try:
+            right = await self._passwords.check(password, row.password_hash)
+        except Overloaded:  # it was never tried
+            await self._database.write(lambda c: self._guesses.give_back(c, taken))
+            raise
+        if not right:
             raise Problem("password", "wrong")
         address = self._secrets.unseal(row.sealed, table="sign_ups", row=digest.hex())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gateway.base.errors import Overloaded, TooManyAttempts
 from gateway.platform.accounts.guesses import ACCOUNT_LIMIT, ADDRESS_LIMIT, Visit
 from gateway.platform.accounts.passwords import thread_count
+from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.refusals import Problem, Refusal
 from tests.platform.accounts.conftest import HOME, PASSWORD
 
@@ -157,6 +159,36 @@ async def test_a_try_that_was_never_made_is_not_counted(owner, ann):
     await asyncio.gather(*tasks)
     assert all(each.result() for each in blocked)
     assert await guess(owner, stranger(1), PASSWORD) == "in"
+
+
+@contextmanager
+def _no_core_left(passwords, monkeypatch):
+    """Within this nothing is hashed: there is room to wait, and whoever waits is refused."""
+    monkeypatch.setattr("gateway.platform.accounts.passwords.PATIENCE_S", 0.02)
+    free = threading.Event()
+    blocked = [passwords._threads.submit(free.wait, 60) for _ in range(thread_count())]
+    yield
+    free.set()
+    assert all(each.result() for each in blocked)
+    monkeypatch.undo()
+
+
+async def test_whoever_waited_in_vain_has_not_tried(owner, ann, monkeypatch):
+    token = (await owner.entrance.by_password(EMAIL, PASSWORD, HOME)).token
+    session, visit = await owner.sessions.find(token), stranger(2)
+    await owner.people.sign_up.ask(Wish("bob@example.com", PASSWORD, True, True), HOME)
+    link = next(each.token for each in await owner.letters() if each.to == "bob@example.com")
+    acts = (
+        lambda: owner.entrance.by_password(EMAIL, PASSWORD, visit),
+        lambda: owner.entrance.confirm_owner(session, PASSWORD, visit),
+        lambda: owner.people.sign_up.confirm(link, PASSWORD, visit),
+    )
+    for act in acts:
+        with _no_core_left(owner.people.passwords, monkeypatch):
+            for _ in range(12):
+                with pytest.raises(Overloaded):
+                    await act()
+        await act()
 
 
 async def test_a_suspended_account_is_nobodys(owner, ann):
