@@ -31,6 +31,21 @@ def test_a_catalogue_is_complete_and_fresh(code: str, sources: object) -> None:
     )
 
 
+@pytest.mark.parametrize("code", messages.TRANSLATED)
+def test_bringing_a_catalogue_up_to_date_changes_nothing(code: str, sources: object) -> None:
+    after = messages.written(messages.updated(code, sources))  # type: ignore[arg-type]
+    assert after.decode() == messages.path_of(code).read_text("utf-8")
+
+
+@pytest.mark.parametrize("code", messages.TRANSLATED)
+def test_every_number_takes_the_form_that_the_language_has_for_it(code: str) -> None:
+    plural, language = i18n.catalogue(code).plural, i18n.LANGUAGES[code]  # type: ignore[attr-defined]
+    numbers = [*range(1, 1_000), *range(1_001, 2_000), 999_999]
+    pairs = {(language.locale.plural_form(number), plural(number)) for number in numbers}
+    assert len({tag for tag, _ in pairs}) == len(pairs)
+    assert {form for _, form in pairs} == set(range(messages.load(code).num_plurals))
+
+
 def test_a_lack_is_found(sources: object, monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = messages.load("fr")
     catalogue.add("A message of no source", "Un message")

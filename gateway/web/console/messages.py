@@ -8,6 +8,7 @@ stale one, and a translation whose placeholders or plural forms differ are findi
 It is never imported by the running gateway.
 """
 
+import io
 import re
 import sys
 from collections.abc import Iterator
@@ -82,19 +83,26 @@ def load(code: str) -> Catalog:
 
 
 def store(code: str, catalogue: Catalog) -> None:
-    """Write a catalogue: sorted, without dates or places, so that it changes with its words."""
+    """Write a catalogue."""
     path = path_of(code)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        write_po(
-            file,
-            catalogue,
-            no_location=True,
-            omit_header=False,
-            sort_output=True,
-            ignore_obsolete=True,
-            width=100,
-        )
+    path.write_bytes(written(catalogue))
+
+
+def written(catalogue: Catalog) -> bytes:
+    """A catalogue's file: sorted, without places or what wrote it, so it changes with its words."""
+    file = io.BytesIO()
+    write_po(
+        file,
+        catalogue,
+        no_location=True,
+        omit_header=False,
+        sort_output=True,
+        ignore_obsolete=True,
+        width=100,
+    )
+    lines = file.getvalue().splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(b'"Generated-By: '))
 
 
 def updated(code: str, sources: Catalog) -> Catalog:
@@ -107,6 +115,9 @@ def updated(code: str, sources: Catalog) -> Catalog:
         creation_date=before.creation_date if path_of(code).exists() else None,
         revision_date=before.revision_date if path_of(code).exists() else None,
     )
+    # Which number takes which form stays as the file says: Babel's releases write and count it
+    # in other ways, and a form that is new there would have no words.
+    after.mime_headers = [("Plural-Forms", before.plural_forms)]
     for message in sources:
         if message.id:
             known = before.get(message.id)
