@@ -110,6 +110,16 @@ def test_figures_are_written_as_the_language_writes_them(
         assert plain(i18n.duration(1_500)) == duration
 
 
+@pytest.mark.parametrize("code", i18n.LANGUAGES)
+def test_nothing_ends_with_a_point_that_a_full_stop_would_double(code: str) -> None:
+    with i18n.speaking(i18n.LANGUAGES[code]):
+        written = [i18n.money(1_500_000), i18n.usd(1), i18n.price(5), i18n.percent(0.5)]
+        written += [write(1_700_000_000_000_000) for write in (i18n.day, i18n.moment)]
+        written += [i18n.duration(value_ms) for value_ms in (5, 1_500, 120_000, 7_200_000)]
+        written += [i18n.size(count) for count in (5, 5 << 10, 5 << 20, 5 << 30)]
+        assert not [text for text in written if text.endswith((".", " ", " "))]
+
+
 def test_money_is_exact_and_no_share_is_rounded_up_to_all() -> None:
     assert i18n.money(1) == "$0.000001" and i18n.money(-1_500_000) == "-$1.50"
     assert i18n.usd(9_999_505) == "9.999505" and i18n.price(100_000) == "$0.10"

@@ -189,7 +189,7 @@ def price(picousd: int) -> str:
 def moment(at_us: int) -> str:
     """A time in UTC to the second."""
     at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
-    return f"{format_date(at, 'medium', _current.get().locale)} {at:%H:%M:%S}"
+    return f"{_date(at)} {at:%H:%M:%S}"
 
 
 def clock(at_us: int) -> str:
@@ -200,8 +200,15 @@ def clock(at_us: int) -> str:
 
 def day(at_us: int) -> str:
     """A date in UTC."""
-    at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
-    return format_date(at, "medium", _current.get().locale)
+    return _date(datetime.fromtimestamp(at_us // 1_000_000, UTC))
+
+
+def _date(at: datetime) -> str:
+    """A date without the abbreviated word for "year" that CLDR ends a Russian one with.
+
+    Readers do without it, and its point would stand before a sentence's full stop.
+    """
+    return format_date(at, "medium", _current.get().locale).removesuffix("г.").rstrip()
 
 
 def iso(at_us: int) -> str:
