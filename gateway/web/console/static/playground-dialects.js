@@ -78,8 +78,8 @@ const responses = {
       const cached = usage.input_tokens_details?.cached_tokens ?? 0;
       answer.usage = { input: usage.input_tokens - cached, cacheRead: cached, cacheWrite: 0, output: usage.output_tokens, reasoning: usage.output_tokens_details?.reasoning_tokens ?? 0 };
     }
-    if (event.type === "response.failed") throw Object.assign(new Error(), { told: event.response?.error?.message });
-    if (event.type === "error") throw Object.assign(new Error(), { told: event.message });
+    if (event.type === "response.failed") throw Object.assign(new Error(), { told: event.response?.error?.message ?? "", code: event.response?.error?.code });
+    if (event.type === "error") throw Object.assign(new Error(), { told: event.message, code: event.code });
     if (event.type === "response.output_text.delta" || event.type === "response.refusal.delta") answer.text += event.delta;
     if (event.type === "response.reasoning_summary_text.delta" || event.type === "response.reasoning_text.delta") answer.reasoning += event.delta;
     if (event.type === "response.output_item.added" && event.item?.type === "function_call") answer.tools[event.output_index] = { name: event.item.name, arguments: "" };

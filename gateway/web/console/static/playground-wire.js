@@ -37,8 +37,10 @@ const post = async (path, body, signal, renew) => fetch(path, {
   headers: { "Content-Type": "application/json", Authorization: `Bearer ${await key(renew)}`, "anthropic-version": "2023-06-01" },
 });
 
-/** What the gateway says went wrong: its words, and the code of its catalogue where the dialect has one. */
-const told = (error, status) => Object.assign(new Error(), { told: error?.message ?? `HTTP ${status}`, code: error?.code ?? "" });
+/** What the gateway says went wrong: its words, and the code of its catalogue as the dialect writes it. */
+const told = (error, status) => Object.assign(new Error(), {
+  told: error?.message ?? `HTTP ${status}`, code: error?.details?.find((each) => each.reason)?.reason ?? error?.code ?? "",
+});
 
 /** Ask; fills `answer` as it comes and calls `shown` after each piece. Throws AbortError at a stop. */
 export async function ask(name, request, answer, signal, shown) {

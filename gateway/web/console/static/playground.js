@@ -9,6 +9,8 @@ const MAX_IMAGE_BYTES = 4 * 2 ** 20;
 const root = document.getElementById("playground");
 const words = JSON.parse(root.dataset.words);
 const meanings = new Map(Object.entries(JSON.parse(root.dataset.errors)));
+const UNREACHABLE = "unreachable"; // no code of the catalogue: the gateway said nothing at all
+meanings.set(UNREACHABLE, words.unreachable);
 const offers = new Map(JSON.parse(root.dataset.models).map((offer) => [offer.name, offer]));
 const store = new Store(root.dataset.account);
 const $ = (id) => document.getElementById(id);
@@ -58,9 +60,8 @@ function showAnswer(column, answer) {
   if (answer.stopped) column.append(element("p", { className: "note", textContent: words.stopped }));
   if (answer.error) {
     // What to do, in the reader's language; beneath it what the gateway said of this request.
-    const meaning = meanings.get(answer.code);
-    column.append(element("p", { className: "problem", textContent: meaning ?? answer.error }));
-    if (meaning) column.append(element("p", { className: "note", lang: "en", textContent: answer.error }));
+    column.append(element("p", { className: "problem", textContent: meanings.get(answer.code) ?? words.failed }));
+    if (answer.code !== UNREACHABLE) column.append(element("p", { className: "note", lang: "en", textContent: answer.error }));
   }
   const foot = element("p", { className: "note facts-line" }, element("span", { textContent: facts(answer) }));
   if (answer.id) foot.append(" ", element("a", { href: `/console/logs/${encodeURIComponent(answer.id)}`, textContent: words.log }));
@@ -150,7 +151,7 @@ async function answerInto(column, answer, request, signal) {
     await ask($("dialect").value, request, answer, signal, shown);
   } catch (error) {
     if (error.name === "AbortError") answer.stopped = true;
-    else Object.assign(answer, { error: error.told ?? words.unreachable, code: error.code });
+    else Object.assign(answer, error.told === undefined ? { error: words.unreachable, code: UNREACHABLE } : { error: error.told || "–", code: error.code });
   }
   cancelAnimationFrame(frame);
   const near = atEnd();
