@@ -106,8 +106,9 @@ class Adjustments:
         if checked(amount_microusd) <= 0:
             raise Refusal("the amount of an adjustment must be above zero")
         words = reason.strip()
-        if not words or len(words) > MAX_REASON:
-            raise Refusal(f"an adjustment needs a reason of at most {MAX_REASON} characters")
+        if not words or len(words) > MAX_REASON or not words.isprintable():
+            most = MAX_REASON
+            raise Refusal(f"an adjustment needs a reason of at most {most} printable characters")
         id = id or self._ids.make("adj")
         row = {
             "id": id,

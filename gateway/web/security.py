@@ -19,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from gateway.base.errors import GatewayError
+from gateway.web.console.meanings import MEANINGS
 from gateway.web.hosts import host_is_allowed
 from gateway.web.spoken import spoken
 
@@ -29,12 +30,19 @@ log = logging.getLogger("tallygate.web")
 DRAW: web.ResponseKey[Callable[[], Awaitable[str]]] = web.ResponseKey("draw", object)  # type: ignore[arg-type]
 NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
 BODY_TIMEOUT_S = 17.5  # with what is read away after the refusal, less than 20 s
+_NEVER_OURS = frozenset({413, 417})  # aiohttp raises these with English text of its own
 READ_METHODS = frozenset({"GET", "HEAD"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# What a page of errors says where nothing more is known; never the framework's own words.
 _WORDS = {
+    400: spoken("This request was not understood. Go back and try again."),
+    403: spoken("Your account has no right to do this."),
     404: spoken("There is no such page."),
     405: spoken("This page does not take that kind of request."),
     413: spoken("The form is too large."),
+    422: spoken("Something in this form cannot be used. Go back and try again."),
+    429: spoken("There are too many requests from here. Wait a little and try again."),
+    500: spoken("Something here went wrong. Try again."),
 }
 _HEADERS = {
     "Server": "tallygate",
@@ -137,10 +145,12 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
                 if name in error.headers:
                     response.headers[name] = error.headers[name]
         except GatewayError as error:
-            response = render_error(request, error.status, error.text)
+            response = render_error(request, error.status, MEANINGS[error.code])
+            if error.retry_after_s is not None:
+                response.headers["Retry-After"] = str(error.retry_after_s)
         except Exception:
             log.exception("page failed")
-            response = render_error(request, 500, spoken("Something here went wrong. Try again."))
+            response = render_error(request, 500, _WORDS[500])
         response = await _drawn(response)  # pages of errors, too
         headers = response.headers
         headers.update(_HEADERS)
@@ -162,7 +172,8 @@ async def _drawn(response: web.StreamResponse) -> web.StreamResponse:
 
 
 def _words(error: web.HTTPException) -> str:
-    """The text an error was raised with, or words for those the framework raises itself."""
-    if error.text and not error.text.startswith(f"{error.status}:"):
+    """The words an error was raised with, or those for its status where the framework raised it."""
+    own = not (error.text or "").startswith(f"{error.status}:")
+    if error.text and own and error.status not in _NEVER_OURS:
         return error.text
-    return _WORDS.get(error.status, f"{error.reason}.")
+    return _WORDS.get(error.status, _WORDS[500 if error.status >= 500 else 400])

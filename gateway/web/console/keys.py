@@ -144,8 +144,11 @@ class KeyPages:
                 )
             else:
                 issued = await platform.keys.rotate(row, hours * HOUR_US)
-        except Refusal:
-            raise web.HTTPConflict from None
+        except Refusal as refusal:
+            [listed] = await self._listed(at, [row])
+            page = self._form(request, shown_fields(row, limits), None, listed, str(refusal))
+            page.set_status(web.HTTPConflict.status_code)
+            return page
         if any(value is not None for value in limits):
             await self._limit(at, issued.id, limits)
         await self._record(at, "keys.rotate", row.id, f"in its place {issued.id}")
@@ -217,6 +220,7 @@ class KeyPages:
         fields: dict[str, str],
         problem: Problem | None = None,
         listed: Listed | None = None,
+        refused: str = "",
     ) -> web.Response:
         models = sorted(self._platform.catalog.snapshot.models)
         return self._pages.render(
@@ -225,6 +229,7 @@ class KeyPages:
             status=200 if problem is None else 422,
             fields=fields,
             problem=problem,
+            refused=refused,
             listed=listed,
             endpoints=ENDPOINTS,
             models=models,

@@ -66,8 +66,8 @@ class OrganisationPages:
         account, form = account_of(request), await read_form(request)
         try:
             made = await self._room.found(account, form.text("name"))
-        except Refusal:
-            return await self._listing(request, Problem("name", "bad"))
+        except Refusal as refusal:
+            return await self._listing(request, refusal)
         return redirect(f"{PAGE}/{made.id}")
 
     async def sit_down(self, request: web.Request) -> web.Response:
@@ -102,16 +102,16 @@ class OrganisationPages:
         """Become a member."""
         try:
             joined = await self._invitations.accept(account_of(request), request.match_info["id"])
-        except Refusal:
-            return await self._listing(request, Problem("form", "over"))
+        except Refusal as refusal:
+            return await self._listing(request, refusal)
         return redirect(f"{PAGE}/{joined.id}")
 
     async def decline(self, request: web.Request) -> web.Response:
         """Do not become one."""
         try:
             await self._invitations.decline(account_of(request), request.match_info["id"])
-        except Refusal:
-            return await self._listing(request, Problem("form", "over"))
+        except Refusal as refusal:
+            return await self._listing(request, refusal)
         return redirect(PAGE)
 
     # --- one organisation -----------------------------------------------------------------------
@@ -124,7 +124,7 @@ class OrganisationPages:
         """Another name."""
         organisation, form = self._asked(request), await read_form(request)
         renamed = self._room.rename(account_of(request), organisation, form.text("name"))
-        return await self._tried(request, organisation, renamed, Problem("name", "bad"))
+        return await self._tried(request, organisation, renamed)
 
     async def invite(self, request: web.Request) -> web.Response:
         """Send a letter."""
@@ -138,10 +138,8 @@ class OrganisationPages:
                 _limit(form),
                 visit_of(request),
             )
-        except Problem as problem:
-            return await self._page(request, organisation, problem, form.text("email"))
-        except Refusal:
-            return await self._page(request, organisation, Problem("form", "refused"))
+        except (Problem, Refusal) as wrong:
+            return await self._page(request, organisation, wrong, form.text("email"))
         except TooManyAttempts as error:
             page = await self._page(request, organisation, Problem("form", "too_many"))
             page.set_status(error.status)
@@ -161,8 +159,8 @@ class OrganisationPages:
         member = self._member(organisation, request.match_info["member"])
         try:
             part, limit = _part(form), _limit(form)
-        except Problem as problem:
-            return await self._page(request, organisation, problem)
+        except (Problem, Refusal) as wrong:
+            return await self._page(request, organisation, wrong)
         changed = self._room.put(account_of(request), organisation, member, part, limit)
         return await self._tried(request, organisation, changed)
 
@@ -187,8 +185,8 @@ class OrganisationPages:
         account, organisation = account_of(request), self._asked(request)
         try:
             await self._room.remove(account, organisation, account)
-        except Refusal:
-            return await self._page(request, organisation, Problem("form", "refused"))
+        except Refusal as refusal:
+            return await self._page(request, organisation, refusal)
         return redirect(PAGE)
 
     # --- what the handlers share ----------------------------------------------------------------
@@ -210,27 +208,22 @@ class OrganisationPages:
         raise web.HTTPNotFound
 
     async def _tried(
-        self,
-        request: web.Request,
-        organisation: Organisation,
-        act: Awaitable[None],
-        problem: Problem | None = None,
+        self, request: web.Request, organisation: Organisation, act: Awaitable[None]
     ) -> web.Response:
         try:
             await act
-        except Refusal:
-            problem = problem or Problem("form", "refused")
-            return await self._page(request, organisation, problem)
+        except Refusal as refusal:
+            return await self._page(request, organisation, refusal)
         return redirect(f"{PAGE}/{organisation.id}")
 
-    async def _listing(self, request: web.Request, problem: Problem | None = None) -> web.Response:
+    async def _listing(self, request: web.Request, refusal: Refusal | None = None) -> web.Response:
         account, balance = account_of(request), self._platform.ledger.balance
         mine = self._room.of(account)
         return self._pages.render(
             request,
             "organisations/list.html",
-            status=200 if problem is None else 422,
-            problem=problem,
+            status=200 if refusal is None else 422,
+            refused=str(refusal or ""),
             mine=mine,
             balances={each.id: balance(each.account.no) for each in mine},
             invitations=await self._invitations.to(account),
@@ -240,7 +233,7 @@ class OrganisationPages:
         self,
         request: web.Request,
         organisation: Organisation,
-        problem: Problem | None = None,
+        wrong: Problem | Refusal | None = None,
         typed: str = "",
     ) -> web.Response:
         account = account_of(request)
@@ -252,8 +245,9 @@ class OrganisationPages:
         return self._pages.render(
             request,
             "organisations/organisation.html",
-            status=200 if problem is None else 422,
-            problem=problem,
+            status=200 if wrong is None else 422,
+            problem=wrong if isinstance(wrong, Problem) else None,
+            refused=str(wrong) if isinstance(wrong, Refusal) else "",
             typed=typed,
             organisation=organisation,
             mine=mine,
@@ -269,7 +263,7 @@ class OrganisationPages:
 def _part(form: Form) -> Part:
     found: Part | None = next((each for each in PARTS if each == form.text("part")), None)
     if found is None:
-        raise Problem("part", "bad")
+        raise Refusal("there is no such part in an organisation")
     return found
 
 

@@ -1,21 +1,23 @@
-"""What forms of the administration are refused for, in the reader's language.
+"""What forms are refused for and what checks find, in the reader's language.
 
 The rooms refuse in English, for the command line too. Those sentences that people meet on pages
-stand here and in `catalog_refusals` once more, with a name for each value in them; whatever else a
-room says stays English and is marked as such. A sentence that no room says fails the tests.
+stand here, in `catalog_refusals` and in `report_findings` once more, with a name for each value in
+them; whatever else a room says stays English and is marked as such. A sentence that no room says
+fails the tests, and one that a room says and that has no words here, unless the test names it as
+one that no page shows.
 """
 
 import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from gateway.web.console import catalog_refusals, i18n
+from gateway.web.console import catalog_refusals, i18n, report_findings
 from gateway.web.spoken import spoken
 
 SENTENCES: Final = (
     spoken("your role does not allow this"),
     spoken("the amount of an adjustment must be above zero"),
-    spoken("an adjustment needs a reason of at most %(count)s characters"),
+    spoken("an adjustment needs a reason of at most %(count)s printable characters"),
     spoken("what is taken back is a positive amount"),
     spoken("there is not so much left of that credit, or running requests hold it"),
     spoken("the transaction %(name)s gave this account no credit"),
@@ -51,7 +53,23 @@ SENTENCES: Final = (
     spoken("no model is served by this provider yet; add one, then test it"),
     spoken("this provider speaks none of the endpoints that a test can ask"),
     spoken("a head is written NUMBER:64-HEX-DIGITS, as `audit export` prints it"),
+    # Of adjustments.
+    spoken("there is no adjustment %(name)s"),
+    spoken("there is no such way to take credit back"),
+    # Of keys.
+    spoken("the key has ended; make a new one"),
+    spoken("the key has been replaced already"),
+    spoken("the key's owner has left; make a new one"),
+    # Of organisations.
+    spoken("your part in the organisation does not allow this"),
+    spoken("ownership goes to another active member"),
+    spoken("at most %(count)s invitations wait at once"),
+    spoken("the invitation is unknown, over or was used"),
+    spoken("there is no invitation %(name)s"),
+    spoken("whoever invited you may not do so any more"),
+    spoken("you are a member already"),
     *catalog_refusals.SENTENCES,
+    *report_findings.SENTENCES,
 )
 VALUE: Final = re.compile(r"%\((\w+)\)s")
 INNER: Final = "what"  # the value that is a refusal itself

@@ -4,12 +4,16 @@ import html
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
 from gateway.base.config import SETTINGS
+from gateway.platform.accounts.guesses import Visit
+from gateway.proxy.probe import Probed
 from gateway.web.console import i18n
-from tests.fakes.gateway import RunningGateway, running
+from gateway.web.console.meanings import MEANINGS
+from tests.fakes.gateway import EMAIL, RunningGateway, running
 from tests.fakes.upstream import FakeUpstream
 from tests.web.admin.test_pages import staff
 from tests.web.test_console import get, post
@@ -164,3 +168,69 @@ model = "free"
         about = [prose(each) for each in warned if "NOBODY" in each or "free" in each]
         assert len(about) == 3, about
         assert reader.code == i18n.SOURCE or not any(map(english, about)), about
+
+
+def main_of(text: str) -> str:
+    [main] = re.findall(r"<main.*</main>", text, re.S)
+    return str(main)
+
+
+async def test_what_checks_find_is_said_in_the_readers_language(reader: Reader) -> None:
+    platform = reader.gateway.gateway.platform
+    spoil = "UPDATE wallets SET balance_microusd = 1"
+    await platform.database.write(lambda c: c.exec_driver_sql(spoil))
+    await post(reader.gateway, "/admin/ledger/verify", {}, **reader.cookie, **OWN)
+    form = {"head": f"3:{'ab' * 32}"}
+    pages = [
+        await get(reader.gateway, path, **reader.cookie) for path in ("/admin/ledger", "/admin")
+    ]
+    pages.append(await post(reader.gateway, "/admin/audit/verify", form, **reader.cookie, **OWN))
+    for _, text in pages:
+        listed = re.findall(r'<ul class="list">(.*?)</ul>', main_of(text), re.S)
+        found = next(each for each in listed if "<li>" in each and "<a " not in each)
+        assert "lang=" not in found, found
+        assert reader.code == i18n.SOURCE or not english(prose(found)), found
+
+
+async def test_why_a_letter_did_not_go_is_said_in_the_readers_language(reader: Reader) -> None:
+    people = reader.gateway.gateway.platform.people
+    await people.entrance.ask_reset("administrator@example.org", Visit("203.0.113.1", "curl"), "en")
+    [shown] = await people.mail.undelivered()
+    errors = ("unwritable", "recipient", "authentication", "answer 550", "TimeoutError")
+    letters = [shown._replace(state="failed", error=error) for error in errors]
+    people.mail.undelivered = AsyncMock(return_value=letters)  # type: ignore[method-assign]
+    _, text = await get(reader.gateway, "/admin/letters", **reader.cookie)
+    told = [prose(each) for each in re.findall(r"<small>(.*?)</small>", main_of(text), re.S)]
+    assert len(told) == len(set(told)) == len(errors) and all(told)
+    assert reader.code == i18n.SOURCE or not any(map(english, told)), told
+
+
+async def test_why_a_test_of_a_provider_failed_is_said_in_the_readers_language(
+    reader: Reader,
+) -> None:
+    probed = Probed("up:m", 401, 12, "upstream_credentials_exhausted")
+    ask = AsyncMock(return_value=probed)
+    reader.gateway.gateway.platform.live["providers.test"] = lambda: ask
+    path = "/admin/providers/up/test"
+    response, text = await post(reader.gateway, path, {}, **reader.cookie, **OWN)
+    [told] = re.findall(r'<p class="problem" role="status">(.*?)</p>', text, re.S)
+    meaning = i18n.catalogue(reader.code).gettext(MEANINGS[probed.code])
+    assert response.status == 200 and meaning in prose(told)
+    assert reader.code == i18n.SOURCE or not english(prose(told).replace(probed.code, "")), told
+
+
+async def test_what_no_form_asks_for_is_refused_in_the_readers_language(reader: Reader) -> None:
+    accounts = reader.gateway.gateway.platform.accounts
+    other, own = accounts.named(EMAIL).id, accounts.named("administrator@example.org").id
+    for path, status in (
+        (f"users/{other}/role", 422),
+        (f"users/{own}/suspend", 403),
+        ("adjustments/none", 422),
+        ("adjustments/none?choice=approve", 422),
+    ):
+        path, _, query = path.partition("?")
+        form = dict([query.split("=")]) if query else {"role": "king"}
+        response, text = await post(reader.gateway, f"/admin/{path}", form, **reader.cookie, **OWN)
+        assert response.status == status and "lang=" not in main_of(text), path
+        shown = re.sub(r"<table.*?</table>", " ", main_of(text), flags=re.S)
+        assert reader.code == i18n.SOURCE or not english(prose(shown)), (path, prose(shown))

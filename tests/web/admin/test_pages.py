@@ -241,7 +241,7 @@ async def test_the_ledger_says_when_it_was_damaged(gateway: RunningGateway) -> N
     await database.write(lambda c: c.exec_driver_sql("UPDATE wallets SET balance_microusd = 1"))
     await one.post("/admin/ledger/verify")
     _, text = await one.get("/admin/ledger")
-    assert "something wrong" in text and "the wallet of account" in text
+    assert "something wrong" in text and "The wallet of account" in text
 
 
 async def test_the_audit_log_shows_reads_and_its_export_verifies(gateway: RunningGateway) -> None:

@@ -18,6 +18,7 @@ from gateway.platform.refusals import Refusal
 from gateway.web.admin.presets import NewProvider, providers_add
 from gateway.web.console.admin.frame import allowed, segment
 from gateway.web.console.forms import Form, read_form
+from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
 from gateway.web.spoken import spoken
@@ -124,6 +125,7 @@ class ProviderPages:
             health=_health(self._platform).get(entry.name, []),
             disconnect=DISCONNECT,
             tested=tested,
+            meaning=MEANINGS.get(tested.code, "") if tested else "",
             refused=refused,
         )
 

@@ -29,6 +29,7 @@ from gateway.web.console.admin.frame import (
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
+from gateway.web.spoken import spoken
 
 PAGE: Final = "/admin/users"
 MAX_SEARCH: Final = 100
@@ -138,7 +139,7 @@ class UserPages:
         wanted = (await read_form(request)).text("role")
         role: Role | None = next((each for each in ROLES if each == wanted), None)
         if role is None:
-            raise web.HTTPUnprocessableEntity(text="There is no such role.")
+            raise web.HTTPUnprocessableEntity(text=spoken("There is no such role."))
         await self._platform.accounts.set_role(account, role)
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
@@ -188,7 +189,7 @@ class UserPages:
         form = await read_form(request)
         choice = form.text("choice")
         if choice not in ("approve", "refuse"):
-            raise web.HTTPUnprocessableEntity(text="Approve or refuse.")
+            raise web.HTTPUnprocessableEntity(text=spoken("Approve or refuse."))
         try:
             await self._platform.adjustments.decide(
                 who(request), request.match_info["id"], approve=choice == "approve"
@@ -208,7 +209,7 @@ class UserPages:
         """Another account than one's own: nobody locks themselves out, or raises themselves."""
         account = self._person(request)
         if account is who(request):
-            raise web.HTTPForbidden(text="Somebody else must do this to your account.")
+            raise web.HTTPForbidden(text=spoken("Somebody else must do this to your account."))
         return account
 
 
