@@ -20,7 +20,8 @@ AXE = """async () => {
 OVERFLOW = """() => {
   const width = document.documentElement.clientWidth;
   // A stacked table is clipped: what sticks out of a cell is not seen by anybody.
-  const cut = [...document.querySelectorAll(".stack td, .stack tbody th, .figure")]
+  // What is brief is shortened with an ellipsis where there is no room for it.
+  const cut = [...document.querySelectorAll(".stack td:not(.brief), .stack tbody th, .figure")]
     .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1
       && node.getBoundingClientRect().width > 2)
     .slice(0, 5).map((node) => `cut: ${node.outerHTML.slice(0, 120)}`);
@@ -32,6 +33,11 @@ OVERFLOW = """() => {
     .slice(0, 5).map((node) => node.outerHTML.slice(0, 120));
   return beyond.length ? beyond : [`the page is ${document.documentElement.scrollWidth} wide`];
 }"""
+# On a telephone a table is read downwards. Those of the guides for operators, all code, may scroll.
+SIDEWAYS = """() => innerWidth > 400 ? [] : [...document.querySelectorAll(".scroll")]
+  .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1
+    && !node.closest("article.prose"))
+  .map((node) => node.outerHTML.slice(0, 120))"""
 # What a person reads or hears; not programs, nor what says itself that it is another language.
 TEXTS = """() => {
   const found = new Set();
@@ -95,6 +101,8 @@ async def wholeness(page: Page) -> list[str]:
     """Nothing sticks out, and the text of charts can be read."""
     beyond = await page.evaluate(OVERFLOW)
     found = [f"overflows: {beyond}"] if beyond else []
+    if sideways := await page.evaluate(SIDEWAYS):
+        found.append(f"scrolls sideways: {sideways}")
     if has_library() and await page.query_selector("[data-drawn]"):
         faint = [ratio for ratio in (await page.evaluate(CONTRAST))["drawn"] if ratio < 4.5]
         if faint:
