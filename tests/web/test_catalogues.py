@@ -46,6 +46,13 @@ def test_every_number_takes_the_form_that_the_language_has_for_it(code: str) -> 
     assert {form for _, form in pairs} == set(range(messages.load(code).num_plurals))
 
 
+def test_french_marks_never_begin_a_line() -> None:
+    """Before ; : ? ! and within guillemets stands a space that does not break."""
+    for message in messages.load("fr"):
+        for text in message.string if isinstance(message.string, tuple) else (message.string,):
+            assert not message.id or not re.search(r" [;:?!»](?=\W|$)|« ", text), text
+
+
 def test_a_lack_is_found(sources: object, monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = messages.load("fr")
     catalogue.add("A message of no source", "Un message")

@@ -67,7 +67,7 @@ async def test_every_setting_says_in_the_readers_language_what_it_is(reader: Rea
     shown = prose(table)
     translated = i18n.catalogue(reader.code).gettext
     for setting in SETTINGS:
-        assert translated(setting.help) in shown, setting.name
+        assert prose(translated(setting.help)) in shown, setting.name
         assert (setting.help in shown) == (reader.code == i18n.SOURCE), setting.name
     assert bool(english(shown)) == (reader.code == i18n.SOURCE), english(shown)
 
@@ -214,7 +214,7 @@ async def test_why_a_test_of_a_provider_failed_is_said_in_the_readers_language(
     path = "/admin/providers/up/test"
     response, text = await post(reader.gateway, path, {}, **reader.cookie, **OWN)
     [told] = re.findall(r'<p class="problem" role="status">(.*?)</p>', text, re.S)
-    meaning = i18n.catalogue(reader.code).gettext(MEANINGS[probed.code])
+    meaning = prose(i18n.catalogue(reader.code).gettext(MEANINGS[probed.code]))
     assert response.status == 200 and meaning in prose(told)
     assert reader.code == i18n.SOURCE or not english(prose(told).replace(probed.code, "")), told
 
