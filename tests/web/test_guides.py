@@ -37,7 +37,9 @@ def test_markdown_becomes_html_and_stays_text() -> None:
     assert "<ul><li>first goes on</li><li>second</li></ul>" in page.html
     assert "<ol><li>one</li></ol>" in page.html
     assert "<code>a = &#34;&lt;x&gt;&#34;\n\nb = 1</code>" in page.html
-    assert '<th scope="row"><code>a</code></th><td class="number">3</td>' in page.html
+    assert (
+        '<th scope="row"><code>a</code></th><td class="number" data-label="n">3</td>' in page.html
+    )
     assert "<script>" not in inline("<script> `<script>`")
 
 

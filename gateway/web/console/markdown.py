@@ -124,8 +124,10 @@ def _table(lines: list[str]) -> str:
     def cell(tag: str, n: int, text: str) -> str:
         kind = ' class="number"' if n in numbers else ""
         scope = {"th": ' scope="col"', "row": ' scope="row"'}.get(tag, "")
-        name = "td" if tag == "td" else "th"
-        return f"<{name}{scope}{kind}>{inline(text)}</{name}>"
+        if tag == "td":  # named where rows are stacked, on a telephone
+            label = escape(head[n].replace("`", ""))
+            return f'<td{kind} data-label="{label}">{inline(text)}</td>'
+        return f"<th{scope}{kind}>{inline(text)}</th>"
 
     top = "".join(cell("th", n, text) for n, text in enumerate(head))
     rest = "".join(
@@ -134,6 +136,7 @@ def _table(lines: list[str]) -> str:
     )
     label = escape(", ".join(text.replace("`", "") for text in head if text))
     return (
-        f'<div class="scroll" tabindex="0" role="group" aria-label="{label}"><table class="dense">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">'
+        '<table class="stack dense">'
         f"<thead><tr>{top}</tr></thead><tbody>{rest}</tbody></table></div>"
     )

@@ -33,10 +33,9 @@ OVERFLOW = """() => {
     .slice(0, 5).map((node) => node.outerHTML.slice(0, 120));
   return beyond.length ? beyond : [`the page is ${document.documentElement.scrollWidth} wide`];
 }"""
-# On a telephone a table is read downwards. Those of the guides for operators, all code, may scroll.
+# On a telephone a table is read downwards.
 SIDEWAYS = """() => innerWidth > 400 ? [] : [...document.querySelectorAll(".scroll")]
-  .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1
-    && !node.closest("article.prose"))
+  .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1)
   .map((node) => node.outerHTML.slice(0, 120))"""
 # What a person reads or hears; not programs, nor what says itself that it is another language.
 TEXTS = """() => {
