@@ -18,6 +18,7 @@ cdef class Connection:
 
     cpdef data_received(self, bytes data)
     cdef _keep(self, bytes data)
+    cdef bytes _put_off(self, bytes data)
     cpdef check(self, double now_s)
     cpdef stop(self)
     cdef bint _begin(self, bytes data) except -1

@@ -93,8 +93,17 @@ class Connection:
             return
         if state == IDLE and self._backlog:
             data, self._backlog = self._backlog + data, b""
+        if len(data) > MAX_BACKLOG_BYTES and self._parser.is_strict(data):
+            data = self._put_off(data)
         self._parser.feed(data)
         self._next()
+
+    def _put_off(self, data: bytes) -> bytes:
+        """What may come in pieces of a byte is read in turns of the loop; nothing overtakes it."""
+        self.transport.pause_reading()
+        self._backlog = data[MAX_BACKLOG_BYTES:]
+        self._server.loop.call_soon(self._take_backlog)
+        return data[:MAX_BACKLOG_BYTES]
 
     def _keep(self, data: bytes) -> None:
         self._backlog += data
@@ -271,12 +280,8 @@ class Connection:
         else:
             pieces = body if isinstance(body, list) else [body]
             size = sum(map(len, pieces))
-            head = b"%b%b%bContent-Length: %d\r\n\r\n" % (
-                STATUS_LINES[status],
-                self._common(),
-                headers,
-                size,
-            )
+            of = (STATUS_LINES[status], self._common(), headers, size)
+            head = b"%b%b%bContent-Length: %d\r\n\r\n" % of
             self.transport.writelines([head] if self._head_only else [head, *pieces])
         self._finish()
 
@@ -288,11 +293,8 @@ class Connection:
         """
         if self.closed:
             return
-        if self._chunked:
-            framing = b"Transfer-Encoding: chunked\r\n\r\n"
-        else:
-            self._keep_alive = False
-            framing = b"\r\n"
+        framing = b"Transfer-Encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+        self._keep_alive = self._keep_alive and self._chunked
         self._head = STATUS_LINES[status] + self._common() + headers + framing
 
     def send(self, data: bytes) -> None:

@@ -26,6 +26,7 @@ cdef class RequestParser:
 
     cdef _clear(self)
     cpdef feed(self, bytes data)
+    cpdef bint is_strict(self, bytes data)
     @cython.locals(length=cython.longlong, head_length=cython.longlong, body=bytes, request=Request)
     cdef bint _begin_usual(self, bytes data) except -1
     @cython.locals(missing=cython.longlong, piece=bytes, rest=bytes, request=Request)

@@ -133,6 +133,12 @@ class RequestParser:
             elif self._no_body_bytes > MAX_HEAD_BYTES:
                 self.error = HeadersTooLarge("The request's trailers are too large.")
 
+    def is_strict(self, data: bytes) -> bool:
+        """Whether the full parser reads these bytes: it costs by the piece, not by the byte."""
+        if self.partial:
+            return self._usual is None
+        return b"transfer-encoding" in data[:MAX_HEAD_BYTES].lower()
+
     def _feed_strictly(self, data: bytes) -> None:
         """RFC 9110, 7.8: an upgrade that is not spoken here is ignored, what follows is HTTP.
 
