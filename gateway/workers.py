@@ -106,10 +106,8 @@ class Workers:
                 await task
 
     async def _run(self, job: Job) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            # On the clock's multiples, so that jobs and the sweep of connections share wakes.
-            await asyncio.sleep(job.interval_s - loop.time() % job.interval_s)
+            await asyncio.sleep(job.interval_s)
             try:
                 await job.tick(self._platform, self._metrics)
             except Exception:

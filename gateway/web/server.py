@@ -177,8 +177,7 @@ class Server:
 
     def _sweep(self) -> None:
         now_s = self.loop.time()
-        # On the clock's multiples, as the workers' jobs are: one wake for all.
-        self._sweeper = self.loop.call_at((now_s // SWEEP_S + 1) * SWEEP_S, self._sweep)
+        self._sweeper = self.loop.call_at(now_s + SWEEP_S, self._sweep)
         for connection in list(self._connections):
             connection.check(now_s)
         for attempt in list(self._plane.attempts):
