@@ -6,9 +6,9 @@
 PROBE := import ensurepip, os, sys, sysconfig as s, time; \
   assert sys.version_info >= (3, 11) and os.path.exists(s.get_path("include") + "/Python.h"); \
   clock = time.process_time; \
-  times = [(clock(), sum(i & 7 for i in range(300000)), clock()) for _ in range(5)]; \
+  times = [(clock(), sum(i & 7 for i in range(300000)), clock()) for _ in range(20)]; \
   print(round(min(t[2] - t[0] for t in times) * float(sys.argv[1]) * 1e6), sys.argv[2])
-PYTHON ?= $(or $(shell for p in "1.0 python3" "1.1 /usr/bin/python3"; do set -- $$p; \
+PYTHON ?= $(or $(shell for p in "1.0 python3" "1.0 /usr/bin/python3"; do set -- $$p; \
   $$2 -c '$(PROBE)' $$p 2>/dev/null; done | sort -n | head -n 1 | cut -d" " -f2),python3)
 VENV := .venv
 BIN := $(VENV)/bin
