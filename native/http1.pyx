@@ -15,7 +15,8 @@ from gateway._native.sse cimport PASSED, StreamMeter
 
 cdef extern from "http1.h" nogil:
     enum:
-        H1_MAX_HEADERS
+        H1_MAX_OVERHEAD
+        H1_MAX_SIZE_LINE
         H1_HEAD
         H1_SIZE
         H1_FAILED
@@ -28,6 +29,7 @@ cdef extern from "http1.h" nogil:
     const char *h1_headers(const uint8_t *, size_t, size_t, h1_head *)
     const char *h1_response(const uint8_t *, size_t, h1_head *, h1_answer *)
     size_t h1_next(h1_body *, const uint8_t *, size_t, size_t *)
+    uint8_t *h1_size_line(uint8_t *, size_t)
     size_t h1_lone_chunk(h1_body *, const uint8_t *, size_t, size_t *)
     int h1_named(const uint8_t *, h1_span, const char *, size_t)
     int64_t h1_number(const uint8_t *, h1_span)
@@ -35,7 +37,6 @@ cdef extern from "http1.h" nogil:
 
 cdef enum:
     MAX_HEAD_BYTES = 65536
-    MAX_OVERHEAD_BYTES = 131072  # framing in a row: chunk extensions and trailers
     MAX_INFORMATIONAL = 16       # 1xx answers before the real one
     MAX_NAME_BYTES = 256
     MAX_REQUEST_HEAD_BYTES = 16384
@@ -129,17 +130,21 @@ cdef class ResponseReader:
                     more = [first, piece]
                 else:
                     more.append(piece)
-            if self.answer.body.state == H1_DONE:
-                self.news = True
-                if at < size:
-                    self.answer.keep_alive = False  # bytes nobody asked for
+            if self.answer.body.state == H1_DONE or self.answer.body.state == H1_FAILED:
                 break
-            if self.answer.body.state == H1_FAILED:
-                self.fail("the chunks are malformed")
-                break
-        if self.answer.body.overhead > MAX_OVERHEAD_BYTES:
-            self.fail("the trailers are too large")
+        self.note_framing(at < size)
         return first if more is None else b"".join(more)
+
+    # Tells of an end or an error that the framing has come to; `extra`: bytes stand behind it.
+    cdef note_framing(self, bint extra):
+        if self.answer.body.overhead > H1_MAX_OVERHEAD:
+            self.fail("the trailers are too large")
+        elif self.answer.body.state == H1_FAILED:
+            self.fail("the chunks are malformed")
+        elif self.answer.body.state == H1_DONE:
+            self.news = True
+            if extra:
+                self.answer.keep_alive = False  # bytes nobody asked for
 
     cdef fail(self, str what):
         self.news = True
@@ -293,26 +298,15 @@ cpdef tuple usual_request(bytes data, Names kept):
 
 # One chunk of a chunked body (RFC 9112, 7.1).
 cdef bytes framed(bytes data):
-    cdef char digits[16]
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), left = size
-    cdef int n = 0
-    cdef bytes out
-    cdef char *p
-    while left:
-        digits[n] = b"0123456789abcdef"[left & 15]
-        left >>= 4
-        n += 1
-    out = PyBytes_FromStringAndSize(NULL, size + n + 4)
-    p = PyBytes_AS_STRING(out)
-    while n:
-        n -= 1
-        p[0] = digits[n]
-        p += 1
-    p[0] = 13
-    p[1] = 10
-    memcpy(p + 2, PyBytes_AS_STRING(data), size)
-    p[2 + size] = 13
-    p[3 + size] = 10
+    cdef uint8_t room[H1_MAX_SIZE_LINE]
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef uint8_t *line = h1_size_line(room + H1_MAX_SIZE_LINE, size)
+    cdef Py_ssize_t head = room + H1_MAX_SIZE_LINE - line
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, head + size + 2)
+    cdef char *p = PyBytes_AS_STRING(out)
+    memcpy(p, line, head)
+    memcpy(p + head, PyBytes_AS_STRING(data), size)
+    memcpy(p + head + size, b"\r\n", 2)
     return out
 
 

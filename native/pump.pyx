@@ -23,10 +23,7 @@ cdef extern from "http1.h" nogil:
 
 cdef extern from "pump.h" nogil:
     enum:
-        PUMP_PASSED
-        PUMP_MARKED
         PUMP_LOST
-        PUMP_OVERHEAD_MAX
     int pump_try(pump_thread *)
     void pump_enter(pump_thread *)
     void pump_leave(pump_thread *)
@@ -180,19 +177,8 @@ cdef class Lane:
         if self.lane.rest:
             rest = PyBytes_FromStringAndSize(<char *>left, self.lane.rest)
         pump_clear(&self.lane)
-        return None if self.note_framing() else rest
-
-    # Tells the reader of an end that was reached away. True where nothing can follow it.
-    cdef bint note_framing(self) except -1:
-        cdef h1_body *body = &self.relay.reader.answer.body
         if self.lane.why == PUMP_LOST:
-            self.relay.reader.fail("there was no memory to read it")
-        elif body.overhead > PUMP_OVERHEAD_MAX:
-            self.relay.reader.fail("the trailers are too large")
-        elif body.state == H1_FAILED:
-            self.relay.reader.fail("the chunks are malformed")
-        elif body.state == H1_DONE:
-            self.relay.reader.news = True
-            if self.lane.extra or self.lane.rest:
-                self.relay.reader.answer.keep_alive = False  # bytes nobody asked for
-        return self.relay.reader.news
+            relay.reader.fail("there was no memory to read it")
+        else:
+            relay.reader.note_framing(self.lane.extra or rest is not None)
+        return None if relay.reader.news else rest

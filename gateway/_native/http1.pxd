@@ -33,6 +33,7 @@ cdef class ResponseReader:
     cpdef bytes feed(self, bytes data)
     cdef int status_now(self) noexcept
     cdef bytes body_of(self, const uint8_t *p, size_t at, size_t size)
+    cdef note_framing(self, bint extra)
     cdef fail(self, str what)
     cdef size_t take_head(self, bytes data) except? 0
     cdef bint read_head(self, const uint8_t *p, size_t length) except -1

@@ -50,4 +50,3 @@ cdef class Lane:
     cpdef bint start(self, int provider, int client) except -1
     cpdef take(self)
     cpdef bytes settle(self)
-    cdef bint note_framing(self) except -1

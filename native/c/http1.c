@@ -274,6 +274,15 @@ size_t h1_next(h1_body *b, const uint8_t *p, size_t n, size_t *len)
     return at;
 }
 
+uint8_t *h1_size_line(uint8_t *end, size_t size)
+{
+    *--end = '\n';
+    *--end = '\r';
+    for (; size; size >>= 4)
+        *--end = (uint8_t)"0123456789abcdef"[size & 15];
+    return end;
+}
+
 size_t h1_lone_chunk(h1_body *b, const uint8_t *p, size_t n, size_t *len)
 {
     size_t at = 0, size = 0;

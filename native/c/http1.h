@@ -11,7 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { H1_MAX_HEADERS = 256 };
+enum {
+    H1_MAX_HEADERS = 256,
+    H1_MAX_OVERHEAD = 131072, /* bytes of framing in a row: chunk extensions and trailers */
+    H1_MAX_SIZE_LINE = 18     /* of a chunk's size, its line end included */
+};
 
 typedef struct h1_span {
     uint32_t start, len; /* of the bytes given */
@@ -73,6 +77,10 @@ size_t h1_next(h1_body *b, const uint8_t *p, size_t n, size_t *len);
 /* Where p is just one chunk in its shortest form and the body waits for one, consumes it as h1_next
  * would, and returns where its *len bytes stand; else 0, and nothing is consumed. */
 size_t h1_lone_chunk(h1_body *b, const uint8_t *p, size_t n, size_t *len);
+
+/* Writes the size line of a chunk so that it ends at `end`, which has H1_MAX_SIZE_LINE bytes before
+ * it. Returns where it starts. */
+uint8_t *h1_size_line(uint8_t *end, size_t size);
 
 /* True when a header's name, in any case, is this lower-case one. */
 int h1_named(const uint8_t *p, h1_span name, const char *lower, size_t len);

@@ -21,8 +21,7 @@
 enum {
     PUMP_READ_MAX = 65536, /* bytes of one read */
     PUMP_LAST = 4,         /* bytes kept of what the client was sent last */
-    PUMP_PASSED = -1,      /* of pump_pass: all bytes may go to the client as they are */
-    PUMP_OVERHEAD_MAX = 131072 /* bytes of framing in a row: chunk extensions and trailers */
+    PUMP_PASSED = -1       /* of pump_pass: all bytes may go to the client as they are */
 };
 
 /* Shows the meter a piece of the body. PUMP_PASSED, or a code, with *used bytes looked at. */
@@ -105,11 +104,9 @@ pump_lane *pump_next(pump_thread *p);
 void pump_clear(pump_lane *lane);
 
 /* --- between pump.c and pump_turn.c --- */
-enum { PUMP_FRAME_ROOM = 20 }; /* before a chunk, for its size */
-
 typedef struct pump_room {
     uint8_t in[PUMP_READ_MAX];
-    uint8_t out[PUMP_FRAME_ROOM + PUMP_READ_MAX + 2];
+    uint8_t out[H1_MAX_SIZE_LINE + PUMP_READ_MAX + 2];
 } pump_room;
 
 /* One turn of a lane whose provider has sent something: reads once, *size bytes, and writes at most

@@ -74,29 +74,26 @@ static pump_why conclude(pump_lane *l, outcome o)
 /* The bytes that passed become one chunk; they stand in `out` behind room for its size. */
 static void frame(pump_room *room, size_t filled, outcome *o)
 {
-    uint8_t *at = room->out + PUMP_FRAME_ROOM;
+    uint8_t *body = room->out + H1_MAX_SIZE_LINE, *start;
     if (filled == 0)
         return;
-    memcpy(at + filled, "\r\n", 2);
-    *--at = '\n';
-    *--at = '\r';
-    for (size_t left = filled; left; left >>= 4)
-        *--at = (uint8_t)"0123456789abcdef"[left & 15];
-    o->out = at;
-    o->size = (size_t)(room->out + PUMP_FRAME_ROOM + filled + 2 - at);
+    start = h1_size_line(body, filled);
+    memcpy(body + filled, "\r\n", 2);
+    o->out = start;
+    o->size = (size_t)(body + filled + 2 - start);
 }
 
 static int is_framed(const h1_body *body)
 {
     return body->state == H1_DONE || body->state == H1_FAILED
-        || body->overhead > PUMP_OVERHEAD_MAX;
+        || body->overhead > H1_MAX_OVERHEAD;
 }
 
 /* A read of any framing: the pieces of its body go on as one chunk. */
 static pump_why turn_of_pieces(pump_lane *l, pump_room *room, size_t n)
 {
     outcome o = {.why = PUMP_ON};
-    uint8_t *body = room->out + PUMP_FRAME_ROOM;
+    uint8_t *body = room->out + H1_MAX_SIZE_LINE;
     size_t at = 0, filled = 0, len = 0;
     while (at < n && o.why == PUMP_ON) {
         at += h1_next(l->body, room->in + at, n - at, &len);

@@ -181,6 +181,8 @@ def streams(draw: st.DrawFn) -> tuple[bytes, bytes, list[bytes]]:
     if framing in ("length", "close"):
         head = LENGTH % len(body) if framing == "length" else TO_CLOSE
         wire, start = body, len(FIRST)
+        if framing == "length" and draw(st.booleans()):
+            wire += b"more"
     else:
         head = CHUNKED
         sizes = draw(st.lists(st.integers(1, 90), min_size=1, max_size=8))

@@ -87,9 +87,6 @@ class UpstreamConnection:
 
     def abandon(self) -> None:
         """The answer is no longer wanted: close at once, tell nobody."""
-        if self._lane is not None:
-            self._lane.take()
-            self._lane = None
         self._receiver = self._relay = None
         self.close()
 
@@ -191,8 +188,8 @@ class UpstreamConnection:
         body = None
         if relay is not None:
             receiver.relayed()
-        else:
-            body = reader.feed(data or b"")
+        elif data is not None:
+            body = reader.feed(data)
         if not reader.news:  # the usual read in the middle of an answer
             if body is not None:
                 receiver.data(body)
