@@ -16,24 +16,23 @@ HOME = Visit("198.51.100.7", "Firefox")
 Door = Callable[[RunningGateway, str], Awaitable[bool]]
 
 
-async def bearer(gateway: RunningGateway, token: str) -> bool:
-    response, _ = await get(gateway, "/v1/models", Authorization=f"Bearer {token}")
-    return bool(response.status == 200)
+def reading(path: str, **headers: str) -> Door:
+    """A door that shows something to whoever has the token, which stands where "{}" does."""
+
+    async def opens(gateway: RunningGateway, token: str) -> bool:
+        shown = {name: value.format(token) for name, value in headers.items()}
+        response, _ = await get(gateway, path.format(token), **shown)
+        return bool(response.status == 200)
+
+    opens.__name__ = path
+    return opens
 
 
-async def interface(gateway: RunningGateway, token: str) -> bool:
-    response, _ = await get(gateway, "/api/v1/balance", Authorization=f"Bearer {token}")
-    return bool(response.status == 200)
-
-
-async def cookie(gateway: RunningGateway, token: str) -> bool:
-    response, _ = await get(gateway, "/console", Cookie=f"token={token}")
-    return bool(response.status == 200)
-
-
-async def second_step(gateway: RunningGateway, token: str) -> bool:
-    response, _ = await get(gateway, "/sign-in/code", Cookie=f"token={token}")
-    return bool(response.status == 200)
+bearer = reading("/v1/models", Authorization="Bearer {}")
+interface = reading("/api/v1/balance", Authorization="Bearer {}")
+cookie = reading("/console", Cookie="token={}")
+second_step = reading("/sign-in/code", Cookie="token={}")
+invitation = reading("/invitations/{}")
 
 
 async def link(gateway: RunningGateway, token: str) -> bool:
@@ -54,11 +53,6 @@ async def reset(gateway: RunningGateway, token: str) -> bool:
 async def address(gateway: RunningGateway, token: str) -> bool:
     response, _ = await post(gateway, f"/settings/address/{token}")
     return bool(response.status == 303)
-
-
-async def invitation(gateway: RunningGateway, token: str) -> bool:
-    response, _ = await get(gateway, f"/invitations/{token}")
-    return bool(response.status == 200)
 
 
 # Which doors each token opens; the last uses it up, or ends what it is for.

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
-from gateway.base.errors import Overloaded
 from gateway.platform.accounts.accounts import Account, Accounts, normal_email
 from gateway.platform.accounts.guesses import Guesses, Try, Visit
 from gateway.platform.accounts.passwords import Passwords, check_new
@@ -66,7 +65,8 @@ class Entrance:
         address, account = self._addressed(email)
         taken = await self._guesses.take("password", address, account, visit)
         stored = await self._stored(account)
-        right = await self._is_right(password, stored, taken)
+        async with self._guesses.making(taken):
+            right = await self._passwords.check(password, stored)
         if not right or account is None or account.state != "active":
             raise Problem("form", "wrong")
         if stored is not None and self._passwords.outdated(stored):
@@ -122,20 +122,11 @@ class Entrance:
             return
         self._passwords.check_room()  # in a flood, before a try is written down
         taken = await self._guesses.take("password", account.email, account, visit)
-        if not await self._is_right(password, stored, taken):
+        async with self._guesses.making(taken):
+            right = await self._passwords.check(password, stored)
+        if not right:
             raise Problem("password", "wrong")
         await self._database.write(lambda c: self._guesses.give_back(c, taken))
-
-    async def _is_right(self, password: str, stored: str | None, taken: Try) -> bool:
-        """Whether a password is that of a stored hash. A try that was never made counts for none.
-
-        Raises Overloaded.
-        """
-        try:
-            return await self._passwords.check(password, stored)
-        except Overloaded:  # others took the room meanwhile
-            await self._database.write(lambda c: self._guesses.give_back(c, taken))
-            raise
 
     async def has_password(self, account: Account) -> bool:
         """Whether the account can be signed in to by password."""

@@ -7,12 +7,14 @@ unknown e-mail address is counted like a known one. A try is counted before it i
 transaction, so a hundred at once are still a hundred; one that was right is taken back.
 """
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
-from gateway.base.errors import TooManyAttempts
+from gateway.base.errors import Overloaded, TooManyAttempts
 from gateway.platform.accounts.accounts import Account
 from gateway.platform.accounts.sessions import remember_device, token_digest
 from gateway.store.database import Database
@@ -81,6 +83,15 @@ class Guesses:
         if taken is None:
             raise TooManyAttempts(retry_after_s=-(-wait_us // 1_000_000))
         return taken
+
+    @contextlib.asynccontextmanager
+    async def making(self, taken: Try) -> AsyncIterator[None]:
+        """Around what is tried: a try that found no room was never made, and does not count."""
+        try:
+            yield
+        except Overloaded:
+            await self._database.write(lambda c: self.give_back(c, taken))
+            raise
 
     def give_back(self, connection: Connection, taken: Try) -> None:
         """Inside a transaction: the try was right and does not count."""

@@ -134,11 +134,8 @@ class SignUp:
         if row is None:
             raise refused
         taken = await self._guesses.take("sign-up link", digest.hex(), None, visit)
-        try:
+        async with self._guesses.making(taken):
             right = await self._passwords.check(password, row.password_hash)
-        except Overloaded:  # it was never tried
-            await self._database.write(lambda c: self._guesses.give_back(c, taken))
-            raise
         if not right:
             raise Problem("password", "wrong")
         address = self._secrets.unseal(row.sealed, table="sign_ups", row=digest.hex())

@@ -15,6 +15,7 @@ from gateway.platform.ledger.holds import Bank
 from gateway.platform.metering.usage import MAX_TOKENS, Usage
 from gateway.platform.pricing.prices import Price
 from gateway.platform.pricing.rating import rate
+from tests.platform.pricing.sums import exact_text
 
 CASES = int(os.environ.get("MONEY_CASES", "30000"))
 EDGES = [0, 1, 2, 999_999, 10**6, 2**31 - 1, 2**31, 2**32, 2**53 - 1, 2**63 - 1, 2**63, 10**30]
@@ -42,15 +43,9 @@ def some_prices(rng: random.Random, many: int) -> list[Price]:
 
 def exact_cost(usage: Usage, price: Price) -> int:
     """What a usage costs, written out once more; an audio hour is rounded up."""
-    reasoning = price.output if price.reasoning is None else price.reasoning
     units, quantity = dict(price.units), dict(usage.units)
     return (
-        usage.input * price.input
-        + usage.cache_read * price.cache_read
-        + usage.cache_write * price.cache_write
-        + (usage.output - usage.reasoning) * price.output
-        + usage.reasoning * reasoning
-        + price.request
+        exact_text(usage, price)
         + -(-quantity.get("audio_hour", 0) * units["audio_hour"] // 3_600_000)
         + quantity.get("search", 0) * units["search"]
     )

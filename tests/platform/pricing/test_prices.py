@@ -7,6 +7,7 @@ from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.prices import MAX_TOKEN_PICOUSD, Price, parse, render
 from gateway.platform.pricing.rating import rate
 from gateway.platform.pricing.units import PER_MILLION
+from tests.platform.pricing.sums import exact_text
 
 amounts = st.integers(0, MAX_TOKEN_PICOUSD)
 microusd = st.integers(0, 10**9).map(lambda amount: amount * 10**6)
@@ -82,15 +83,7 @@ def test_writing_and_reading_a_price_is_exact(price):
 
 @given(price_values, usages())
 def test_a_cost_is_the_exact_sum_of_its_parts(price, usage):
-    reasoning = price.output if price.reasoning is None else price.reasoning
-    exact = (
-        usage.input * price.input
-        + usage.cache_read * price.cache_read
-        + usage.cache_write * price.cache_write
-        + (usage.output - usage.reasoning) * price.output
-        + usage.reasoning * reasoning
-        + price.request
-    )
+    exact = exact_text(usage, price)
     if exact > MAX_PICOUSD:
         with pytest.raises(MoneyError):
             rate(usage, price)
