@@ -12,6 +12,11 @@ one it waits. The threads are declared background besides, which takes the core 
 it wakes (`SCHED_BATCH`, sched(7)); they keep their weight, for one that holds the interpreter's
 lock and may not run holds up the loop. Pump and loop have more weight where the system grants it.
 
+A thread that has had its share is not chosen before the next tick all the same, and the pump has
+its share while many streams run. Its turns are bounded, so where the system grants it the pump is
+of real time (`SCHED_RR`, sched(7)): what waits for it waits some 10 us. A pump that takes most of a
+core would leave the loop none on a machine of one, so `Restraint` makes it fair until it rests.
+
 All of this is advice: where it is not taken, or on another system, nothing is said and all works.
 """
 
@@ -20,12 +25,17 @@ import os
 import platform
 import struct
 import sys
-from typing import Final
+import threading
+import time
+from typing import Final, cast
 
 PUMP_SLICE_NS: Final = 100_000  # the least the kernel grants
 LOOP_SLICE_NS: Final = 500_000
 BACKGROUND_SLICE_NS: Final = 3_000_000
 FIRST_NICE: Final = -10  # nine times the weight of nice 0
+REAL_TIME_PRIORITY: Final = 1  # before whatever is fair, after whatever else is of real time
+MOST_SHARE: Final = 0.75  # of a core, of a thread of real time
+REST_SHARE: Final = 0.5  # with so little it may be that again
 _RESET_ON_FORK: Final = 1  # SCHED_FLAG_RESET_ON_FORK: threads and children get none of it
 # <asm/unistd.h>; glibc has no wrapper before 2.41.
 _NUMBER: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
@@ -33,9 +43,13 @@ _NUMBER: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
 _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 
 
-def come_first() -> None:
-    """For the pump's thread, when it begins; not where someone made the process nice."""
-    _prefer(PUMP_SLICE_NS)
+def come_first(thread: int = 0) -> None:
+    """For the pump's thread, when it begins, or by its id; not where someone made it nice."""
+    if sys.platform != "linux" or _priority(thread) not in (0, FIRST_NICE):
+        return
+    real_time = {"priority": REAL_TIME_PRIORITY, "flags": _RESET_ON_FORK, "thread": thread}
+    if not _set(os.SCHED_RR, 0, 0, **real_time):
+        _prefer(PUMP_SLICE_NS, thread)
 
 
 def come_next() -> None:
@@ -49,18 +63,50 @@ def give_way() -> None:
         _set(os.SCHED_BATCH, _priority(), BACKGROUND_SLICE_NS)
 
 
-def _prefer(slice_ns: int) -> None:
-    if _priority() == 0:
-        _set(0, FIRST_NICE, slice_ns, flags=_RESET_ON_FORK)
+class Restraint:
+    """Makes a thread of real time fair while it takes most of a core; asked now and then."""
+
+    def __init__(self, thread: threading.Thread) -> None:
+        self._thread = thread
+        self._clock = time.pthread_getcpuclockid(cast(int, thread.ident))
+        self._seen = time.monotonic(), time.clock_gettime(self._clock)
+        self.restrained = False
+
+    def look(self) -> None:
+        """Compare what the thread took since the last look with the two shares."""
+        now_s, used_s = time.monotonic(), time.clock_gettime(self._clock)
+        (before_s, used_before_s), self._seen = self._seen, (now_s, used_s)
+        share = (used_s - used_before_s) / max(now_s - before_s, 1e-3)
+        if self.restrained is (share > (REST_SHARE if self.restrained else MOST_SHARE)):
+            return
+        self.restrained = not self.restrained
+        thread = cast(int, self._thread.native_id)
+        if self.restrained:
+            _prefer(PUMP_SLICE_NS, thread)
+        else:
+            come_first(thread)
 
 
-def _priority() -> int:
-    return os.getpriority(os.PRIO_PROCESS, 0)
+def _prefer(slice_ns: int, thread: int = 0) -> None:
+    if sys.platform == "linux" and _priority(thread) in (0, FIRST_NICE):
+        _set(os.SCHED_OTHER, FIRST_NICE, slice_ns, flags=_RESET_ON_FORK, thread=thread)
 
 
-def _set(policy: int, nice: int, slice_ns: int, *, flags: int = 0) -> None:
-    """Set the calling thread's; what is refused or unknown to the kernel stays as it is."""
+def _priority(thread: int = 0) -> int:
+    return os.getpriority(os.PRIO_PROCESS, thread)
+
+
+def _set(
+    policy: int,
+    nice: int,
+    slice_ns: int,
+    *,
+    priority: int = 0,
+    flags: int = 0,
+    thread: int = 0,
+) -> bool:
+    """Set a thread's, the calling one's where none is named; what is refused stays as it is."""
     if sys.platform != "linux" or _NUMBER is None:
-        return
-    wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, policy, flags, nice, 0, slice_ns, 0, 0)
-    ctypes.CDLL(None).syscall(_NUMBER, 0, wanted, 0)
+        return False
+    wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, policy, flags, nice, priority, slice_ns, 0, 0)
+    return bool(ctypes.CDLL(None).syscall(_NUMBER, thread, wanted, 0) == 0)

@@ -185,6 +185,7 @@ class Server:
             if attempt.done.done() and attempt.over:
                 self._plane.attempts.discard(attempt)
         self._plane.pool.sweep()
+        self._plane.carrier.sweep()
         self._look_at_memory()
         self._look_at_descriptors()
         self._plane.cache.sweep(self._plane.clock.monotonic_s())

@@ -5,6 +5,8 @@ import os
 import platform
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +20,7 @@ from gateway.base.scheduling import (
     FIRST_NICE,
     LOOP_SLICE_NS,
     PUMP_SLICE_NS,
+    Restraint,
     come_first,
     come_next,
     give_way,
@@ -73,7 +76,7 @@ def test_a_thread_gives_way_and_no_other_does() -> None:
 @pytest.mark.parametrize(
     ("declare", "expected_ns"),
     [
-        (come_first, PUMP_SLICE_NS),
+        (lambda: scheduling._prefer(PUMP_SLICE_NS), PUMP_SLICE_NS),
         (come_next, LOOP_SLICE_NS),
         (give_way, BACKGROUND_SLICE_NS),
     ],
@@ -107,6 +110,46 @@ def test_only_the_loop_comes_first() -> None:
     loop, thread, child = preferred()
     assert thread == child == own
     assert loop == own or (own == 0 and loop == FIRST_NICE)  # where the system grants it
+
+
+def busy(over: threading.Event, hold: threading.Event) -> None:
+    """Take a core while `hold` is set."""
+    come_first()
+    while not over.is_set():
+        if not hold.wait(0.02):
+            continue
+        while hold.is_set():
+            sum(range(1000))
+
+
+@linux
+def test_a_thread_of_real_time_is_fair_while_it_takes_most_of_a_core() -> None:
+    over, hold = threading.Event(), threading.Event()
+    thread = threading.Thread(target=busy, args=(over, hold))
+    thread.start()
+    assert thread.native_id is not None
+    restraint = Restraint(thread)
+
+    def looked(until: Callable[[], bool]) -> int:
+        while not until():
+            time.sleep(0.1)
+            restraint.look()
+        return os.sched_getscheduler(thread.native_id or 0)
+
+    try:
+        time.sleep(0.1)
+        restraint.look()
+        first = os.sched_getscheduler(thread.native_id)
+        if first & ~os.SCHED_RESET_ON_FORK != os.SCHED_RR:
+            pytest.skip("this system grants no real time")
+        hold.set()
+        assert looked(lambda: restraint.restrained) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER
+        hold.clear()
+        assert looked(lambda: not restraint.restrained) == first
+    finally:
+        hold.clear()
+        over.set()
+        thread.join()
 
 
 @linux

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway._native.pump import Pump
-from gateway.base.scheduling import come_first
+from gateway.base.scheduling import Restraint, come_first
 from gateway.proxy.upstream.connection import plain_descriptor
 from gateway.proxy.upstream.wire import Wire
 
@@ -37,6 +37,7 @@ class Carrier:
         self.pump: Pump | None = None
         self._loop = loop
         self._thread: threading.Thread | None = None
+        self._restraint: Restraint | None = None
 
     def start(self) -> None:
         """Begin to carry, where the system can."""
@@ -51,6 +52,7 @@ class Carrier:
             target=_run, args=(self.pump,), name="tallygate-pump", daemon=True
         )
         self._thread.start()
+        self._restraint = Restraint(self._thread)
         self._loop.add_reader(self.pump.descriptor, self._returned)
 
     def stop(self) -> None:
@@ -60,7 +62,12 @@ class Carrier:
         self._loop.remove_reader(self.pump.descriptor)
         self.pump.stop()
         self._thread.join()
-        self.pump = None
+        self.pump = self._restraint = None
+
+    def sweep(self) -> None:
+        """Look after the thread's share of a core."""
+        if self._restraint is not None:
+            self._restraint.look()
 
     def carry(self, wire: Wire, outlet: asyncio.Transport) -> bool:
         """Let the pump carry this stream, now or when it is asked again. False: it never can."""
