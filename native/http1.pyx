@@ -35,6 +35,16 @@ cdef extern from "http1.h" nogil:
     int64_t h1_number(const uint8_t *, h1_span)
 
 
+# What a lane's thread and its owner share without a lock: one number each, in no order.
+cdef extern from *:
+    """
+    #define tg_load(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+    #define tg_store(p, value) __atomic_store_n(p, value, __ATOMIC_RELAXED)
+    """
+    long long tg_load(const void *) nogil
+    void tg_store(int64_t *, int64_t) nogil
+
+
 cdef enum:
     MAX_HEAD_BYTES = 65536
     MAX_INFORMATIONAL = 16       # 1xx answers before the real one
@@ -329,10 +339,20 @@ cdef class Relay:
         cdef uint64_t carried
         self.reads = 0
         if self.carried != NULL:
-            carried = self.carried[0]
+            carried = <uint64_t>tg_load(self.carried)
             reads += <long long>(carried - self.carried_before)
             self.carried_before = carried
         return reads
+
+    cpdef long long counted(self):
+        if self.carried_count != NULL:
+            return tg_load(self.carried_count)
+        return self.meter.total()
+
+    cpdef look_again_at(self, long long tokens):
+        self.grow_at = tokens
+        if self.carried_stop != NULL:
+            tg_store(self.carried_stop, tokens)
 
     @property
     def last(self):

@@ -124,6 +124,7 @@ cdef class Lane:
         self.lane.elsewhere = self.pump.loop_epoll
         self.lane.stop_at = relay.grow_at
         self.lane.reads = 0
+        self.lane.counted = meter.total()
         self.lane.last_size = 0
         self.lane.extra = self.lane.broken = 0
         meter.lend(True)
@@ -134,6 +135,8 @@ cdef class Lane:
             meter.lend(False)
             return False
         relay.carried = &self.lane.reads
+        relay.carried_count = &self.lane.counted
+        relay.carried_stop = &self.lane.stop_at
         relay.carried_before = 0
         return True
 
@@ -153,6 +156,8 @@ cdef class Lane:
         relay.meter.lend(False)
         relay.reads += <long long>(self.lane.reads - relay.carried_before)
         relay.carried = NULL
+        relay.carried_count = NULL
+        relay.carried_stop = NULL
         if self.lane.last_size:
             relay.told = PyBytes_FromStringAndSize(<char *>self.lane.last, self.lane.last_size)
             relay.sent = None

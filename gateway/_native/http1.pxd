@@ -1,6 +1,6 @@
 """C-level interface of the HTTP reader and the relay, for the compiled request path."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from gateway._native.sse cimport StreamMeter
 
@@ -55,14 +55,19 @@ cdef class Relay:
     cdef StreamMeter meter
     cdef object write
     cdef long long reads
-    cdef const uint64_t *carried  # the reads of its lane, while that is away
-    cdef uint64_t carried_before  # how many of them were told
-    cdef public long long grow_at
+    # Of its lane while that is away, else NULL: reads, tokens counted, and the count to come home at
+    cdef const uint64_t *carried
+    cdef const int64_t *carried_count
+    cdef int64_t *carried_stop
+    cdef uint64_t carried_before  # how many of the reads were told
+    cdef readonly long long grow_at
     cdef bytes told               # what was sent last, unless `sent` is newer
     cdef bytes sent               # the read it stands in
     cdef Py_ssize_t sent_from
     cdef Py_ssize_t sent_size
     cpdef long long take_reads(self)
+    cpdef long long counted(self)
+    cpdef look_again_at(self, long long tokens)
     cpdef bint feed(self, bytes data) except -1
     cpdef bint is_quiet(self) noexcept
     cpdef bint away(self) noexcept

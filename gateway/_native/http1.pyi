@@ -70,6 +70,10 @@ class Relay:
         last: bytes,
     ) -> None: ...
     def feed(self, data: bytes) -> bool: ...
+    def counted(self) -> int:
+        """Tokens counted so far, here or by its lane."""
+    def look_again_at(self, tokens: int) -> None:
+        """Set `grow_at`, that of its lane included; never to less while that is away."""
     def away(self) -> bool:
         """Whether its lane is away, so that nobody may feed it."""
     def is_quiet(self) -> bool:

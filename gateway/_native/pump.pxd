@@ -32,6 +32,7 @@ cdef extern from "pump.h" nogil:
         uint8_t *last
         uint32_t last_size
         uint64_t reads
+        int64_t counted
 
 
 cdef class Pump:

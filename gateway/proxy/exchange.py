@@ -165,6 +165,7 @@ class Metering(NamedTuple):
     stream: Callable[["Exchange"], StreamMeter]
     body: Callable[["Exchange"], BodyMeter]
     grow: Callable[["Exchange", StreamMeter], int]
+    grow_ahead: Callable[["Exchange", int], int]
     conclude: Callable[["Exchange", StreamMeter | BodyMeter | None], None]
 
 

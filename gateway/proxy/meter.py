@@ -18,6 +18,7 @@ from gateway.proxy.affordable import affordable_tokens, holding_microusd
 from gateway.proxy.exchange import Exchange, Metering
 
 GROWTH_TOKENS = 512  # a stream's hold grows by so much output at a time
+PLENTY = 16  # such a part of what nobody holds may be held before it is needed
 NEVER = 2**62
 
 
@@ -56,6 +57,24 @@ def grow(x: Exchange, meter: StreamMeter) -> int:
     if tokens >= covered:
         raise hold.refusal()
     return covered
+
+
+def grow_ahead(x: Exchange, tokens: int) -> int:
+    """Let the hold cover two steps more than so many tokens, unless that is much of what is left.
+
+    Returns the count to look again at. Whether the stream may go on is decided by `grow` alone.
+    """
+    hold = x.hold
+    if hold is None or x.output_picousd == 0:
+        return NEVER
+    covered = affordable_tokens(x, hold.amount_microusd)
+    if tokens + GROWTH_TOKENS < covered:
+        return covered
+    want_microusd = holding_microusd(x, tokens + 2 * GROWTH_TOKENS)
+    more_microusd = want_microusd - hold.amount_microusd
+    if more_microusd * PLENTY <= hold.reach_microusd - hold.amount_microusd:
+        hold.grow_to(want_microusd)
+    return affordable_tokens(x, hold.amount_microusd)
 
 
 def priced(usage: Usage, price: Price) -> Usage:
@@ -108,4 +127,4 @@ def conclude_usage(x: Exchange, meter: StreamMeter | BodyMeter | None) -> None:
         x.usage, x.basis = Usage(input=x.measured_input), "measured"
 
 
-METER = Metering(stream_meter, body_meter, grow, conclude_usage)
+METER = Metering(stream_meter, body_meter, grow, grow_ahead, conclude_usage)

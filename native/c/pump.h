@@ -49,7 +49,7 @@ typedef struct pump_lane {
     void *meter, *owner;
     int from, to;
     int elsewhere;         /* an epoll set that also has `from` and shall lose it, or -1 */
-    int64_t stop_at;
+    int64_t stop_at;       /* may be raised at any time, by an atomic store */
 
     /* to be read when it is home */
     pump_why why;
@@ -62,7 +62,8 @@ typedef struct pump_lane {
     uint8_t last[PUMP_LAST];
     uint32_t last_size;
 
-    uint64_t reads;        /* grows; may be read at any time */
+    uint64_t reads;        /* both grow; may be loaded at any time, atomically */
+    int64_t counted;       /* what `count` said last */
 
     /* the pump's */
     uint8_t where;

@@ -61,8 +61,11 @@ static pump_why conclude(pump_lane *l, outcome o)
     size_t sent = give(l, o.out, o.size);
     if (sent < o.size && o.why == PUMP_ON)
         o.why = PUMP_FULL;
-    if (o.why == PUMP_ON)
-        return l->count(l->meter) >= l->stop_at ? PUMP_COUNTED : PUMP_ON;
+    if (o.why == PUMP_ON) {
+        int64_t counted = l->count(l->meter);
+        __atomic_store_n(&l->counted, counted, __ATOMIC_RELAXED);
+        return counted >= __atomic_load_n(&l->stop_at, __ATOMIC_RELAXED) ? PUMP_COUNTED : PUMP_ON;
+    }
     if (o.size) /* null may stand for nothing */
         o.out += sent;
     if (sent < o.size || o.n_piece || o.n_rest)

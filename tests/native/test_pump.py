@@ -265,7 +265,7 @@ def test_a_lane_carries_without_anybody_asking(pump: Pump) -> None:
 
 def test_a_count_that_was_asked_for_brings_it_home(pump: Pump) -> None:
     carried = begun(pump)
-    carried.stream.relay.grow_at = 20
+    carried.stream.relay.look_again_at(20)
     assert carried.leave()
     sent = 0
     while not carried.came_back():
@@ -275,6 +275,23 @@ def test_a_count_that_was_asked_for_brings_it_home(pump: Pump) -> None:
     carried.home()
     assert carried.stream.meter.tokens >= 20
     assert not carried.stream.relay.is_quiet()
+    carried.close()
+
+
+def test_a_count_may_be_put_off_while_it_is_away(pump: Pump) -> None:
+    carried = begun(pump)
+    relay = carried.stream.relay
+    relay.look_again_at(20)
+    assert carried.leave()
+    relay.look_again_at(40)
+    while (before := relay.counted()) < 30:
+        carried.provider.sendall(framed(chunk(" word")))
+        while relay.counted() == before:
+            assert not carried.came_back(0.001)
+    while not carried.came_back():
+        carried.provider.sendall(framed(chunk(" word")))
+    carried.home()
+    assert relay.counted() == carried.stream.meter.tokens >= 40 == relay.grow_at
     carried.close()
 
 

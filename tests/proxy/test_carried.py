@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import select
 import socket
 import struct
 import threading
@@ -139,6 +140,29 @@ async def test_a_stream_goes_on_while_the_loop_does_nothing(tmp_path: Path) -> N
         counter.feed(text)
         assert row["output_tokens"] == counter.finish()
         assert row["outcome"] == "completed" and row["basis"] == "measured"
+
+
+async def test_its_hold_grows_ahead_of_it_where_there_is_plenty(tmp_path: Path) -> None:
+    async with begun(tmp_path) as (provider, gateway, reader):
+        pump = gateway.plane.carrier.pump
+        if pump is None:
+            pytest.skip("there is no pump here")
+        [attempt] = gateway.plane.attempts
+        [exchange] = gateway.plane.active
+        assert exchange.hold is not None
+        held_microusd = [exchange.hold.amount_microusd]
+        for number in range(30):  # as above; what looks at every stream now and then is called here
+            provider.send(framed(chunk(" word" * 1_000 + f" {number}.")))
+            assert reader.until(f" {number}.".encode())
+            attempt.check(gateway.plane.loop.time())
+            held_microusd.append(exchange.hold.amount_microusd)
+        assert not select.select([pump.descriptor], [], [], 0)[0]  # it never came home
+        assert len(set(held_microusd)) > 3
+        assert held_microusd == sorted(held_microusd)
+        provider.send(framed(DONE), LAST, b"")
+        assert await asyncio.to_thread(reader.ended.wait, 10)
+        [row] = await gateway.rows()
+        assert row["outcome"] == "completed" and row["output_tokens"] > 30_000
 
 
 async def test_a_client_that_leaves_ends_it_at_the_provider(tmp_path: Path) -> None:

@@ -26,6 +26,11 @@ def grow(x: Exchange, meter: MediaMeter) -> int:
     return NEVER
 
 
+def grow_ahead(x: Exchange, tokens: int) -> int:
+    """As `grow`."""
+    return NEVER
+
+
 def conclude_usage(x: Exchange, meter: MediaMeter | None) -> None:
     """Set usage, basis and what was reported."""
     if meter is None:
@@ -39,4 +44,10 @@ def conclude_usage(x: Exchange, meter: MediaMeter | None) -> None:
         x.reported_input = tokens.total_input
 
 
-MEDIA_METER = Metering(stream_meter, body_meter, grow, conclude_usage)  # type: ignore[arg-type]
+MEDIA_METER = Metering(
+    stream_meter,
+    body_meter,  # type: ignore[arg-type]
+    grow,  # type: ignore[arg-type]
+    grow_ahead,
+    conclude_usage,  # type: ignore[arg-type]
+)

@@ -45,5 +45,6 @@ cdef class Attempt:
     cpdef resume(self)
     cpdef check(self, double now_s)
     cdef _take_stock(self, double now_s)
+    cdef _grow_ahead(self, Relay relay)
     cdef _keep_alive(self, double now_s, double interval_s)
     cpdef body(self)

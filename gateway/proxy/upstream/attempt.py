@@ -186,7 +186,7 @@ class Attempt:
         """Decide on what the relay carried."""
         if self.meter is not None and self._relay is not None:
             self._weigh(self.meter)
-            self._relay.grow_at = self._grow_at
+            self._relay.look_again_at(self._grow_at)
             if not self.done.done():
                 self.exchange.plane.loop.call_soon(self.send_away)
 
@@ -360,13 +360,21 @@ class Attempt:
     def _take_stock(self, now_s: float) -> None:
         """See what went past this object since the last check."""
         relay = self._relay
-        carried = 0 if relay is None else relay.take_reads()
+        if relay is None:
+            return
+        carried = relay.take_reads()
         self._reads += carried
-        if relay is not None and not relay.away():
+        if not relay.away():
             self._last = relay.last
             self.send_away()
         elif carried:
             self.exchange.silent_s = now_s
+            self._grow_ahead(relay)
+
+    def _grow_ahead(self, relay: Relay) -> None:
+        """Let the hold grow before the stream must come home for it, where there is plenty."""
+        self._grow_at = self._metering.grow_ahead(self.exchange, relay.counted())
+        relay.look_again_at(self._grow_at)
 
     def _keep_alive(self, now_s: float, interval_s: float) -> None:
         """Send a comment line when the client has heard nothing for so long, between two events."""
