@@ -87,6 +87,12 @@ SETTINGS: tuple[Setting, ...] = (
         ("full", "relaxed"),
     ),
     Setting("ledger.commit_delay_us", int, 4_000, "Longest wait for a fuller commit under load."),
+    Setting(
+        "ledger.stream_commit_delay_us",
+        int,
+        25_000,
+        "The end of a stream waits so long for others to commit with, while many run.",
+    ),
     Setting("ledger.max_pending", int, 20_000, "Charges awaiting a commit before 503.", (), 1),
     Setting("ledger.output_reserve_tokens", int, 4_096, "Held when a request names no maximum."),
     Setting("usage.drift_limit_ppm", int, 50_000, "Usage reports off by more: a finding.", (), 1),

@@ -73,9 +73,15 @@ class Settlements:
         return self._writer.healthy and self.pending < self._max_pending
 
     def submit(
-        self, charge: Charge | None, row: RequestRow, on_durable: Callable[[], None]
+        self,
+        charge: Charge | None,
+        row: RequestRow,
+        on_durable: Callable[[], None],
+        patience_s: float = 0.0,
     ) -> None:
         """Queue a finished request; `on_durable` is called on the event loop after its commit.
+
+        It may wait so long for others to share a commit with.
 
         Never refuses for load: what has been delivered must be recorded; `accepting` is what holds
         new work back. Raises MoneyError for a charge that was submitted before.
@@ -84,7 +90,7 @@ class Settlements:
             if charge.submitted:
                 raise MoneyError("the charge was submitted before")
             charge.submitted = True
-        self._writer.submit(_Pending(self, charge, row, on_durable))
+        self._writer.submit(_Pending(self, charge, row, on_durable), patience_s)
         self.pending += 1
 
     def _finished(self, item: _Pending) -> None:

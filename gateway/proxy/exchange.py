@@ -72,6 +72,7 @@ class Limits(NamedTuple):
     """The settings that requests meet, read once: times in seconds, sizes in bytes."""
 
     durable: bool
+    stream_commit_delay_s: float
     attempts: int
     retry: RetryLimits
     output_reserve_tokens: int
@@ -90,6 +91,7 @@ def limits_of(settings: Settings) -> Limits:
     """Read the limits from the settings."""
     return Limits(
         durable=settings.ledger_durability == "full",
+        stream_commit_delay_s=settings.ledger_stream_commit_delay_us / 1_000_000,
         attempts=settings.upstream_attempts,
         retry=RetryLimits(
             settings.upstream_attempts,

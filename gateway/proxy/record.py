@@ -20,6 +20,10 @@ log = logging.getLogger("tallygate.requests")
 _new_row = cast(Callable[[type[RequestRow], tuple[Any, ...]], RequestRow], tuple.__new__)
 
 
+# With so many others at work a stream's end waits for theirs: PostgreSQL's commit_siblings.
+COMPANY = 8
+
+
 def record(x: Exchange) -> None:
     """Queue charge and row in one item, and release the end of the response."""
     model = x.model.name if x.model is not None else ""
@@ -39,7 +43,10 @@ def record(x: Exchange) -> None:
         release()
     else:
         row = row_of(x, key, model, provider, duration_ms, tokens)
-        settlements.submit(x.charge, row, release)
+        patience_s = 0.0
+        if x.stream and len(x.plane.active) > COMPANY:  # all of it but its end is with the client
+            patience_s = x.plane.limits.stream_commit_delay_s
+        settlements.submit(x.charge, row, release, patience_s)
 
 
 def _nothing() -> None:

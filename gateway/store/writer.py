@@ -2,6 +2,8 @@
 
 The event loop hands over items and functions and never waits; the thread takes everything that
 queued while its last commit ran, writes it in one transaction, and tells the loop once per batch.
+What may wait a little waits for company: it wakes the thread after its patience has ended, unless
+something urgent goes before and takes it along.
 Nothing is reported durable before its commit returned. When the storage fails the batch is kept,
 in order, and tried again with backoff until it is stored: `healthy` is False meanwhile, so that
 new paid work can be refused, and True again by itself. What an item is, and how a batch of them
@@ -113,6 +115,8 @@ class GroupWriter:
         self._wake.acquire()
         self._sleeping = False
         self._rousing = False
+        self._due = False  # what has queued is to be written without waiting for more
+        self._alarm: asyncio.TimerHandle | None = None  # what is patient will be due
         self._closing = False
         self._abandon = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,17 +139,30 @@ class GroupWriter:
         self._flush = flush
         self._delay_s = commit_delay_us / 1_000_000
 
-    def submit(self, item: Item) -> None:
-        """Queue an item; the caller bounds how many. Call from the event loop only."""
+    def submit(self, item: Item, patience_s: float = 0.0) -> None:
+        """Queue an item; the caller bounds how many. Call from the event loop only.
+
+        It may wait so long for others to be written with.
+        """
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         self._queue.append(item)
+        if patience_s:
+            if self._alarm is None:  # one that is set rings early enough
+                self._alarm = loop.call_later(patience_s, self._ring)
+            return
+        self._due = True  # before the look: the thread says that it sleeps, and then looks at this
         # Waking the thread within a turn of the loop would let it run before the turn's other
         # reads, on one processor for as long as a commit takes.
         if self._sleeping and not self._rousing:
             self._rousing = True
             loop.call_soon(self._rouse)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._queue:
+            self._rouse()
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` in its own transaction, after all that was queued before it.
@@ -159,12 +176,18 @@ class GroupWriter:
         future: asyncio.Future[T] = loop.create_future()
         self._loop = loop
         self._queue.append(_Call(fn, future))
-        if self._sleeping:
-            self._rouse()
+        self._rouse()
         return await future
 
     def _rouse(self) -> None:
-        self._sleeping = self._rousing = False
+        self._rousing = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._due = True
+        if not self._sleeping:
+            return  # it looks at the queue before it sleeps
+        self._sleeping = False
         try:
             self._wake.release()
         except RuntimeError:
@@ -195,23 +218,27 @@ class GroupWriter:
     def _take(self) -> list[Any] | None:
         """The next batch: one call, or items up to the cap. None when closed and empty."""
         queue = self._queue
-        while not queue:
+        while not (queue and (self._due or self._closing)):
             if self._closing:
                 return None
             self._wait()
+        self._due = False
         if isinstance(queue[0], _Call):
+            self._due = True
             return [queue.popleft()]
         self._await_more()
         batch: list[Any] = []
         while queue and len(batch) < BATCH_ITEMS and not isinstance(queue[0], _Call):
             batch.append(queue.popleft())
+        if queue:
+            self._due = True
         self._measure_rate(len(batch))
         return batch
 
     def _wait(self) -> None:
         """Sleep until something is queued; use a longer idle moment for a checkpoint."""
         self._sleeping = True
-        if self._queue or self._closing:  # it came between the look and the flag
+        if (self._queue and self._due) or self._closing:  # it came between the look and the flag
             self._sleeping = False
             return
         if self._since_checkpoint < CHECKPOINT_ITEMS:

@@ -99,17 +99,24 @@ class Books:
         return lot.no
 
     def charge(
-        self, account_no: int, cost_picousd: int, hold_microusd: int = 0, **changes: object
+        self,
+        account_no: int,
+        cost_picousd: int,
+        hold_microusd: int = 0,
+        patience_s: float = 0.0,
+        **changes: object,
     ) -> str:
         """Hold, settle and submit in one go; returns the request id."""
         charge = self.bank.hold(account_no, 0, hold_microusd).settle(cost_picousd)
-        return self.submit(charge, account_no, **changes)
+        return self.submit(charge, account_no, patience_s, **changes)
 
-    def submit(self, charge: Charge | None, account_no: int, **changes: object) -> str:
+    def submit(
+        self, charge: Charge | None, account_no: int, patience_s: float = 0.0, **changes: object
+    ) -> str:
         request_id = str(changes.pop("id", None) or self.ids.make("req"))
         row = make_row(request_id, account_no, charge, self.clock.now_us(), **changes)
         self.submitted.append(request_id)
-        self.settlements.submit(charge, row, lambda: self.durable.append(request_id))
+        self.settlements.submit(charge, row, lambda: self.durable.append(request_id), patience_s)
         return request_id
 
     async def settled(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,56 @@ async def test_what_queues_during_a_commit_goes_into_the_next_one(tmp_path: Path
         await blocked
         await books.settled()
         assert books.database.writer.batches == before + 2
+        assert books.durable == books.submitted
+
+
+async def test_what_is_patient_waits_for_company_and_no_longer(tmp_path: Path) -> None:
+    async with Books(tmp_path / "t.db") as books:
+        await books.grant(1, 1_000_000)
+        writer = books.database.writer
+        before = writer.batches
+        for _ in range(3):
+            books.charge(1, PICO, patience_s=3600.0)
+        await asyncio.sleep(0.05)
+        assert writer.batches == before and not books.durable
+        books.charge(1, PICO)  # takes them along
+        await books.settled()
+        assert writer.batches == before + 1
+        assert books.durable == books.submitted
+        first = books.charge(1, PICO, patience_s=0.05)
+        second = books.charge(1, PICO, patience_s=3600.0)  # whoever waits for the first has both
+        await books.settled()
+        assert books.durable[-2:] == [first, second]
+        assert writer.batches == before + 2
+
+
+async def test_what_is_patient_is_written_by_calls_and_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    async with Books(path) as books:
+        await books.grant(1, 1_000_000)
+        before = books.database.writer.batches
+        books.charge(1, PICO, patience_s=3600.0)
+        await books.database.write(lambda _: None)
+        assert books.database.writer.batches == before + 2
+        await books.settled()
+        books.charge(1, PICO, patience_s=3600.0)
+    assert books.durable == books.submitted
+    async with Books(path) as again:
+        assert again.bank.wallets[1].balance_microusd == 1_000_000 - 2
+
+
+async def test_whenever_they_come_none_is_forgotten(tmp_path: Path) -> None:
+    """The patient and the urgent, while the thread sleeps, wakes or writes."""
+    rng = random.Random(7)
+    async with Books(tmp_path / "t.db") as books:
+        await books.grant(1, 1_000_000)
+        for number in range(2_000):
+            books.charge(1, PICO, patience_s=rng.choice((0.0, 0.0005, 0.002)))
+            if rng.random() < 0.5:
+                await asyncio.sleep(rng.choice((0.0, 0.0, 0.0003, 0.003)))
+            if number % 100 == 99:  # and alone
+                await books.settled()
+        await books.settled()
         assert books.durable == books.submitted
 
 

@@ -46,7 +46,7 @@ def conclude_usage(x: Exchange, meter: MediaMeter | None) -> None:
 
 MEDIA_METER = Metering(
     stream_meter,
-    body_meter,  # type: ignore[arg-type]
+    body_meter,
     grow,  # type: ignore[arg-type]
     grow_ahead,
     conclude_usage,  # type: ignore[arg-type]

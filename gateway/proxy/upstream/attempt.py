@@ -93,7 +93,7 @@ class Attempt:
             try:
                 self._decoder = decoder_of(headers)
             except GatewayError as error:
-                self._stop(error)
+                self.stop(error)
                 return
         if status != 200:
             return
@@ -108,7 +108,7 @@ class Attempt:
         elif exchange.stream:
             self._begin_stream()
         else:
-            self._stop(UpstreamBadResponse("The provider streamed an answer not asked for."))
+            self.stop(UpstreamBadResponse("The provider streamed an answer not asked for."))
 
     def _begin_stream(self) -> None:
         self.meter = self._metering.stream(self.exchange)
@@ -171,7 +171,7 @@ class Attempt:
         if self.draining:
             self._drained_bytes += len(data)
             if self._drained_bytes > MAX_DRAIN_BYTES:
-                self._stop(None)
+                self.stop(None)
                 return
         self._weigh(meter)
         plain = translation is None and self._decoder is None and isinstance(meter, StreamMeter)
@@ -208,9 +208,9 @@ class Attempt:
         if meter.tokens >= self._grow_at:
             self._grow(meter)
         if meter.too_large:
-            self._stop(ResponseTooLarge())
+            self.stop(ResponseTooLarge())
         elif self.translation is not None and self.translation.failed:
-            self._stop(self.translation.error)
+            self.stop(self.translation.error)
         elif meter.done and not self.done.done():
             self.done.set_result(None)
 
@@ -228,11 +228,11 @@ class Attempt:
             self.show()
         elif meter.error is not None:
             self.inside = meter.error
-            self._stop(UpstreamFailed())
+            self.stop(UpstreamFailed())
         elif self.translation is not None and self.translation.failed:
-            self._stop(self.translation.error)
+            self.stop(self.translation.error)
         elif meter.too_large:
-            self._stop(ResponseTooLarge())
+            self.stop(ResponseTooLarge())
         elif meter.finish_seen or meter.done:
             self.show()
 
@@ -243,12 +243,12 @@ class Attempt:
         try:
             self._grow_at = self._metering.grow(exchange, meter)
         except GatewayError as error:
-            self._stop(error)
+            self.stop(error)
 
     def _collect(self, data: bytes) -> None:
         self._collected_bytes += len(data)
         if self._collected_bytes > self._limit_bytes:
-            self._stop(ResponseTooLarge())
+            self.stop(ResponseTooLarge())
             return
         self.collected.append(data)
         if self.body_meter is not None:
@@ -263,7 +263,7 @@ class Attempt:
                 if self.error is not None:
                     return
         except GatewayError as error:
-            self._stop(error)
+            self.stop(error)
 
     def ended(self) -> None:
         """The framing's end. A stream that lacks its end marker was cut short."""
@@ -292,7 +292,7 @@ class Attempt:
 
     # --- the exchange's side --------------------------------------------------------------------
 
-    def _stop(self, error: GatewayError | None) -> None:
+    def stop(self, error: GatewayError | None) -> None:
         """Give up on the answer now. A wire that is done with it may serve another already."""
         if not self.over:
             self.over = True
@@ -300,10 +300,6 @@ class Attempt:
         if not self.done.done():
             self.error = error
             self.done.set_result(None)
-
-    def stop(self, error: GatewayError) -> None:
-        """End the attempt from outside (a deadline, a shutdown) with this error."""
-        self._stop(error)
 
     def client_gone(self) -> None:
         """The client has left: cancel the upstream, or drain it where its policy says so."""
@@ -320,7 +316,7 @@ class Attempt:
             if self.paused:
                 self.resume()
             return
-        self._stop(None)
+        self.stop(None)
 
     def pause(self) -> None:
         """Stop reading upstream."""
@@ -339,7 +335,7 @@ class Attempt:
         """Enforce the deadlines: first byte, idle, total; called about four times a second."""
         if self.done.done():
             if not self.over and now_s - self._progress_s > LINGER_S:
-                self._stop(None)
+                self.stop(None)
             return
         self._take_stock(now_s)
         limits = self.exchange.plane.limits
@@ -348,14 +344,14 @@ class Attempt:
         if self._reads != self._checked_reads:
             self._checked_reads = self._reads
             self._progress_s = now_s
-        limit_s = limits.drain_timeout_s if self.draining else (limits.total_timeout_s)
-        silent_s = limits.idle_timeout_s if self._reads else (limits.first_byte_timeout_s)
+        limit_s = limits.drain_timeout_s if self.draining else limits.total_timeout_s
+        silent_s = limits.idle_timeout_s if self._reads else limits.first_byte_timeout_s
         waited_s, still_s = now_s - self._started_s, now_s - self._progress_s
         late = self._held is not None and waited_s > limits.first_token_timeout_s
         if waited_s > limit_s:
-            self._stop(None if self.draining else UpstreamTimeout())
+            self.stop(None if self.draining else UpstreamTimeout())
         elif (late and self.streaming) or (not self.paused and still_s > silent_s):
-            self._stop(UpstreamTimeout())
+            self.stop(UpstreamTimeout())
 
     def _take_stock(self, now_s: float) -> None:
         """See what went past this object since the last check."""
@@ -369,12 +365,9 @@ class Attempt:
             self.send_away()
         elif carried:
             self.exchange.silent_s = now_s
-            self._grow_ahead(relay)
-
-    def _grow_ahead(self, relay: Relay) -> None:
-        """Let the hold grow before the stream must come home for it, where there is plenty."""
-        self._grow_at = self._metering.grow_ahead(self.exchange, relay.counted())
-        relay.look_again_at(self._grow_at)
+            # The hold grows before the stream must come home for it, where there is plenty.
+            self._grow_at = self._metering.grow_ahead(self.exchange, relay.counted())
+            relay.look_again_at(self._grow_at)
 
     def _keep_alive(self, now_s: float, interval_s: float) -> None:
         """Send a comment line when the client has heard nothing for so long, between two events."""
@@ -393,11 +386,10 @@ class Attempt:
             self._last_checked = last
             exchange.silent_s = now_s
         elif now_s - exchange.silent_s >= interval_s and not self.paused:
-            if last and not last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
-                return
-            exchange.silent_s = now_s
-            self.begin()
-            self._send(COMMENT)
+            if not last or last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
+                exchange.silent_s = now_s
+                self.begin()
+                self._send(COMMENT)
 
     def api_key(self) -> str:
         """The gateway's key that this attempt was made with; empty where the provider has none."""
