@@ -1,6 +1,7 @@
 """Tests that fail or wait for ever end, with their own messages (`tests.deadlines`)."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ def pytest_asyncio_loop_factories():
 """
 TESTS = """
 import asyncio
+import gc
 import pytest
 
 async def serve(reader, writer):
@@ -28,6 +30,9 @@ async def test_leaves_a_listener_open():
     _, port = server.sockets[0].getsockname()
     await asyncio.open_connection("127.0.0.1", port)
     assert False, "message one"
+
+def test_may_be_told_of_what_another_left():
+    gc.collect()
 
 @pytest.fixture
 async def stuck():
@@ -65,7 +70,7 @@ def test_whatever_a_test_leaves_behind_the_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_bad.py").write_text(TESTS)
     environ = os.environ | {"TALLYGATE_TEST_TEARDOWN_S": "1", "PYTHONPATH": str(ROOT)}
-    words = ["-q", "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
+    words = ["-q", "-rfp", "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
     words += ["-o", "asyncio_default_fixture_loop_scope=function"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "--rootdir", str(tmp_path), str(tmp_path)],
@@ -77,7 +82,10 @@ def test_whatever_a_test_leaves_behind_the_run_goes_on(tmp_path: Path) -> None:
     )
     text = done.stdout
     assert done.returncode == 1, text + done.stderr
-    assert "5 failed, 1 passed" in text, text
+    bad = re.findall(r"^(?:async )?def (test_(?:leaves|has|waits)\w+)", TESTS, re.MULTILINE)
+    assert len(bad) == 5
+    assert [name for name in bad if f"FAILED test_bad.py::{name}" not in text] == [], text
+    assert "PASSED test_bad.py::test_is_not_disturbed" in text, text
     for words_of_its_own in ("message one", "message two", "message three"):
         assert words_of_its_own in text
     assert "unclosed resource <TCPServer" in text
