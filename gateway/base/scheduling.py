@@ -23,6 +23,7 @@ All of this is advice: where it is not taken, or on another system, nothing is s
 import ctypes
 import os
 import platform
+import resource
 import struct
 import sys
 import threading
@@ -47,8 +48,10 @@ def come_first(thread: int = 0) -> None:
     """For the pump's thread, when it begins, or by its id; not where someone made it nice."""
     if sys.platform != "linux" or _priority(thread) not in (0, FIRST_NICE):
         return
+    # Such a limit kills a process whose thread of real time was busy for so long (getrlimit(2)).
+    deadly = resource.getrlimit(resource.RLIMIT_RTTIME)[0] != resource.RLIM_INFINITY
     real_time = {"priority": REAL_TIME_PRIORITY, "flags": _RESET_ON_FORK, "thread": thread}
-    if not _set(os.SCHED_RR, 0, 0, **real_time):
+    if deadly or not _set(os.SCHED_RR, 0, 0, **real_time):
         _prefer(PUMP_SLICE_NS, thread)
 
 

@@ -152,6 +152,22 @@ def test_a_thread_of_real_time_is_fair_while_it_takes_most_of_a_core() -> None:
         thread.join()
 
 
+LIMITED = """
+import os, resource
+from gateway.base.scheduling import come_first
+resource.setrlimit(resource.RLIMIT_RTTIME, (200_000, 200_000))
+come_first()
+print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER)
+"""
+
+
+@linux
+def test_no_real_time_where_a_limit_would_kill_the_process_for_it() -> None:
+    command = [sys.executable, "-c", LIMITED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "True\n"
+
+
 @linux
 def test_a_process_that_was_made_nice_stays_so() -> None:
     assert len(set(preferred("nice", "-n", "5"))) == 1

@@ -385,11 +385,11 @@ class Attempt:
         if last is not self._last_checked:
             self._last_checked = last
             exchange.silent_s = now_s
-        elif now_s - exchange.silent_s >= interval_s and not self.paused:
-            if not last or last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
-                exchange.silent_s = now_s
-                self.begin()
-                self._send(COMMENT)
+        whole = not last or last.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+        if now_s - exchange.silent_s >= interval_s and whole and not self.paused:
+            exchange.silent_s = now_s
+            self.begin()
+            self._send(COMMENT)
 
     def api_key(self) -> str:
         """The gateway's key that this attempt was made with; empty where the provider has none."""
