@@ -25,6 +25,7 @@ from gateway.web.hosts import parse_allowed
 from gateway.web.inference import Inference
 from gateway.web.memory import is_short, limit_bytes
 from gateway.web.reserve import Reserve
+from gateway.web.turns import Turns
 
 LOG = logging.getLogger("tallygate.web")
 SWEEP_S = 0.5
@@ -80,7 +81,8 @@ class Server:
         self.date_line = b""
         self._plane = plane
         self._metrics: Metrics = plane.metrics
-        self.serve = Inference(plane).serve  # called with a connection and its whole request
+        # Called with a connection and its whole request.
+        self.serve = Turns(plane.loop, Inference(plane).serve).serve
         self._connections: set[Connection] = set()
         self._by_address: dict[str, int] = {}
         self._listener: asyncio.Server | None = None
