@@ -14,8 +14,9 @@ lock and may not run holds up the loop. Pump and loop have more weight where the
 
 A thread that has had its share is not chosen before the next tick all the same, and the pump has
 its share while many streams run. Its turns are bounded, so where the system grants it the pump is
-of real time (`SCHED_RR`, sched(7)): what waits for it waits some 10 us. A pump that takes most of a
-core would leave the loop none on a machine of one, so `Restraint` makes it fair until it rests.
+of real time (`SCHED_RR`, sched(7)): what waits for it waits some 10 us. A busy pump would hold up
+the loop, where streams begin, and leave it nothing on a machine of one core: `Restraint` makes it
+fair until it has less to do.
 
 All of this is advice: where it is not taken, or on another system, nothing is said and all works.
 """
@@ -35,8 +36,8 @@ LOOP_SLICE_NS: Final = 500_000
 BACKGROUND_SLICE_NS: Final = 3_000_000
 FIRST_NICE: Final = -10  # nine times the weight of nice 0
 REAL_TIME_PRIORITY: Final = 1  # before whatever is fair, after whatever else is of real time
-MOST_SHARE: Final = 0.75  # of a core, of a thread of real time
-REST_SHARE: Final = 0.5  # with so little it may be that again
+MOST_SHARE: Final = 0.15  # of a core, of a thread of real time
+REST_SHARE: Final = 0.1  # with so little it may be that again
 _RESET_ON_FORK: Final = 1  # SCHED_FLAG_RESET_ON_FORK: threads and children get none of it
 # <asm/unistd.h>; glibc has no wrapper before 2.41.
 _NUMBER: Final = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
@@ -67,7 +68,7 @@ def give_way() -> None:
 
 
 class Restraint:
-    """Makes a thread of real time fair while it takes most of a core; asked now and then."""
+    """Makes a thread of real time fair while it takes much of a core; asked now and then."""
 
     def __init__(self, thread: threading.Thread) -> None:
         self._thread = thread

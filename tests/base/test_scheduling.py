@@ -123,7 +123,7 @@ def busy(over: threading.Event, hold: threading.Event) -> None:
 
 
 @linux
-def test_a_thread_of_real_time_is_fair_while_it_takes_most_of_a_core() -> None:
+def test_a_thread_of_real_time_is_fair_while_it_takes_much_of_a_core() -> None:
     over, hold = threading.Event(), threading.Event()
     thread = threading.Thread(target=busy, args=(over, hold))
     thread.start()
