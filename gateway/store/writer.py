@@ -149,7 +149,7 @@ class GroupWriter:
             loop = self._loop = asyncio.get_running_loop()
         self._queue.append(item)
         if patience_s:
-            if self._alarm is None:  # one that is set rings early enough
+            if self._alarm is None:  # one that is set rings earlier: all are as patient
                 self._alarm = loop.call_later(patience_s, self._ring)
             return
         self._due = True  # before the look: the thread says that it sleeps, and then looks at this
@@ -222,10 +222,9 @@ class GroupWriter:
             if self._closing:
                 return None
             self._wait()
-        self._due = False
         if isinstance(queue[0], _Call):
-            self._due = True
             return [queue.popleft()]
+        self._due = False
         self._await_more()
         batch: list[Any] = []
         while queue and len(batch) < BATCH_ITEMS and not isinstance(queue[0], _Call):
