@@ -27,7 +27,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 
 def test_the_matrix_is_the_one_that_tests_made() -> None:
-    guide = ROOT / "gateway/web/console/templates/guides/translation.md"
+    guide = ROOT / "gateway/web/console/templates/guides/en/translation.md"
     text = guide.read_text("utf-8")
     table = text[text.index("| SDK |") :].split("\n\n")[0].strip()
     assert table.count("\n") > 3

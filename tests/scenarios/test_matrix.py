@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web.console.guides import FOLDER
+from gateway.web.console.guides import text_of
 from tests.fakes.clients.matrix import ASKS, CLIENTS, check_seen, check_told
 from tests.fakes.gateway import running
 from tests.fakes.providers.plan import CACHED, INPUT, OUTPUT, REASONING
 from tests.fakes.providers.server import providers
 
-GUIDE = (FOLDER / "translation.md").read_text("utf-8")
+GUIDE = text_of("translation")
 # The kind of provider, as the guide names it -> its entry in the catalog.
 PROVIDERS = {
     "openai (chat)": 'kind = "openai"\nendpoints = ["chat"]\nbase_url = "{address}/v1"',

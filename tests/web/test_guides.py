@@ -1,5 +1,6 @@
 """The guides under /docs and the legal texts: complete, and true to the tables behind them."""
 
+import html
 import re
 from pathlib import Path
 
@@ -11,17 +12,18 @@ from gateway.platform.pricing.prices import TOKEN_FIELDS
 from gateway.platform.pricing.units import PER_MILLION
 from gateway.proxy.dialects.endpoints import ENDPOINTS
 from gateway.proxy.providers.sandbox.options import TABLE
-from gateway.web.console import i18n, legal
-from gateway.web.console.drawing import environment
-from gateway.web.console.guides import FOLDER, NAMES, read
+from gateway.web.console import guide_findings, i18n, legal
+from gateway.web.console.drawing import TEMPLATES, environment
+from gateway.web.console.guide_findings import differences
+from gateway.web.console.guides import FOLDER, NAMES, guide, text_of
 from gateway.web.console.markdown import inline, render
 from tests.fakes.gateway import running
 
-TEMPLATES = FOLDER.parent
-
-
-def source(name: str) -> str:
-    return (FOLDER / f"{name}.md").read_text("utf-8")
+TRANSLATED = tuple(code for code in i18n.LANGUAGES if code != i18n.SOURCE)
+TEXT = (
+    "# Title\n\n## Part one\n\nOne `a` and **two** [here](/x).\n\n- `b`\n  more\n- c\n\n"
+    "| a | b |\n|---|---|\n| `c` | d |\n\n```sh\nrun --x   # what for\n```\n"
+)
 
 
 def test_markdown_becomes_html_and_stays_text() -> None:
@@ -43,35 +45,101 @@ def test_markdown_becomes_html_and_stays_text() -> None:
     assert "<script>" not in inline("<script> `<script>`")
 
 
-def test_every_file_is_a_guide_and_every_guide_a_file() -> None:
-    assert {file.stem for file in FOLDER.glob("*.md")} == set(NAMES)
+def test_places_have_the_names_they_are_given() -> None:
+    page = render("# T\n\n## Première partie\n\n### Suite\n", ["part-one", "more"])
+    assert page.headings == (("part-one", "Première partie"),)
+    assert '<h3 id="more">Suite</h3>' in page.html
+
+
+@pytest.mark.parametrize("code", i18n.LANGUAGES)
+def test_every_file_is_a_guide_and_every_guide_a_file(code: str) -> None:
+    assert {file.stem for file in (FOLDER / code).iterdir()} == set(NAMES)
+    titles = set()
+    with i18n.speaking(i18n.LANGUAGES[code]):
+        for name in NAMES:
+            page = guide(name)
+            titles.add(page.title)
+            assert "{{" not in page.html and "```" not in page.html and "&lt;!--" not in page.html
+    assert len(titles) == len(NAMES) and "" not in titles
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_translations_are_whole_and_of_the_english_text_of_now(code: str) -> None:
+    assert list(guide_findings.findings(code)) == []
+    with i18n.speaking(i18n.LANGUAGES[code]):
+        settings = guide("settings").html
+        assert i18n.gettext(SETTINGS[0].help) in settings and SETTINGS[0].help not in settings
+    for name in NAMES:  # most sentences are not the English ones
+        english = {line for line in text_of(name).splitlines() if len(line) > 60}
+        same = [line for line in text_of(name, code).splitlines() if line in english]
+        assert len(same) <= len(english) / 10, (name, same)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("`a`", "`b`"),
+        ("(/x)", "(/y)"),
+        ("**two**", "two"),
+        ("run --x", "run --y"),
+        ("\n- c", ""),
+        ("| `c` | d |", "| `c` |"),
+        ("## Part", "### Part"),
+        ("```sh\nrun --x   # what for\n```\n", ""),
+    ],
+)
+def test_a_translation_of_another_shape_is_found(before: str, after: str) -> None:
+    assert list(differences(TEXT, TEXT.replace("# what for", "# pour cela"))) == []
+    assert list(differences(TEXT, TEXT.replace("Part one", "Partie").replace("more", "mais"))) == []
+    assert before in TEXT and list(differences(TEXT, TEXT.replace(before, after)))
+
+
+def test_missing_stale_and_left_over_guides_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("guides", "guide_findings"):
+        monkeypatch.setattr(f"gateway.web.console.{module}.FOLDER", tmp_path)
+    for code in ("en", "fr"):
+        (tmp_path / code).mkdir()
+        for name in NAMES:
+            (tmp_path / code / f"{name}.md").write_text(TEXT, "utf-8")
     for name in NAMES:
-        page = read(name)
-        assert page.title and "{{" not in page.html and "```" not in page.html
+        head = f"<!-- sha256 of the English file: {guide_findings.digest(name)} -->\n"
+        (tmp_path / "fr" / f"{name}.md").write_text(head + TEXT, "utf-8")
+    assert list(guide_findings.findings("fr")) == []
+    (tmp_path / "fr" / "limits.md").unlink()
+    (tmp_path / "fr" / "old.md").write_text("", "utf-8")
+    (tmp_path / "en" / "cache.md").write_text(TEXT + "\nMore.\n", "utf-8")
+    found = "\n".join(guide_findings.findings("fr"))
+    assert "fr: limits: missing" in found and "fr: no guide: old.md" in found
+    assert "fr: cache: of another English text" in found and "fr: cache: 6 blocks, not 7" in found
 
 
 def test_guides_name_everything_there_is() -> None:
     for setting in SETTINGS:
-        assert f"<code>{setting.name}</code>" in read("settings").html
+        assert f"<code>{setting.name}</code>" in guide("settings").html
     for option in TABLE:
-        assert f"| `{option.name}` |" in source("sandbox") and option.help in source("sandbox")
+        assert f"| `{option.name}` |" in text_of("sandbox") and option.help in text_of("sandbox")
     for endpoint in ENDPOINTS.values():
-        assert endpoint.path in source("endpoints")
+        assert endpoint.path in text_of("endpoints")
     for word in (*KINDS, *TOKEN_FIELDS, *PER_MILLION, *QUIRKS):
-        assert word in source("catalog"), word
+        assert word in text_of("catalog"), word
     for policy in POLICIES:
-        assert f"`{policy}`" in source("routing")
+        assert f"`{policy}`" in text_of("routing")
 
 
-async def test_guides_are_pages_in_the_readers_frame(tmp_path: Path) -> None:
+async def test_guides_are_pages_in_the_readers_language(tmp_path: Path) -> None:
     async with running(tmp_path / "data") as gateway:
-        for name in NAMES:
-            async with gateway.session.get(
-                f"{gateway.url}/docs/guides/{name}", headers={"Cookie": "locale=fr"}
-            ) as response:
-                text = await response.text()
-                assert response.status == 200 and '<div lang="en">' in text
-                assert '<html lang="fr"' in text and "anglais" in text
+        for code, language in i18n.LANGUAGES.items():
+            titles = [text_of(name, code).splitlines()[0].removeprefix("# ") for name in NAMES]
+            for name, title in zip(NAMES, titles, strict=True):
+                async with gateway.session.get(
+                    f"{gateway.url}/docs/guides/{name}", headers={"Cookie": f"locale={code}"}
+                ) as response:
+                    text = html.unescape(await response.text())
+                    assert response.status == 200 and f'<html lang="{language.tag}"' in text
+                    assert f"<h1>{title}</h1>" in text and all(f">{t}</a>" in text for t in titles)
+                    assert 'lang="en"' not in text.partition("<main")[2].partition("</main")[0]
         async with gateway.session.get(f"{gateway.url}/docs/guides/none") as response:
             assert response.status == 404
 

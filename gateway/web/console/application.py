@@ -17,7 +17,6 @@ from gateway.web.console.admin.application import admin_routes
 from gateway.web.console.billing import BillingPages
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
-from gateway.web.console.guides import GuidePages
 from gateway.web.console.keys import KeyPages
 from gateway.web.console.live import Live
 from gateway.web.console.logs import LogPages
@@ -83,7 +82,6 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     api = Api(platform, inference_paths())
     app.add_routes(api.routes())
     app.add_routes(ReferencePage(api.document, pages).routes(guard))
-    app.add_routes(GuidePages(pages).routes(guard))
     running = Running(plane)
     app.add_routes(OverviewPage(platform, pages).routes(guard))
     app.add_routes(KeyPages(platform, pages).routes(guard))

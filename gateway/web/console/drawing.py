@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.base.money import format_usd
 from gateway.platform.accounts.roles import may
-from gateway.web.console import i18n
+from gateway.web.console import guides, i18n
 from gateway.web.console.refusals import said
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -113,6 +113,8 @@ def templates(site: Site) -> Environment:
         has_page=site.paths.__contains__,
         may_open=lambda path, account: path in site.paths and may(account.role, site.paths[path]),
         import_map=site.import_map,
+        guide=guides.guide,
+        guides=guides.NAMES,
         spoken_languages=tuple(i18n.LANGUAGES.values()),
     )
     return made

@@ -5,7 +5,7 @@ stands in a file is shown as it is written. Everything is escaped, so a text can
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from markupsafe import Markup, escape
@@ -14,7 +14,7 @@ _CODE = re.compile(r"(`[^`]+`)")
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _LINK = re.compile(r"\[([^\]]+)\]\(((?:https?://|/|#)[^)\s]*)\)")
 _HEADING = re.compile(r"(#{1,3}) (.+)")
-_ITEM = re.compile(r"(?:- |\d+\. )")
+ITEM: Final = re.compile(r"(?:- |\d+\. )")
 _CELL = re.compile(r"((?:`[^`]*`|\\\||[^|])*)\|")
 _NUMBER = re.compile(r"[\d,.]+")
 _TAGS: Final = {"- ": "ul"}
@@ -40,29 +40,39 @@ def inline(text: str) -> str:
     return "".join(parts)
 
 
-def anchor(heading: str) -> str:
-    """The name of a heading's place."""
+def anchors(text: str) -> list[str]:
+    """The names of the places of a file's headings, in order; its title has none."""
+    found = (_HEADING.fullmatch(lines[0]) for lines in blocks(text))
+    return [_anchor(heading[2]) for heading in found if heading is not None and heading[1] != "#"]
+
+
+def _anchor(heading: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
-def render(text: str) -> Page:
-    """A whole file; its first heading is the page's title."""
+def render(text: str, places: Sequence[str] = ()) -> Page:
+    """A whole file; its first heading is the page's title.
+
+    `places` are the names of its headings' places: of another language's text where its own
+    words are not to name them.
+    """
     title, headings, parts = "", [], []
-    for lines in _blocks(text):
+    names = iter(places or anchors(text))
+    for lines in blocks(text):
         heading = _HEADING.fullmatch(lines[0])
         if heading is None:
             parts.append(_block(lines, title))
         elif heading[1] == "#":
             title = heading[2]
         else:
-            name, level = anchor(heading[2]), len(heading[1])
+            name, level = next(names), len(heading[1])
             if level == 2:
                 headings.append((name, heading[2]))
             parts.append(f'<h{level} id="{name}">{inline(heading[2])}</h{level}>')
     return Page(title, tuple(headings), Markup("\n".join(parts)))  # noqa: S704 (escaped above)
 
 
-def _blocks(text: str) -> Iterator[list[str]]:
+def blocks(text: str) -> Iterator[list[str]]:
     """Lines that belong together; a fence holds empty lines, a heading stands alone."""
     lines: list[str] = []
     fenced = False
@@ -99,7 +109,7 @@ def _block(lines: list[str], title: str) -> str:
         return f"<pre {region}><code>{code}</code></pre>"
     if first.startswith("|"):
         return _table(lines)
-    if _ITEM.match(first):
+    if ITEM.match(first):
         return _list(lines)
     return f"<p>{inline(' '.join(lines))}</p>"
 
@@ -107,7 +117,7 @@ def _block(lines: list[str], title: str) -> str:
 def _list(lines: list[str]) -> str:
     items: list[str] = []
     for line in lines:
-        mark = _ITEM.match(line)
+        mark = ITEM.match(line)
         if mark is not None:
             items.append(line[mark.end() :])
         else:
@@ -116,8 +126,13 @@ def _list(lines: list[str]) -> str:
     return f"<{tag}>{''.join(f'<li>{inline(item)}</li>' for item in items)}</{tag}>"
 
 
+def cells(line: str) -> list[str]:
+    """The cells of a table's row."""
+    return [cell.strip() for cell in _CELL.findall(line[1:])]
+
+
 def _table(lines: list[str]) -> str:
-    rows = [[cell.strip() for cell in _CELL.findall(line[1:])] for line in lines]
+    rows = [cells(line) for line in lines]
     head, *body = [row for row in rows if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
     numbers = {n for n in range(len(head)) if body and all(_NUMBER.fullmatch(r[n]) for r in body)}
 

@@ -3,8 +3,8 @@
 `python -m gateway.web.console.messages update | check | compile`. Messages are those of
 the templates (pages and mail), sentences marked `spoken(...)`, and what the error catalogue, the
 settings and the API's operations say of themselves. A message without a translation, a fuzzy or a
-stale one, and a translation whose placeholders or plural forms differ are findings: with any,
-`check` fails.
+stale one, and a translation whose placeholders or plural forms differ are findings, and so are
+those of the guides (`guide_findings`): with any, `check` fails.
 It is never imported by the running gateway.
 """
 
@@ -24,6 +24,7 @@ from gateway.base.config import SETTINGS
 from gateway.base.errors import CATALOGUE
 from gateway.web.api.application import OPERATIONS
 from gateway.web.api.openapi import SUMMARIES
+from gateway.web.console import guide_findings
 from gateway.web.console.i18n import LANGUAGES, ROOM, SOURCE, compile_source
 
 WEB: Final = Path(__file__).parents[1]
@@ -173,6 +174,7 @@ def main(arguments: list[str]) -> int:
         for code in TRANSLATED:
             store(code, updated(code, sources))
     lines = [line for code in TRANSLATED for line in findings(code, sources)]
+    lines += [line for code in TRANSLATED for line in guide_findings.findings(code)]
     sys.stdout.write("".join(line + "\n" for line in lines[-40:]))
     sys.stdout.write(f"{len(sources)} messages, {len(lines)} findings\n")
     return 1 if lines and command == "check" else 0

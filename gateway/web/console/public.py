@@ -13,7 +13,7 @@ from gateway.platform.assembly import Platform
 from gateway.platform.request_log.rollup import DAY_US
 from gateway.platform.request_log.status import ModelDay, days_served, first_tokens_ms
 from gateway.web.console.forms import read_form
-from gateway.web.console.guides import GUIDES, NAMES
+from gateway.web.console.guides import NAMES as GUIDES
 from gateway.web.console.i18n import LANGUAGES
 from gateway.web.console.legal import facts
 from gateway.web.console.meanings import MEANINGS
@@ -45,6 +45,7 @@ class PublicPages:
             guard.get("/", PUBLIC, self.home),
             guard.get("/models", PUBLIC, self.models),
             guard.get("/docs", PUBLIC, self.docs),
+            guard.get("/docs/guides/{name}", PUBLIC, self.guide),
             guard.get("/status", PUBLIC, self.status),
             guard.get("/legal/{name}", PUBLIC, self.legal),
             guard.post("/preferences", PUBLIC, self.prefer),
@@ -90,9 +91,15 @@ class PublicPages:
             request,
             "public/docs.html",
             errors=rows,
-            guides=[(name, GUIDES[name].title) for name in NAMES],
             trial_model=self._trial_model(),
         )
+
+    async def guide(self, request: web.Request) -> web.Response:
+        """One guide for operators. Raises HTTPNotFound."""
+        name = request.match_info["name"]
+        if name not in GUIDES:
+            raise web.HTTPNotFound
+        return self._pages.render(request, "public/guide.html", name=name)
 
     async def status(self, request: web.Request) -> web.Response:
         """Whether models are served now, and how they were on the last ninety days."""

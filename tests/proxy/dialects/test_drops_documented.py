@@ -7,9 +7,9 @@ from gateway.proxy.dialects.chat import request_writer as chat_writer
 from gateway.proxy.dialects.chat import shapes as chat_shapes
 from gateway.proxy.dialects.messages import request_writer as messages_writer
 from gateway.proxy.dialects.messages import shapes as messages_shapes
-from gateway.web.console.guides import FOLDER
+from gateway.web.console.guides import text_of
 
-GUIDE = (FOLDER / "translation.md").read_text("utf-8")
+GUIDE = text_of("translation")
 HEAD = "| dialect | dropped | when | why |\n|---|---|---|---|\n"
 
 

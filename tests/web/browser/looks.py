@@ -155,8 +155,6 @@ async def words(page: Page, code: str) -> list[str]:
     if wordless := await page.evaluate(WORDLESS):
         found.append(f"has no words for: {wordless}")
     texts = await page.evaluate(TEXTS)
-    if "/docs/guides/" in page.url:  # they are written in English, and their pages say so
-        texts.remove(title)
     english = sorted(each for each in texts if in_english(code, each))
     return [*found, *([f"in English: {english[:5]}"] if english else [])]
 
