@@ -8,7 +8,7 @@ What translation drops, because it does not change what the user reads:
 | dropped | when | why |
 |---|---|---|
 | `labels`, a `model` in the body, `session_id` | reading | bookkeeping; the path names the model |
-| what a function returns (`response`, `responseJsonSchema`) | reading | only Gemini shows it |
+| what a function returns (`response`, `responseJsonSchema`) | reading | only Gemini reads it |
 | `strict` of tools and formats | writing | Gemini follows its schemas anyway |
 | names and descriptions of formats | writing | no field; the schema may describe itself |
 | narrowing words of schemas (`pattern`, `minLength`...) | writing | outside Gemini's subset |

@@ -11,7 +11,7 @@ What translation drops, because it does not change what the user reads:
 | `stream_options` | reading | only pads deltas against guessing their length |
 | `max_tool_calls`, most of `include` | reading | they speak of tools that run at the provider |
 | ids, statuses, `phase`, `annotations`, `logprobs` of items | reading | marks of earlier answers |
-| `seed`, cache breakpoints | writing | no field; neither promises an answer |
+| `seed`, cache breakpoints | writing | no field; a seed is a wish, breakpoints only cost |
 | `is_error` of a tool result | writing | no field; the result's text says so |
 | a message's name | writing | there is no place for it |
 | reasoning that OpenAI did not sign | writing | only its maker can read it |
