@@ -51,7 +51,8 @@ def settings_table() -> str:
     head = (i18n.gettext("Setting"), i18n.gettext("Default"), i18n.gettext("Meaning"))
     lines = [f"| {' | '.join(head)} |", "|---|---|---|"]
     for setting in SETTINGS:
-        shown = i18n.gettext("empty") if setting.default == "" else str(setting.default)
-        shown = shown.lower() if isinstance(setting.default, bool) else shown
+        shown = str(setting.default)
+        shown = f"`{shown.lower() if isinstance(setting.default, bool) else shown}`"
+        shown = i18n.gettext("empty") if setting.default == "" else shown
         lines.append(f"| `{setting.name}` | {shown} | {i18n.gettext(setting.help)} |")
     return "\n".join(lines)

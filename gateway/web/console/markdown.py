@@ -17,6 +17,7 @@ _HEADING = re.compile(r"(#{1,3}) (.+)")
 ITEM: Final = re.compile(r"(?:- |\d+\. )")
 _CELL = re.compile(r"((?:`[^`]*`|\\\||[^|])*)\|")
 _NUMBER = re.compile(r"[\d,.]+")
+LABEL_CELLS: Final = 3  # of its head, which name a table to those who do not see it
 _TAGS: Final = {"- ": "ul"}
 
 
@@ -149,7 +150,7 @@ def _table(lines: list[str]) -> str:
         "<tr>" + "".join(cell("row" if n == 0 else "td", n, t) for n, t in enumerate(row)) + "</tr>"
         for row in body
     )
-    label = escape(", ".join(text.replace("`", "") for text in head if text))
+    label = escape(", ".join(text.replace("`", "") for text in head[:LABEL_CELLS] if text))
     return (
         f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">'
         '<table class="stack dense">'

@@ -16,7 +16,7 @@ HEAD = "| dialect | dropped | when | why |\n|---|---|---|---|\n"
 def rows() -> list[str]:
     found = []
     for dialect, reading, writing in (
-        ("Chat", chat_shapes.DROPPED, chat_writer.DROPPED),
+        ("Chat Completions", chat_shapes.DROPPED, chat_writer.DROPPED),
         ("Messages", messages_shapes.DROPPED, messages_writer.DROPPED),
     ):
         found += [f"| {dialect} | `{name}` | reading | {why} |" for name, why in reading.items()]
