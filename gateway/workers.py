@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from gateway.base.beats import next_beat_s
 from gateway.base.telemetry import Metrics
 from gateway.platform.accounts.alive import alive
 from gateway.platform.assembly import Platform
@@ -107,7 +108,8 @@ class Workers:
 
     async def _run(self, job: Job) -> None:
         while True:
-            await asyncio.sleep(job.interval_s)
+            now_s = asyncio.get_running_loop().time()
+            await asyncio.sleep(next_beat_s(now_s, job.interval_s) - now_s)
             try:
                 await job.tick(self._platform, self._metrics)
             except Exception:

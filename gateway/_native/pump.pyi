@@ -1,5 +1,7 @@
 """Carries running streams on a thread that never asks for the interpreter."""
 
+from typing import Any
+
 from gateway._native.http1 import Relay
 
 class Pump:
@@ -19,7 +21,7 @@ class Pump:
         """Carry lanes until `stop`, without the interpreter's lock; for a thread of its own."""
     def stop(self) -> None:
         """Let `run` return; no lane goes away any more."""
-    def returned(self) -> list[object]:
+    def returned(self) -> list[Any]:
         """The owners of the lanes that came home of themselves; each is to call its `take`."""
 
 class Lane:

@@ -90,8 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ledger.stream_commit_delay_us",
         int,
-        25_000,
-        "The end of a stream waits so long for others to commit with, while many run.",
+        100_000,
+        "A stream's end waits a fiftieth of its time, at most this, for others' while many run.",
     ),
     Setting("ledger.max_pending", int, 20_000, "Charges awaiting a commit before 503.", (), 1),
     Setting("ledger.output_reserve_tokens", int, 4_096, "Held when a request names no maximum."),

@@ -20,8 +20,10 @@ log = logging.getLogger("tallygate.requests")
 _new_row = cast(Callable[[type[RequestRow], tuple[Any, ...]], RequestRow], tuple.__new__)
 
 
-# With so many others at work a stream's end waits for theirs: PostgreSQL's commit_siblings.
-COMPANY = 8
+# With so many at work a stream's end waits for theirs, as PostgreSQL's commit_siblings; never for
+# more than a fiftieth of the time the stream took.
+COMPANY = 5
+PATIENCE_S_PER_MS = 0.001 / 50
 
 
 def record(x: Exchange) -> None:
@@ -45,7 +47,7 @@ def record(x: Exchange) -> None:
         row = row_of(x, key, model, provider, duration_ms, tokens)
         patience_s = 0.0
         if x.stream and len(x.plane.active) > COMPANY:  # all of it but its end is with the client
-            patience_s = x.plane.limits.stream_commit_delay_s
+            patience_s = min(x.plane.limits.stream_commit_delay_s, duration_ms * PATIENCE_S_PER_MS)
         settlements.submit(x.charge, row, release, patience_s)
 
 

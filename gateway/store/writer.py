@@ -149,8 +149,12 @@ class GroupWriter:
             loop = self._loop = asyncio.get_running_loop()
         self._queue.append(item)
         if patience_s:
-            if self._alarm is None:  # one that is set rings earlier: all are as patient
-                self._alarm = loop.call_later(patience_s, self._ring)
+            due_s = loop.time() + patience_s
+            if self._alarm is not None and self._alarm.when() > due_s:
+                self._alarm.cancel()
+                self._alarm = None
+            if self._alarm is None:
+                self._alarm = loop.call_at(due_s, self._ring)
             return
         self._due = True  # before the look: the thread says that it sleeps, and then looks at this
         # Waking the thread within a turn of the loop would let it run before the turn's other

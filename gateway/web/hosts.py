@@ -5,6 +5,7 @@ A target may name its host itself (absolute-form, RFC 9112 section 3.2.2); that 
 """
 
 import re
+from functools import lru_cache
 
 _HOST = re.compile(
     rb"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?"
@@ -13,6 +14,7 @@ _HOST = re.compile(
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(/?[^#]*)")
 
 
+@lru_cache(maxsize=64)  # who calls names the same one every time
 def host_is_allowed(host: bytes, allowed: frozenset[str]) -> bool:
     """Whether a Host header is one plain name or address; with a list, one of that list."""
     match = _HOST.fullmatch(host)

@@ -73,6 +73,11 @@ async def test_what_is_patient_waits_for_company_and_no_longer(tmp_path: Path) -
         await books.settled()
         assert books.durable[-2:] == [first, second]
         assert writer.batches == before + 2
+        patient = books.charge(1, PICO, patience_s=3600.0)
+        less = books.charge(1, PICO, patience_s=0.05)  # nobody waits longer than they would
+        await books.settled()
+        assert books.durable[-2:] == [patient, less]
+        assert writer.batches == before + 3
 
 
 async def test_what_is_patient_is_written_by_calls_and_at_the_end(tmp_path: Path) -> None:

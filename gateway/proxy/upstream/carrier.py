@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from gateway._native.pump import Pump
 from gateway.base.scheduling import Restraint, come_first
@@ -81,7 +81,8 @@ class Carrier:
     def _returned(self) -> None:
         if self.pump is None:
             return
-        for owner in cast(list[Traveller], self.pump.returned()):
+        owners: list[Traveller] = self.pump.returned()
+        for owner in owners:
             try:
                 owner.come_home()
             except Exception as error:  # noqa: BLE001  # one stream's must not hold up the others
