@@ -117,6 +117,7 @@ class GroupWriter:
         self._rousing = False
         self._due = False  # what has queued is to be written without waiting for more
         self._alarm: asyncio.TimerHandle | None = None  # what is patient will be due
+        self._alarm_s = 0.0  # when, by the loop's clock
         self._closing = False
         self._abandon = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -150,11 +151,10 @@ class GroupWriter:
         self._queue.append(item)
         if patience_s:
             due_s = loop.time() + patience_s
-            if self._alarm is not None and self._alarm.when() > due_s:
-                self._alarm.cancel()
-                self._alarm = None
-            if self._alarm is None:
-                self._alarm = loop.call_at(due_s, self._ring)
+            if self._alarm is None or due_s < self._alarm_s:
+                if self._alarm is not None:
+                    self._alarm.cancel()
+                self._alarm, self._alarm_s = loop.call_at(due_s, self._ring), due_s
             return
         self._due = True  # before the look: the thread says that it sleeps, and then looks at this
         # Waking the thread within a turn of the loop would let it run before the turn's other

@@ -11,6 +11,7 @@ equal). Sources: RFC 9110 and 9112; llhttp refuses conflicting lengths, bad chun
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import httptools
 
@@ -84,7 +85,7 @@ class RequestParser:
     def __init__(
         self, max_body_bytes: int, allowed_hosts: frozenset[str], expect: Callable[[], None]
     ) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = None  # of what is not in the usual form; most connections need none
         self._max_body_bytes = max_body_bytes
         self._allowed_hosts = allowed_hosts
         self._expect = expect
@@ -145,6 +146,8 @@ class RequestParser:
         llhttp ends such a request at its head. It is shown the head again without the upgrade, for
         clients offer h2c with bodies, too (Java's does with every request).
         """
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         while data:
             try:
                 self._parser.feed_data(data)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from gateway.base.errors import StorageUnavailable
 from tests.fakes.books import Books
@@ -108,6 +109,20 @@ async def test_whenever_they_come_none_is_forgotten(tmp_path: Path) -> None:
                 await books.settled()
         await books.settled()
         assert books.durable == books.submitted
+
+
+def test_the_least_patience_is_kept_by_uvloop(tmp_path: Path) -> None:
+    """Its timers count in milliseconds, and one of less is no timer."""
+
+    async def run() -> None:
+        async with Books(tmp_path / "t.db") as books:
+            await books.grant(1, 1_000_000)
+            for patience_s in (0.0001, 0.05, 0.0001, 0.002, 0.0001):
+                books.charge(1, PICO, patience_s=patience_s)
+            await books.settled()
+            assert books.durable == books.submitted
+
+    uvloop.run(run())
 
 
 async def test_a_batch_is_capped(tmp_path: Path) -> None:

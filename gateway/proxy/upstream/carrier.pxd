@@ -1,0 +1,1 @@
+# Compiled: every stream is handed over here.

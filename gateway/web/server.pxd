@@ -1,0 +1,1 @@
+# Compiled: every connection begins and ends here.
