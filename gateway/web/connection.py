@@ -13,7 +13,7 @@ answers once, in the API's error shape, and closes. Sources: RFC 9110, RFC 9112.
 import asyncio
 import math
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from gateway.base.errors import GatewayError, RequestTimeout
 from gateway.platform.keys.ring import Recall
@@ -35,7 +35,6 @@ COPY_LIMIT_BYTES = 16 * 1024  # up to here one joined write is cheaper than thre
 
 LINGER_S = 2.0  # after a refusal the rest is read away, or RST might overtake the words (9112 9.6)
 
-_NONE = cast(asyncio.Transport, None)
 IDLE, READING, BUSY, CONSOLE, LEAVING = range(5)
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
@@ -45,7 +44,7 @@ class Connection:
 
     def __init__(self, server: "Server") -> None:
         self._server = server
-        self.transport: asyncio.Transport = _NONE
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.closed = False
         self.address = ""  # kept by the server, for its limit per address
         self.task: Drive | None = None
@@ -70,7 +69,7 @@ class Connection:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound the write buffer and join the server's connections."""
-        self.transport = transport  # type: ignore[assignment]  # a cast is a call, here each time
+        self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self._server.opened(self)
 
