@@ -57,7 +57,7 @@ INSERT INTO request_log (
   cost_picousd, cost_microusd, overrun_microusd, price_version)
 {_SERIES}
 SELECT printf('req_%012x%06x%010x', (:begin + n * :gap) / 1000, n & 16777215, n),
-       :begin + n * :gap, :account, :key, 'gpt-4o-mini', 'mock', 'gpt-4o-mini',
+       :begin + n * :gap, {{account}}, :key, {{model}}, 'mock', {{model}},
        'chat.completions', n & 1, 200, 'completed', '', 1, 900 + n % 700, 80 + n % 90, 'reported',
        120, 0, 0, 200, 0, 120, 200, 118, 200, 1, 0, 0, 0, 1
 FROM series
@@ -91,17 +91,33 @@ def generate(data: Path, keys: int, rows: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         account, key = connection.execute("SELECT account_no, no FROM api_keys").fetchone()
         (present,) = connection.execute("SELECT max(no) FROM api_keys").fetchone()
-        begin_us = time.time_ns() // 1000 - (rows + 1) * ROW_GAP_US
-        values = {"account": account, "key": key, "begin": begin_us, "gap": ROW_GAP_US}
-        _insert(connection, _KEYS, present + 1, keys, values)
-        _insert(connection, _ROWS, 1, rows, values)
-        if rows:
-            connection.execute(_HOURS)
-            connection.execute(_DRIFT)
-            connection.execute(_SERVICE)
+        _insert(connection, _KEYS, present + 1, keys, {"account": account})
+        fill_log(connection, rows, {"account": account, "key": key})
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()
+
+
+def fill_log(
+    connection: sqlite3.Connection,
+    rows: int,
+    values: dict[str, int],
+    gap_us: int = ROW_GAP_US,
+    account: str = ":account",
+    model: str = "'gpt-4o-mini'",
+) -> None:
+    """So many rows of request log up to now, and their sums in every rollup.
+
+    Whose a row is and of which model are SQL over its number `n`; `values` has "key" and what they
+    name. The log is empty before.
+    """
+    begin_us = time.time_ns() // 1000 - (rows + 1) * gap_us
+    statement = _ROWS.format(account=account, model=model)
+    _insert(connection, statement, 1, rows, {**values, "begin": begin_us, "gap": gap_us})
+    if rows:
+        connection.execute(_HOURS)
+        connection.execute(_DRIFT)
+        connection.execute(_SERVICE)
 
 
 def _insert(
