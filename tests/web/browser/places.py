@@ -188,30 +188,30 @@ async def _registers(gateway: RunningGateway) -> dict[str, str]:
     aware_us = platform.clock.now_us() - DAY_US
     entered = {
         "aware_at": iso(aware_us),
-        "discovered": "Ein Kunde rief an",
-        "nature": "Adressen von Kunden waren für andere zu lesen\nauf einer Seite",
+        "discovered": "Τηλεφώνησε ένας πελάτης",
+        "nature": "Διευθύνσεις πελατών ήταν ορατές σε άλλους\nσε μία σελίδα",
         "persons": "1200",
         "records": "3400",
-        "consequences": "Unerwünschte Werbung",
-        "measures": "Die Seite wurde geschlossen",
+        "consequences": "Ανεπιθύμητη διαφήμιση",
+        "measures": "Η σελίδα έκλεισε",
         "risk": "high",
     }
     breach = await platform.breaches.enter(me, entered)
     told = {"act": "authority_notified", "at": iso(aware_us + DAY_US // 2)}
     await platform.breaches.update(me, breach, told)
-    await platform.breaches.update(None, breach, {"act": "facts", "words": "Es waren mehr"})
+    await platform.breaches.update(None, breach, {"act": "facts", "words": "Ήταν περισσότεροι"})
     for days, act in ((9, "authority_not_needed"), (40, "")):
         id = await platform.breaches.enter(
             None, entered | {"aware_at": iso(aware_us - days * DAY_US)}
         )
         if act:
-            await platform.breaches.update(None, id, {"act": act, "words": "Verschlüsselt"})
+            await platform.breaches.update(None, id, {"act": act, "words": "Κρυπτογραφημένα"})
     day = iso(aware_us)[:10]
     signed = {"signed_by": "Österreicher & Söhne", "signed": day, "note": "https://dpa.example/1"}
     for title in ("AVV 1", "AVV 2"):
         await platform.agreements.enter(me, signed | {"provider": "up", "title": title})
     done = {"done": iso(aware_us - 99 * DAY_US)[:10], "next_due": iso(aware_us - DAY_US)[:10]}
-    done |= {"done_by": "Prüfer GmbH", "result": "Nichts Ernstes wurde gefunden"}
+    done |= {"done_by": "Prüfer GmbH", "result": "Δεν βρέθηκε τίποτα σοβαρό"}
     for kind in KINDS:
         scope = "Büro" if kind == "other" else ""
         await platform.attestations.enter(me, done | {"kind": kind, "scope": scope})
