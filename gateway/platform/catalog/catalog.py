@@ -152,6 +152,9 @@ class Catalog:
         if agreements is None:
             return wanted
         lacking = await self._database.read(lambda c: set(agreements.lacking(c, names)))
+        for name in sorted(lacking):
+            warning = f"provider {name} is not offered: no agreement with it is in force"
+            log.warning("catalog", extra={"f": {"warning": warning}})
         return Document(
             {name: each for name, each in wanted.providers.items() if name not in lacking},
             {
