@@ -110,6 +110,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("sandbox.enabled", bool, True, "Offer the built-in sandbox/echo and sandbox/lorem."),
     Setting("sandbox.welcome_credit_usd", str, "10", "The first account's credit."),
+    Setting(
+        "catalog.require_agreements",
+        bool,
+        False,
+        "A provider is added or used only with an agreement in force.",
+    ),
     Setting("server.trusted_proxies", str, "", "Proxies whose X-Forwarded-For counts: networks."),
     Setting("server.public_url", str, "", "Address in links of mail; empty: http://HOST:PORT."),
     Setting("accounts.sign_up", str, "open", "Who may sign up: `open` or `closed`.", _OPEN),

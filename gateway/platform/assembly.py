@@ -32,6 +32,8 @@ from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.organisations import Invitations, Organisations
 from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
+from gateway.platform.registers import Agreements, Attestations, Breaches
+from gateway.platform.registers.register import Register
 from gateway.platform.settlement import Settlements
 from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
@@ -82,6 +84,9 @@ class Platform:
     adjustments: Adjustments
     organisations: Organisations
     invitations: Invitations
+    breaches: Breaches
+    agreements: Agreements
+    attestations: Attestations
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -172,12 +177,14 @@ async def _open_rooms(
     keys = Keys(database, accounts, secrets, clock, ids)
     await keys.load()
     tiers = Tiers(database, accounts, clock)
-    catalog = Catalog(database, secrets, clock, sandbox=settings.sandbox_enabled, environ=environ)
+    people = open_people(settings, database, secrets, clock, ids, accounts)
+    register = Register(database, people.audit, clock, ids)
+    agreements = Agreements(register)
+    catalog = _catalog(settings, database, secrets, clock, environ, agreements)
     await catalog.load()
     bank = Bank()
     ledger = Ledger(database, bank)
     await database.read(ledger.load)
-    people = open_people(settings, database, secrets, clock, ids, accounts)
     shared = Organisations(database, accounts, keys, tiers, people.audit, clock, ids)
     await tiers.load(await shared.load())
     alone_microusd = _amount(settings, "accounts.four_eyes_usd")
@@ -210,6 +217,27 @@ async def _open_rooms(
         ),
         organisations=shared,
         invitations=Invitations(database, people, shared, secrets, clock, ids),
+        breaches=Breaches(register),
+        agreements=agreements,
+        attestations=Attestations(register),
+    )
+
+
+def _catalog(
+    settings: Settings,
+    database: Database,
+    secrets: Secrets,
+    clock: Clock,
+    environ: Mapping[str, str],
+    agreements: Agreements,
+) -> Catalog:
+    return Catalog(
+        database,
+        secrets,
+        clock,
+        sandbox=settings.sandbox_enabled,
+        environ=environ,
+        agreements=agreements if settings.catalog_require_agreements else None,
     )
 
 
@@ -243,6 +271,7 @@ async def _complete_first_start(opened: Platform, environ: Mapping[str, str]) ->
     if started is not None:
         return opened
     presets = offered(environ, sandbox=opened.settings.sandbox_enabled)
+    presets = await opened.catalog.permitted(presets)
     await opened.catalog.apply_document(presets, only_new=True)
     account = opened.accounts.find(FIRST_ADMIN)
     if account is None:

@@ -36,6 +36,7 @@ FROM_CONSTANTS = {
     f"{VERSIONS}.0001_ledger_and_request_log": 1,
     f"{VERSIONS}.0002_accounts_keys_and_catalog": 1,
     f"{VERSIONS}.0007_people": 1,
+    f"{VERSIONS}.0015_registers": 2,
 }
 TREES = {module: ast.parse(path.read_text("utf-8")) for module, path in MODULES.items()}
 

@@ -39,6 +39,7 @@ PLATFORM_ROOMS = [
         "accounts",
         "keys",
         "pricing",
+        "registers",
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),

@@ -20,6 +20,22 @@ async def start(folder, **options):
     return await open_platform(SETTINGS, folder, ManualClock(), **options)
 
 
+async def test_a_first_start_offers_no_provider_that_lacks_its_agreement(tmp_path):
+    asked = load(environ={}, flags={"catalog.require_agreements": True})
+    keys = {"OPENAI_API_KEY": "x", "GROQ_API_KEY": "y"}
+    early = await open_platform(asked, tmp_path, ManualClock(), first_start=False, environ=keys)
+    signed = {"provider": "groq", "title": "DPA", "signed_by": "Ann", "signed": "1970-01-01"}
+    await early.agreements.enter(None, signed)
+    await early.close()
+    platform = await open_platform(asked, tmp_path, ManualClock(), environ=keys)
+    assert platform.first_start.providers == ("sandbox", "groq")
+    served = {
+        each.provider.name for m in platform.catalog.snapshot.models.values() for each in m.targets
+    }
+    assert served == {"sandbox", "groq"}
+    await platform.close()
+
+
 async def test_the_first_start_gives_everything_once(tmp_path):
     folder = tmp_path / "data"
     platform = await start(folder, environ={"OPENAI_API_KEY": "sk-openai-hunter2"})

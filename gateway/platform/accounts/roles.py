@@ -17,6 +17,7 @@ _READ_PEOPLE = ("accounts.read", "keys.read", "requests.read", "credits.read")
 _EVERY_READ = (
     *_READ_PEOPLE,
     *("catalog.read", "ledger.read", "audit.read", "settings.read", "usage.read"),
+    *("breaches.read", "agreements.read", "attestations.read"),
 )
 
 TABLE: Final[dict[Role, frozenset[str]]] = {
@@ -29,7 +30,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
     | {
         ADMIN_READ,
         *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
-        *("keys.read", "keys.revoke"),
+        *("keys.read", "keys.revoke", "agreements.read"),
     },
     "auditor": OWN | {ADMIN_READ, *_EVERY_READ, "audit.export"},
     "administrator": OWN
@@ -40,6 +41,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
         # A letter's link signs in or resets: who may read undelivered mail may become anybody.
         *("mail.show", "sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
         *("credits.request", "credits.decide", "audit.export", "organisations.write"),
+        *("breaches.write", "agreements.write", "attestations.write"),
     },
 }
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -3,6 +3,7 @@
 A change is durable before a request can meet it. `env:` references are resolved at each load from
 the environment given; a missing variable leaves the provider listed, without credentials, and adds
 one warning. Providers of kind `sandbox` are left out where the setting `sandbox.enabled` is off.
+Where agreements are asked for, a provider without one is not added, moved or given a model.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 from gateway.base.clock import Clock
 from gateway.platform.catalog import render, rows
 from gateway.platform.catalog.build import build_snapshot
-from gateway.platform.catalog.changes import Change, compare
+from gateway.platform.catalog.changes import Change, compare, newly_used
 from gateway.platform.catalog.document import parse, read_file
 from gateway.platform.catalog.entries import Document
 from gateway.platform.catalog.reader import CatalogError, nearest
@@ -24,6 +25,7 @@ from gateway.platform.catalog.schedule import Version, history, schedule, take_b
 from gateway.platform.catalog.snapshot import Snapshot
 from gateway.platform.metering.encodings import known_encodings, preload, refusal
 from gateway.platform.pricing.prices import Price
+from gateway.platform.registers import Agreements
 from gateway.store.database import Database
 from gateway.store.secrets import Secrets
 
@@ -41,6 +43,7 @@ class Catalog:
         *,
         sandbox: bool = True,
         environ: Mapping[str, str] = os.environ,
+        agreements: Agreements | None = None,
     ) -> None:
         self.snapshot = Snapshot()
         self._database = database
@@ -48,6 +51,7 @@ class Catalog:
         self._clock = clock
         self._sandbox = sandbox
         self._environ = environ
+        self._agreements = agreements
         self._preloading = False
 
     async def load(self) -> None:
@@ -114,7 +118,9 @@ class Catalog:
         def plan(connection: Connection) -> list[Change]:
             stored = rows.read_document(connection, self._secrets, now_us)
             changes = compare(stored, wanted, prune=prune)
-            return [change for change in changes if change.sign == "+" or not only_new]
+            changes = [change for change in changes if change.sign == "+" or not only_new]
+            self._check_agreed(connection, newly_used(stored, changes))
+            return changes
 
         def change(connection: Connection) -> list[Change]:
             changes = plan(connection)
@@ -126,6 +132,37 @@ class Catalog:
         changes = await self._database.write(change)
         await self.load()
         return changes
+
+    def _check_agreed(self, connection: Connection, names: list[str]) -> None:
+        """Raises CatalogError for a provider that an agreement is asked of and that has none."""
+        if self._agreements is None:
+            return
+        for name in self._agreements.lacking(connection, names):
+            raise CatalogError(
+                f"provider {name!r}: no agreement with it is in force; enter one first, at "
+                "/admin/agreements or with: tallygate agreements add"
+            )
+
+    async def permitted(self, wanted: Document) -> Document:
+        """What of a document may be added: no provider that lacks an agreement, nor its models."""
+        agreements, names = (
+            self._agreements,
+            [name for name, entry in wanted.providers.items() if entry.kind != "sandbox"],
+        )
+        if agreements is None:
+            return wanted
+        lacking = await self._database.read(lambda c: set(agreements.lacking(c, names)))
+        for name in sorted(lacking):
+            warning = f"provider {name} is not offered: no agreement with it is in force"
+            log.warning("catalog", extra={"f": {"warning": warning}})
+        return Document(
+            {name: each for name, each in wanted.providers.items() if name not in lacking},
+            {
+                name: each
+                for name, each in wanted.models.items()
+                if not any(target.provider in lacking for target in each.targets)
+            },
+        )
 
     async def apply_file(self, path: Path) -> list[Change]:
         """`apply` a file. Raises CatalogError also when it cannot be read."""

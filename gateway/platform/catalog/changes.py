@@ -74,6 +74,27 @@ def compare(stored: Document, wanted: Document, *, prune: bool = False) -> list[
     return changes
 
 
+def newly_used(stored: Document, changes: list[Change]) -> list[str]:
+    """Providers that changes add, send elsewhere or give a model they did not serve, once each.
+
+    The sandbox is no provider of anybody else's.
+    """
+    kinds = {name: entry.kind for name, entry in stored.providers.items()}
+    found: dict[str, None] = {}
+    for change in changes:
+        entry = change.entry
+        if isinstance(entry, ProviderEntry):
+            kinds[entry.name] = entry.kind
+            before = stored.providers.get(entry.name)
+            if before is None or before.base_url != entry.base_url:
+                found[entry.name] = None
+        elif isinstance(entry, ModelEntry):
+            model = stored.models.get(entry.name)
+            served = {each.provider for each in model.targets} if model is not None else set()
+            found |= {e.provider: None for e in entry.targets if e.provider not in served}
+    return [name for name in found if kinds[name] != "sandbox"]
+
+
 def _check_names(models: Mapping[str, ModelEntry]) -> None:
     """Aliases name one model each, fallbacks another model that is there."""
     owners: dict[str, str] = {}

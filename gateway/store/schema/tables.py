@@ -10,6 +10,7 @@ from gateway.store.schema import (
     metadata,
     organisations,
     outbox,
+    registers,
     request_log,
     sessions,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "metadata",
     "organisations",
     "outbox",
+    "registers",
     "request_log",
     "sessions",
 ]

@@ -36,6 +36,7 @@ from gateway.web.admin.people import (
 )
 from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
 from gateway.web.admin.prices import PriceImport, prices_compare, prices_import
+from gateway.web.admin.registers import REGISTER_COMMANDS
 from gateway.web.admin.reports import (
     DAY_US,
     MAX_LISTED,
@@ -330,6 +331,7 @@ COMMANDS: dict[str, Command] = {
     "keys.revoke": Command(KeyName, keys_revoke),
     **{name: Command(*row) for name, row in LIMIT_COMMANDS.items()},
     **{name: Command(*row) for name, row in ORGANISATION_COMMANDS.items()},
+    **{name: Command(*row) for name, row in REGISTER_COMMANDS.items()},
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),

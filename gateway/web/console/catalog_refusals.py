@@ -56,6 +56,10 @@ SENTENCES: Final = (
         'or "env:NAME"'
     ),
     spoken("no preset %(entry)s"),
+    spoken(
+        "no agreement with it is in force; enter one first, at /admin/agreements or with: "
+        "tallygate agreements add"
+    ),
     spoken("providers are tested by a server that runs"),
     # Of models and their targets.
     spoken("model %(entry)s is written twice"),

@@ -28,6 +28,12 @@ def test_an_auditor_reads_everything_and_changes_nothing():
         ("credits.decide", {"finance", "administrator"}),
         ("catalog.write", {"operator", "administrator"}),
         ("audit.read", {"auditor", "administrator"}),
+        ("breaches.read", {"auditor", "administrator"}),
+        ("breaches.write", {"administrator"}),
+        ("agreements.read", {"operator", "auditor", "administrator"}),
+        ("agreements.write", {"administrator"}),
+        ("attestations.read", {"auditor", "administrator"}),
+        ("attestations.write", {"administrator"}),
         ("requests.read", {"support", "operator", "auditor", "administrator"}),
     ],
 )

@@ -127,7 +127,16 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
     for address in ("ann@b.c", "bob@b.c"):
         await run_command(platform, "accounts.create", {"email": address})
     await run_command(platform, "organisations.put", {"id": firm, "email": "ann@b.c"})
+    day, text = (
+        "2026-01-01",
+        dict.fromkeys(("discovered", "nature", "consequences", "measures"), "x"),
+    )
+    breach = text | {"aware_at": f"{day}T00:00", "persons": "1", "records": "1", "risk": "high"}
+    signed = {"provider": "up", "title": "DPA", "signed_by": "Ann", "signed": day}
     samples = {
+        "breaches.add": breach,
+        "agreements.add": signed,
+        "attestations.add": {"kind": "firewall", "done_by": "x", "done": day, "result": "x"},
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},
@@ -147,6 +156,9 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "tiers.set": {"name": "gold", "requests_per_minute": 9},
         "tiers.remove": {"name": "silver"},
     }
+    if name == "breaches.update":
+        entered = (await run_command(platform, "breaches.add", breach))["id"]
+        samples[name] = {"id": entered, "act": "facts", "words": "x"}
     platform.live["providers.health"] = list
     await platform.tiers.set_tier("silver", {"requests_per_minute": 9})
     takes_email = {"email": "admin@localhost"}

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.platform.catalog.schedule import DAY_US
+from gateway.platform.registers import KINDS
 from gateway.web.console.guides import NAMES as GUIDES
+from gateway.web.console.i18n import iso
 from tests.fakes.gateway import CATALOG, EMAIL, RunningGateway, chat
 from tests.fakes.upstream import FakeUpstream
 from tests.web.browser.sessions import sign_in
@@ -77,6 +79,10 @@ PAGES: dict[str, Places] = {
         STAFF, "/admin/organisations", "/admin/organisations?q=none-of-these"
     ),
     "/admin/organisations/{id}": by(STAFF, "/admin/organisations/{organisation}"),
+    "/admin/breaches": by(STAFF, "/admin/breaches"),
+    "/admin/breaches/{id}": by(STAFF, "/admin/breaches/{breach}"),
+    "/admin/agreements": by(STAFF, "/admin/agreements"),
+    "/admin/attestations": by(STAFF, "/admin/attestations"),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
@@ -153,7 +159,7 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
     rows = await gateway.rows()
     failed = next(row["id"] for row in rows if row["status"] >= 500)
     filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
-    filled |= await _keys(gateway) | await _people(gateway)
+    filled |= await _keys(gateway) | await _people(gateway) | await _registers(gateway)
     tokens = {STRANGER: "", STAFF: await sign_in(gateway)}
     fresh = await platform.accounts.create("fresh@example.com")
     tokens[FRESH] = await platform.people.sessions.open(fresh)
@@ -174,6 +180,42 @@ async def _keys(gateway: RunningGateway) -> dict[str, str]:
     gone = await platform.keys.issue(me, "gone")
     await platform.keys.revoke(gone.id, me, ended_by="leaked")
     return {"key": key.id, "ended": gone.id}
+
+
+async def _registers(gateway: RunningGateway) -> dict[str, str]:
+    platform = gateway.gateway.platform
+    me = platform.accounts.named(EMAIL)
+    aware_us = platform.clock.now_us() - DAY_US
+    entered = {
+        "aware_at": iso(aware_us),
+        "discovered": "Τηλεφώνησε ένας πελάτης",
+        "nature": "Διευθύνσεις πελατών ήταν ορατές σε άλλους\nσε μία σελίδα",
+        "persons": "1200",
+        "records": "3400",
+        "consequences": "Ανεπιθύμητη διαφήμιση",
+        "measures": "Η σελίδα έκλεισε",
+        "risk": "high",
+    }
+    breach = await platform.breaches.enter(me, entered)
+    told = {"act": "authority_notified", "at": iso(aware_us + DAY_US // 2)}
+    await platform.breaches.update(me, breach, told)
+    await platform.breaches.update(None, breach, {"act": "facts", "words": "Ήταν περισσότεροι"})
+    for days, act in ((9, "authority_not_needed"), (40, "")):
+        id = await platform.breaches.enter(
+            None, entered | {"aware_at": iso(aware_us - days * DAY_US)}
+        )
+        if act:
+            await platform.breaches.update(None, id, {"act": act, "words": "Κρυπτογραφημένα"})
+    day = iso(aware_us)[:10]
+    signed = {"signed_by": "Österreicher & Söhne", "signed": day, "note": "https://dpa.example/1"}
+    for title in ("AVV 1", "AVV 2"):
+        await platform.agreements.enter(me, signed | {"provider": "up", "title": title})
+    done = {"done": iso(aware_us - 99 * DAY_US)[:10], "next_due": iso(aware_us - DAY_US)[:10]}
+    done |= {"done_by": "Prüfer GmbH", "result": "Δεν βρέθηκε τίποτα σοβαρό"}
+    for kind in KINDS:
+        scope = "Büro" if kind == "other" else ""
+        await platform.attestations.enter(me, done | {"kind": kind, "scope": scope})
+    return {"breach": breach}
 
 
 async def _people(gateway: RunningGateway) -> dict[str, str]:

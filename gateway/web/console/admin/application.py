@@ -8,6 +8,7 @@ from gateway.web.console.admin.letters import LetterPages
 from gateway.web.console.admin.models import ModelPages
 from gateway.web.console.admin.organisations import OrganisationAdminPages
 from gateway.web.console.admin.providers import ProviderPages
+from gateway.web.console.admin.registers import RegisterPages
 from gateway.web.console.admin.reports import ReportPages
 from gateway.web.console.admin.users import UserPages
 from gateway.web.console.render import Pages
@@ -17,5 +18,5 @@ from gateway.web.guard import Guard
 def admin_routes(platform: Platform, pages: Pages, guard: Guard) -> list[web.RouteDef]:
     """The routes of every page under `/admin`."""
     people = (UserPages, OrganisationAdminPages, LetterPages)
-    rooms = (HomePage, ProviderPages, ModelPages, *people, ReportPages)
+    rooms = (HomePage, ProviderPages, ModelPages, *people, RegisterPages, ReportPages)
     return [route for room in rooms for route in room(platform, pages).routes(guard)]

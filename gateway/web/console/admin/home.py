@@ -45,6 +45,7 @@ class HomePage:
             values |= {"usage": _today(days, today_us), "month": _month(days, today_us)}
         waiting = await platform.adjustments.waiting() if "credits.decide" in may else []
         letters = await platform.people.mail.undelivered() if "mail.show" in may else []
+        values |= await self._registers(may)
         return self._pages.render(
             request,
             "admin/home.html",
@@ -57,6 +58,26 @@ class HomePage:
             accounts=len(platform.accounts) - len(platform.organisations),
             **values,
         )
+
+    async def _registers(self, may: frozenset[str]) -> dict[str, Any]:
+        """What waits in the registers: breaches to tell of, what lacks, what is due again."""
+        platform = self._platform
+        breaches = await platform.breaches.waiting() if "breaches.read" in may else []
+        overdue = await platform.attestations.overdue() if "attestations.read" in may else []
+        lacking: list[str] = []
+        if platform.settings.catalog_require_agreements and "agreements.read" in may:
+            providers = platform.catalog.snapshot.providers
+            names = [name for name, each in providers.items() if each.kind != "sandbox"]
+            lacking = await platform.database.read(lambda c: platform.agreements.lacking(c, names))
+        now_us = platform.clock.now_us()
+        late = [each for each in breaches if each.due_us < now_us]
+        return {
+            "now_us": now_us,
+            "breaches": breaches,
+            "late": late,
+            "overdue": overdue,
+            "lacking": lacking,
+        }
 
 
 def failing(platform: Platform) -> list[dict[str, Any]]:
