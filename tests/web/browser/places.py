@@ -35,7 +35,8 @@ def _desk(*paths: str) -> Places:
 
 PAGES: dict[str, Places] = {
     "/": by(STRANGER, "/") + by(STAFF, "/"),
-    "/models": by(STRANGER, "/models", "/models?q=lorem", "/models?q=none-of-these"),
+    "/models": by(STRANGER, "/models", "/models?q=lorem", "/models?q=none-of-these")
+    + by(STRANGER, "/models?model=sandbox/lorem", "/models?model=none"),
     "/docs": by(STRANGER, "/docs") + by(STAFF, "/docs"),
     "/docs/guides/{name}": by(STRANGER, *(f"/docs/guides/{name}" for name in GUIDES)),
     "/docs/reference": by(STRANGER, "/docs/reference"),

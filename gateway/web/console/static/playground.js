@@ -231,7 +231,8 @@ async function send(event) {
   conversation.turns.push(reply);
   conversation.at = Date.now();
   keep();
-  say(reply.answers.some((answer) => answer.error) ? words.failed : words.done);
+  const some = (what) => reply.answers.some((answer) => answer[what]);
+  say(some("error") ? words.failed : some("stopped") ? words.stopped : words.done);
   $("prompt").focus();
 }
 
