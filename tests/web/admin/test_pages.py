@@ -27,6 +27,7 @@ PAGES = {
     "/admin/prices": "catalog.read",
     "/admin/users": "accounts.read",
     "/admin/organisations": "accounts.read",
+    "/admin/requests": "requests.read",
     "/admin/letters": "mail.show",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",

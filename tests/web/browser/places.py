@@ -78,6 +78,8 @@ PAGES: dict[str, Places] = {
         STAFF, "/admin/organisations", "/admin/organisations?q=none-of-these"
     ),
     "/admin/organisations/{id}": by(STAFF, "/admin/organisations/{organisation}"),
+    "/admin/requests": by(STAFF, "/admin/requests", "/admin/requests?account={self}"),
+    "/admin/requests/{id}": by(STAFF, "/admin/requests/{request}", "/admin/requests/{failed}"),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
