@@ -1,4 +1,4 @@
-"""Keys and requests of others: seen and ended by the roles that hold it; audited, refused or not."""
+"""Keys and requests of others: seen and ended by the roles that hold it, audited all the same."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
