@@ -17,6 +17,7 @@ from gateway.proxy.media.request import MediaRequest
 from gateway.proxy.pipeline import enter_turn, leave_turn
 from gateway.proxy.realtime.dial import HEARTBEAT_S, dial
 from gateway.proxy.realtime.session import Phases, Session
+from gateway.web.security import REQUEST_ID
 
 KEY_PROTOCOL = "openai-insecure-api-key."
 MAX_MODEL_CHARS = 256
@@ -76,6 +77,7 @@ class Realtime:
             return x
 
         first = turn()
+        request[REQUEST_ID] = first.id  # the one that the log knows
         try:
             if not 0 < len(name) <= MAX_MODEL_CHARS:
                 raise InvalidRequest("`model` must be a model's name.", param="model")

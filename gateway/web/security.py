@@ -5,7 +5,8 @@ response's nonce (CSP level 3); nothing is loaded from another origin; no page m
 must come from the same site by `Sec-Fetch-Site` or, where a browser does not send it, `Origin`
 (Fetch Metadata, W3C; RFC 6454); a cookie without either is refused. It knows no page's content
 and no account. A page may come as a promise of its text (`DRAW`), which is kept off the event
-loop: drawing one takes milliseconds in which no stream could go on.
+event loop: drawing one takes milliseconds in which no stream could go on. Every answer names its
+request in `x-request-id`; the log line of one that failed has the same id.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ log = logging.getLogger("tallygate.web")
 # What makes the text of a response that has none yet; run in the thread of pages.
 DRAW: web.ResponseKey[Callable[[], Awaitable[str]]] = web.ResponseKey("draw", object)  # type: ignore[arg-type]
 NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+ID_HEADER = "x-request-id"
 BODY_TIMEOUT_S = 17.5  # with what is read away after the refusal, less than 20 s
 _NEVER_OURS = frozenset({413, 417})  # aiohttp raises these with English text of its own
 READ_METHODS = frozenset({"GET", "HEAD"})
@@ -130,12 +133,15 @@ async def _check(request: web.Request, allowed: frozenset[str]) -> None:
         raise web.HTTPBadRequest from None
 
 
-def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middleware:
-    """The middleware; `render_error` makes the page of a status from 400 up."""
+def security(
+    allowed_hosts: frozenset[str], render_error: ErrorPage, new_id: Callable[[], str]
+) -> Middleware:
+    """The middleware; `render_error` makes the page of a status from 400 up, `new_id` an id."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         nonce = request[NONCE] = secrets.token_urlsafe(16)
+        request[REQUEST_ID] = new_id()
         try:
             await _check(request, allowed_hosts)
             response = await _drawn(await handler(request))
@@ -148,8 +154,11 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
             response = render_error(request, error.status, MEANINGS[error.code])
             if error.retry_after_s is not None:
                 response.headers["Retry-After"] = str(error.retry_after_s)
+            if error.status >= 500:
+                fields = {"request_id": request[REQUEST_ID], "code": error.code}
+                log.warning("page refused", extra={"f": fields})
         except Exception:
-            log.exception("page failed")
+            log.exception("page failed", extra={"f": {"request_id": request[REQUEST_ID]}})
             response = render_error(request, 500, _WORDS[500])
         response = await _drawn(response)  # pages of errors, too
         headers = response.headers
@@ -161,6 +170,12 @@ def security(allowed_hosts: frozenset[str], render_error: ErrorPage) -> Middlewa
         return response
 
     return middleware
+
+
+async def name_request(request: web.Request, response: web.StreamResponse) -> None:
+    """Name the request in answers that begin before their handler is done, too."""
+    if REQUEST_ID in request:
+        response.headers.setdefault(ID_HEADER, request[REQUEST_ID])
 
 
 async def _drawn(response: web.StreamResponse) -> web.StreamResponse:

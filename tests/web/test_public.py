@@ -5,13 +5,14 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
 from gateway.base.errors import CATALOGUE
 from gateway.platform.request_log.status import days_served, first_tokens_ms
 from gateway.web.console.reference import entries
-from tests.fakes.gateway import RunningGateway, running
+from tests.fakes.gateway import CATALOG, RunningGateway, running
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -45,6 +46,19 @@ async def test_models_are_searched_and_filtered(gateway: RunningGateway) -> None
     assert "sandbox/lorem" not in none and "/models" in none
     _, hostile = await get(gateway, "/models?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
     assert "<script>alert" not in hostile
+
+
+async def test_each_model_has_an_address_with_its_own_program(gateway: RunningGateway) -> None:
+    await gateway.command("catalog.apply", toml=CATALOG.format(port=1, disconnect="abort"))
+    _, every = await get(gateway, "/models")
+    rows = [unquote(each) for each in re.findall(r'href="/models\?model=([^"]+)"', every)]
+    assert {"m", "sandbox/lorem", "sandbox/echo"} <= set(rows)  # "m" is a part of another's name
+    for name in rows:
+        _, one = await get(gateway, f"/models?model={quote(name)}")
+        assert f'model="{name}"' in one.replace("&#34;", '"'), name
+        assert re.findall(r'href="/models\?model=([^"]+)"', one) == [quote(name)]
+    _, none = await get(gateway, "/models?model=lorem")
+    assert "No such model is offered" in none and "base_url=" not in none
 
 
 async def test_the_documentation_names_every_error_and_this_address(

@@ -34,7 +34,7 @@ from gateway.web.guard import TRUSTED, Guard, check_declared, public
 from gateway.web.health import Health
 from gateway.web.hosts import parse_allowed
 from gateway.web.realtime import Realtime
-from gateway.web.security import security
+from gateway.web.security import name_request, security
 
 MAX_FORM_BYTES = 16 * 1024
 _FORMS = frozenset({"image_edits", "transcriptions", "translations"})
@@ -67,8 +67,10 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
 
     allowed = parse_allowed(platform.settings.server_allowed_hosts)
     app = web.Application(
-        client_max_size=MAX_FORM_BYTES, middlewares=[security(allowed, error_page)]
+        client_max_size=MAX_FORM_BYTES,
+        middlewares=[security(allowed, error_page, lambda: platform.ids.make("req"))],
     )
+    app.on_response_prepare.append(name_request)
     try:
         app[TRUSTED] = parse_networks(platform.settings.server_trusted_proxies)
     except ValueError as error:

@@ -64,20 +64,23 @@ class PublicPages:
         )
 
     async def models(self, request: web.Request) -> web.Response:
-        """Every model: prices, context, what it can do; and who serves them."""
+        """Every model with its prices and abilities, who serves them; how to use one named."""
         words, able = request.query.get("q", "")[:100], request.query.get("can", "")
-        offered = self._offers()
+        named, offered = request.query.get("model", ""), self._offers()
         kinds = sorted({kind for each in offered for kind in each.abilities})
         shown = [
             each
             for each in offered
             if words.lower() in each.name.lower() and (not able or able in each.abilities)
         ]
+        if named:
+            shown = [each for each in offered if each.name == named]
         return self._pages.render(
             request,
             "public/models.html",
             offers=shown,
             total=len(offered),
+            named=named,
             words=words,
             able=able,
             kinds=kinds,

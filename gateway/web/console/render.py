@@ -27,7 +27,7 @@ from gateway.web.console import drawing, i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.console.forms import kept
 from gateway.web.guard import ACCOUNT, DESK
-from gateway.web.security import DRAW, NONCE, is_https
+from gateway.web.security import DRAW, NONCE, REQUEST_ID, is_https
 
 _ROOM = Path(__file__).parent
 THEMES: Final = ("light", "dark")
@@ -64,7 +64,8 @@ class Pages:
         self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
         self.paths: Mapping[str, str] = {}
         self._errors: OrderedDict[tuple[str, ...], str] = OrderedDict()
-        self._mark = secrets.token_urlsafe(16)  # stands for the nonce in a page that is kept
+        # What stands for the nonce and the request's id in a page that is kept.
+        self._mark, self._id_mark = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         self._closed = False
         self._thread = ThreadPoolExecutor(
             1, thread_name_prefix="tallygate-pages", initializer=give_way
@@ -104,7 +105,7 @@ class Pages:
     def render(
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
-        """A page with this response's nonce; `account` is None for a visitor.
+        """A page with this response's nonce and id; `account` is None for a visitor.
 
         Its text is not there yet: the middleware of `security` has it drawn.
         """
@@ -130,30 +131,41 @@ class Pages:
         )
         response = web.Response(status=status, content_type="text/html", charset="utf-8")
         response.headers["Vary"] = "Accept-Language, Cookie"
-        nonce = request[NONCE]
+        own = {"nonce": request[NONCE], "request_id": request[REQUEST_ID]}
         if template == ERROR and account is None:
             key = (language.code, values["words"], *map(str, frame.values()))
-            self._kept_error(response, key, nonce, write)
+            self._kept_error(response, key, own, write)
         else:
-            response[DRAW] = self._drawing(functools.partial(write, nonce=nonce))
+            response[DRAW] = self._drawing(functools.partial(write, **own))
         return response
 
     def _kept_error(
-        self, response: web.Response, key: tuple[str, ...], nonce: str, write: Callable[..., str]
+        self,
+        response: web.Response,
+        key: tuple[str, ...],
+        own: Mapping[str, str],
+        write: Callable[..., str],
     ) -> None:
         """A visitor's error page, drawn once: a flood that is refused costs the streams little."""
+        marks = {"nonce": self._mark, "request_id": self._id_mark}
+
+        def owned(text: str) -> str:
+            for name, mark in marks.items():
+                text = text.replace(mark, own[name])
+            return text
+
         text = self._errors.get(key)
         if text is not None:
             self._errors.move_to_end(key)
-            response.text = text.replace(self._mark, nonce)
+            response.text = owned(text)
             return
 
         async def draw() -> str:
-            text = await self._drawing(functools.partial(write, nonce=self._mark))()
+            text = await self._drawing(functools.partial(write, **marks))()
             self._errors[key] = text
             while len(self._errors) > MAX_ERRORS:
                 self._errors.popitem(last=False)
-            return text.replace(self._mark, nonce)
+            return owned(text)
 
         response[DRAW] = draw
 

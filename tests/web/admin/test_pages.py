@@ -30,6 +30,7 @@ PAGES = {
     "/admin/breaches": "breaches.read",
     "/admin/agreements": "agreements.read",
     "/admin/attestations": "attestations.read",
+    "/admin/requests": "requests.read",
     "/admin/letters": "mail.show",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",

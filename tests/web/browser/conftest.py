@@ -28,12 +28,21 @@ class Visitor:
     token: str
     faults: list[str] = field(default_factory=list)
 
-    async def open(self, theme: str, width: int, locale: str = "en", *, token: str = "") -> Page:
+    async def open(
+        self,
+        theme: str,
+        width: int,
+        locale: str = "en",
+        *,
+        token: str = "",
+        scripts: bool = True,
+    ) -> Page:
         """A page of a new context; its console's errors are faults. No theme: the system's."""
         context = await self.browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if theme == "dark" else "light",
             reduced_motion="reduce",
+            java_script_enabled=scripts,
         )
         chosen = {"theme": theme, "locale": locale, "token": token}
         await self.choose(context, **{name: value for name, value in chosen.items() if value})

@@ -37,7 +37,8 @@ def _desk(*paths: str) -> Places:
 
 PAGES: dict[str, Places] = {
     "/": by(STRANGER, "/") + by(STAFF, "/"),
-    "/models": by(STRANGER, "/models", "/models?q=lorem", "/models?q=none-of-these"),
+    "/models": by(STRANGER, "/models", "/models?q=lorem", "/models?q=none-of-these")
+    + by(STRANGER, "/models?model=sandbox/lorem", "/models?model=none"),
     "/docs": by(STRANGER, "/docs") + by(STAFF, "/docs"),
     "/docs/guides/{name}": by(STRANGER, *(f"/docs/guides/{name}" for name in GUIDES)),
     "/docs/reference": by(STRANGER, "/docs/reference"),
@@ -83,6 +84,8 @@ PAGES: dict[str, Places] = {
     "/admin/breaches/{id}": by(STAFF, "/admin/breaches/{breach}"),
     "/admin/agreements": by(STAFF, "/admin/agreements"),
     "/admin/attestations": by(STAFF, "/admin/attestations"),
+    "/admin/requests": by(STAFF, "/admin/requests", "/admin/requests?account={self}"),
+    "/admin/requests/{id}": by(STAFF, "/admin/requests/{request}", "/admin/requests/{failed}"),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),

@@ -1,8 +1,5 @@
 """What people do with the console, in a browser: from an account without a request to its usage."""
 
-import asyncio
-import re
-
 import pytest
 from playwright.async_api import Page, expect
 
@@ -12,7 +9,6 @@ from tests.web.browser.conftest import SCREENSHOTS, Visitor
 from tests.web.browser.looks import OVERFLOW, access
 
 NEW = "new@example.com"
-PASSWORD = "correct horse battery"
 XSS = (
     "<script>window.ran=1</script>",
     '<img src=x onerror="window.ran=1">',
@@ -33,35 +29,6 @@ async def ask(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
     await expect(page.locator("#send")).to_be_visible(timeout=20_000)
     await expect(page.locator("#live")).to_contain_text("complete")
-
-
-async def signed_up(visitor: Visitor, page: Page) -> None:
-    """Through the real form and the real letter."""
-    platform = visitor.gateway.gateway.platform
-    platform.people.passwords.cost = 4
-    await page.goto(visitor.gateway.url + "/sign-up")
-    await page.get_by_label(re.compile("e-mail", re.I)).first.fill(NEW)
-    await page.get_by_label(re.compile("password", re.I)).first.fill(PASSWORD)
-    for box in await page.get_by_role("checkbox").all():
-        await box.check()
-    await page.locator("main form button").first.click()
-    await page.wait_for_load_state()
-    token = await confirmation(visitor)
-    await page.goto(f"{visitor.gateway.url}/confirm/{token}")
-    for each in await page.locator('input[type="password"]').all():
-        await each.fill(PASSWORD)
-    await page.locator("main form button").first.click()
-    await expect(page).to_have_url(visitor.gateway.url + "/console")
-
-
-async def confirmation(visitor: Visitor) -> str:
-    """The token of the letter that waits for its recipient."""
-    async with asyncio.timeout(10):
-        while True:
-            for shown in await visitor.gateway.gateway.platform.people.mail.undelivered():
-                if shown.letter.kind == "confirm":
-                    return str(shown.letter.token)
-            await asyncio.sleep(0.05)
 
 
 async def test_from_a_key_to_a_streamed_answer_to_log_and_usage(visitor: Visitor) -> None:
@@ -171,40 +138,6 @@ async def test_the_first_request_is_seen_to_arrive(visitor: Visitor) -> None:
     )
     await expect(page.locator("main")).to_contain_text("Today (UTC)", timeout=20_000)
     await expect(page.locator("main")).not_to_contain_text("Three steps")
-    assert visitor.faults == []
-
-
-async def test_signing_up_and_asking_by_keyboard_alone(visitor: Visitor) -> None:
-    page = await visitor.open("light", 1280)
-    await signed_up(visitor, page)
-    platform = visitor.gateway.gateway.platform
-    account = platform.accounts.named(NEW)
-    await platform.ledger.grant(account.no, 10**6, reason="test", transaction_id="grant:new")
-    keys = page.keyboard
-    await keys.press("Tab")
-    await expect(page.locator(".skip")).to_be_focused()
-    await keys.press("Enter")
-    await keys.press("g")
-    await keys.press("p")
-    await expect(page).to_have_url(re.compile("playground"))
-    await expect(page.locator("#playground")).to_be_visible()
-    for _ in range(60):
-        if await page.evaluate("() => document.activeElement.id") == "prompt":
-            break
-        await keys.press("Tab")
-    await keys.type("By keyboard")
-    await keys.press("Enter")
-    await expect(page.locator("#live")).to_contain_text("complete", timeout=20_000)
-    for _ in range(60):
-        if "/console/logs/" in str(await page.evaluate("() => document.activeElement.href ?? ''")):
-            break
-        await keys.press("Shift+Tab")
-    await keys.press("Enter")
-    await expect(page.locator("main")).to_contain_text("Price version")
-    await page.evaluate("() => document.activeElement.blur()")
-    await keys.press("g")
-    await keys.press("u")
-    await expect(page.locator("main")).to_contain_text("1 requests")
     assert visitor.faults == []
 
 

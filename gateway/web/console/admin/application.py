@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from gateway.platform.assembly import Platform
+from gateway.web.console.admin.activity import ActivityPages
 from gateway.web.console.admin.home import HomePage
 from gateway.web.console.admin.letters import LetterPages
 from gateway.web.console.admin.models import ModelPages
@@ -17,6 +18,6 @@ from gateway.web.guard import Guard
 
 def admin_routes(platform: Platform, pages: Pages, guard: Guard) -> list[web.RouteDef]:
     """The routes of every page under `/admin`."""
-    people = (UserPages, OrganisationAdminPages, LetterPages)
+    people = (UserPages, OrganisationAdminPages, ActivityPages, LetterPages)
     rooms = (HomePage, ProviderPages, ModelPages, *people, RegisterPages, ReportPages)
     return [route for room in rooms for route in room(platform, pages).routes(guard)]

@@ -15,6 +15,7 @@ from gateway.platform.assembly import Platform
 from gateway.platform.organisations import PARTS, Organisation, Part
 from gateway.platform.refusals import Refusal
 from gateway.web.console.admin import credit
+from gateway.web.console.admin.activity import activity_values
 from gateway.web.console.admin.frame import PAGE_ROWS, allowed, number, who
 from gateway.web.console.admin.users import MAX_SEARCH, Move
 from gateway.web.console.forms import Form, read_form
@@ -23,7 +24,6 @@ from gateway.web.guard import Guard, redirect
 
 PAGE: Final = "/admin/organisations"
 ONE: Final = PAGE + "/{id}"
-MOST_KEYS: Final = 50
 
 
 class OrganisationAdminPages:
@@ -161,7 +161,7 @@ class OrganisationAdminPages:
     ) -> web.Response:
         platform, may = self._platform, allowed(request)
         account = organisation.account
-        keys = await platform.keys.listing(account, MOST_KEYS) if "keys.read" in may else []
+        activity = await activity_values(platform, request, account)
         by_no, issued_to = platform.accounts.by_no, organisation.keys
         return self._pages.render(
             request,
@@ -173,14 +173,15 @@ class OrganisationAdminPages:
             owners=owners_of(organisation),
             parts=PARTS,
             spent_by=await self._room.spent_this_month(organisation),
-            keys=keys,
             issued_to={
-                key.no: by_no(issued_to[key.no]).email for key in keys if key.no in issued_to
+                key.no: by_no(issued_to[key.no]).email
+                for key in activity["keys"]
+                if key.no in issued_to
             },
             tier=platform.tiers.tier_of(account),
             limits=platform.tiers.effective(account),
-            now_us=platform.clock.now_us(),
             refused=refused,
+            **activity,
             **await credit.money_values(platform, account, request, shown="credits.read" in may),
         )
 

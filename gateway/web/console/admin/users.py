@@ -17,6 +17,7 @@ from gateway.platform.adjustments import Adjustment
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
 from gateway.web.console.admin import credit
+from gateway.web.console.admin.activity import activity_values
 from gateway.web.console.admin.frame import (
     PAGE_ROWS,
     account_of,
@@ -108,13 +109,12 @@ class UserPages:
             may=may,
             user=account,
             own=account is who(request),
-            keys=await platform.keys.listing(account, 50) if "keys.read" in may else [],
             tier=platform.tiers.tier_of(account),
             limits=platform.tiers.effective(account),
             organisations=platform.organisations.of(account),
-            now_us=platform.clock.now_us(),
             roles=ROLES,
             refused=refused,
+            **await activity_values(platform, request, account),
             **await credit.money_values(platform, account, request, shown="credits.read" in may),
         )
 

@@ -2,6 +2,9 @@
 import { dialects, pathOf } from "@/playground-dialects.js";
 
 const KEY_URL = "/console/playground/key";
+// A list: a row that is not there yet is no error in it, as it would be at its own address.
+const LOG_URL = "/api/v1/requests?limit=50";
+const LOG_WAITS_MS = [0, 150, 300, 600, 1200, 2400, 4800]; // a stopped answer is charged soon after its end
 const EARLY_MS = 60_000; // a key is renewed this long before it ends
 let held;
 
@@ -64,7 +67,20 @@ export async function ask(name, request, answer, signal, shown) {
   }
 }
 
-/** What an answer costs, in micro-dollars, from the usage it told and the model's price. */
+/** A request as the log has it, tokens, cost and time; undefined where it is not there in some ten seconds. */
+export async function logged(id) {
+  for (const wait of LOG_WAITS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    try {
+      const response = await fetch(LOG_URL, { credentials: "omit", headers: { Authorization: `Bearer ${await key()}` } });
+      const row = response.ok ? (await response.json()).requests.find((each) => each.id === id) : undefined;
+      if (row) return { input: row.input_tokens + row.cache_read_tokens + row.cache_write_tokens, output: row.output_tokens, microusd: row.cost.microusd, firstMs: row.first_token_ms ?? undefined };
+    } catch { /* it is asked once more, or the estimate stays */ }
+  }
+  return undefined;
+}
+
+/** What an answer is likely to cost, in micro-dollars, until the log says it: from the usage it told and the model's price. */
 export function costMicrousd(usage, price) {
   if (!usage || !price) return undefined;
   const reasoning = price.reasoning === null ? 0 : usage.reasoning;

@@ -1,7 +1,7 @@
 // The playground's page: composing, streaming to one or two columns, history.
 import { copy, enliven, say } from "@/shell.js";
 import { samples } from "@/playground-samples.js";
-import { ask, costMicrousd } from "@/playground-wire.js";
+import { ask, costMicrousd, logged } from "@/playground-wire.js";
 import { Store } from "@/playground-store.js";
 import { render } from "@/playground-text.js";
 
@@ -18,6 +18,7 @@ const language = document.documentElement.lang;
 const money = new Intl.NumberFormat(language, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 6 });
 const count = new Intl.NumberFormat(language);
 const milliseconds = new Intl.NumberFormat(language, { style: "unit", unit: "millisecond" });
+const sought = new WeakSet(); // answers whose row of the log is being asked for
 let conversation = fresh();
 let images = [];
 let running;
@@ -40,13 +41,48 @@ function showUser(turn) {
   $("turns").append(item);
 }
 
+/** What the answer's own events tell, until the log does: its cost is reckoned at the price this page came with. */
+function told({ usage, model, firstMs }) {
+  if (!usage) return { firstMs };
+  const cost = costMicrousd(usage, (offers.get(model) ?? offers.get(model.split(":")[0]))?.price);
+  return { input: usage.input + usage.cacheRead + usage.cacheWrite, output: usage.output, microusd: cost, firstMs };
+}
+
+const failed = (answer) => Boolean(answer.error || answer.stopped);
+
 function facts(answer) {
+  const { input, output, microusd, firstMs } = answer.log ?? told(answer);
   const parts = [];
-  if (answer.usage) parts.push(words.tokens.replace("{in}", count.format(answer.usage.input + answer.usage.cacheRead + answer.usage.cacheWrite)).replace("{out}", count.format(answer.usage.output)));
-  const cost = costMicrousd(answer.usage, (offers.get(answer.model) ?? offers.get(answer.model.split(":")[0]))?.price);
-  if (cost !== undefined) parts.push(money.format(cost / 1e6));
-  if (answer.firstMs !== undefined) parts.push(words.first.replace("{time}", milliseconds.format(answer.firstMs)));
+  if (input || output) parts.push(words.tokens.replace("{in}", count.format(input)).replace("{out}", count.format(output)));
+  if (microusd !== undefined && !failed(answer)) {
+    const amount = money.format(microusd / 1e6);
+    parts.push(answer.log ? amount : words.estimated.replace("{amount}", amount));
+  }
+  if (firstMs !== undefined) parts.push(words.first.replace("{time}", milliseconds.format(firstMs)));
   return parts.join(" · ");
+}
+
+/** What was charged for an answer that did not come to its end, as a sentence. */
+function charge(answer) {
+  if (!answer.log) return sought.has(answer) ? words.seeking : words.unlogged;
+  return answer.log.microusd ? words.charged.replace("{amount}", money.format(answer.log.microusd / 1e6)) : words.nothing;
+}
+
+/** Tokens, cost and time beneath an answer; they change once more when the log has them. */
+function showFacts(column, answer) {
+  column.querySelector(".facts-line > span").textContent = facts(answer);
+  const line = column.querySelector(".charge");
+  if (line) line.textContent = charge(answer);
+}
+
+/** Ask the log for an answer that ended, and keep what it says with the conversation. */
+async function follow(column, answer, whole) {
+  const log = await logged(answer.id);
+  sought.delete(answer);
+  if (log) answer.log = log;
+  showFacts(column, answer);
+  if (answer.error) say(charge(answer));
+  if (log && store.all.includes(whole)) store.write();
 }
 
 function showAnswer(column, answer) {
@@ -63,14 +99,19 @@ function showAnswer(column, answer) {
     column.append(element("p", { className: "problem", textContent: meanings.get(answer.code) ?? words.failed }));
     if (answer.code !== UNREACHABLE) column.append(element("p", { className: "note", lang: "en", textContent: answer.error }));
   }
-  const foot = element("p", { className: "note facts-line" }, element("span", { textContent: facts(answer) }));
-  if (answer.id) foot.append(" ", element("a", { href: `/console/logs/${encodeURIComponent(answer.id)}`, textContent: words.log }));
+  if (failed(answer)) {
+    column.append(element("p", { className: "note charge" }));
+    if (answer.id) column.append(element("p", { className: "note request-id" }, `${words.requestId}: `, element("code", { textContent: answer.id })));
+  }
+  const foot = element("p", { className: "note facts-line" }, element("span"));
+  if (answer.id || failed(answer)) foot.append(" ", element("a", { href: `/console/logs${answer.id ? `/${encodeURIComponent(answer.id)}` : ""}`, textContent: words.log }));
   if (answer.text) {
     const button = element("button", { type: "button", className: "plain", textContent: words.copy });
     button.addEventListener("click", () => copy(answer.text));
     foot.append(" ", button);
   }
   column.append(foot);
+  showFacts(column, answer);
   return said;
 }
 
@@ -154,6 +195,10 @@ async function answerInto(column, answer, request, signal) {
     else Object.assign(answer, error.told === undefined ? { error: words.unreachable, code: UNREACHABLE } : { error: error.told || "–", code: error.code });
   }
   cancelAnimationFrame(frame);
+  if (answer.id) {
+    sought.add(answer);
+    follow(column, answer, conversation);
+  }
   const near = atEnd();
   await render(showAnswer(column, answer), answer.text);
   if (near) column.parentElement.scrollIntoView({ block: "end" });
@@ -186,7 +231,8 @@ async function send(event) {
   conversation.turns.push(reply);
   conversation.at = Date.now();
   keep();
-  say(reply.answers.some((answer) => answer.error) ? words.failed : words.done);
+  const some = (what) => reply.answers.some((answer) => answer[what]);
+  say(some("error") ? words.failed : some("stopped") ? words.stopped : words.done);
   $("prompt").focus();
 }
 
