@@ -215,7 +215,8 @@ def _shown_utc() -> bool:
 def moment(at_us: int) -> str:
     """A time to the second: in UTC, or in the reader's zone, which it then says."""
     at = _at(at_us)
-    return f"{_date(at)} {at:%H:%M:%S}" + ("" if _shown_utc() else f" {_offset(at)}")
+    zone = "" if _shown_utc() else f"\N{NO-BREAK SPACE}{_offset(at)}"
+    return f"{_date(at)} {at:%H:%M:%S}{zone}"
 
 
 def stated(at_us: int) -> str:
