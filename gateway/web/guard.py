@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.platform.accounts import Account
 from gateway.platform.accounts.guesses import Visit
+from gateway.platform.accounts.profiles import Profile
 from gateway.platform.accounts.roles import ACTIONS, is_administrative, may
 from gateway.platform.accounts.sessions import Session
 from gateway.platform.organisations import Desk, Organisations, desk_of
@@ -31,6 +32,8 @@ STEPS = {"step.second": "second", "step.elsewhere": "elsewhere", "step.welcome":
 
 SESSION: web.RequestKey[Session | None] = web.RequestKey("session", object)  # type: ignore[arg-type]
 ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account", object)  # type: ignore[arg-type]
+# What the signed-in account says of itself: its pages' language, time zone, name and badge.
+PROFILE: web.RequestKey[Profile | None] = web.RequestKey("profile", object)  # type: ignore[arg-type]
 # Whose things the console shows: the account's own, or an organisation's that it belongs to.
 DESK: web.RequestKey[Desk | None] = web.RequestKey("desk", object)  # type: ignore[arg-type]
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,10 +63,11 @@ class Guard:
             is_open = session is not None and session.stage == "open"
             request[SESSION] = session
             account = session.account if session is not None and is_open else None
-            request[ACCOUNT], request[DESK] = account, None
+            request[ACCOUNT], request[DESK], request[PROFILE] = account, None, None
             if session is not None and account is not None:
                 chosen = self._organisations.by_no(session.desk_no)
                 request[DESK] = desk_of(account, chosen, self._organisations.of(account))
+                request[PROFILE] = await self._people.profiles.of(account)
             if action != PUBLIC:
                 refusal = await self._refuse(request, action)
                 if refusal is not None:
@@ -125,8 +129,15 @@ def visit_of(request: web.Request) -> Visit:
         client_address(request.remote, forwarded, request.app.get(TRUSTED, ())),
         request.headers.get("User-Agent", ""),
         request.cookies.get(COOKIE, ""),
-        i18n.language_of(request.cookies, request.headers).code,
+        language_of(request).code,
     )
+
+
+def language_of(request: web.Request) -> i18n.Language:
+    """The language of who asks: chosen in this browser, in the profile, or the browser's wish."""
+    profile = request.get(PROFILE)
+    wish = profile.language if profile is not None else ""
+    return i18n.language_of(request.cookies, request.headers, wish)
 
 
 def redirect(path: str) -> web.Response:

@@ -18,7 +18,7 @@ cdef class Attempt:
     cdef long long _grow_at, _held_bytes, _limit_bytes, _collected_bytes, _drained_bytes
     cdef long long _reads, _checked_reads, _left_at_reads
     cdef int _trips
-    cdef Relay _relay
+    cdef readonly Relay relay  # while the stream is carried
     cdef object _outlet
     cdef object __weakref__
 

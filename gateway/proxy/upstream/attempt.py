@@ -70,7 +70,7 @@ class Attempt:
         self._held: list[bytes] | None = []  # a stream's start; None once it is shown
         self._held_bytes = 0
         self._decoder: Inflater | EventStream | None = None
-        self._relay: Relay | None = None
+        self.relay: Relay | None = None
         self._outlet: asyncio.Transport | None = None  # of the client, where the relay writes
         self._trips = TRIPS
         self._left_at_reads = 0
@@ -175,24 +175,24 @@ class Attempt:
                 return
         self._weigh(meter)
         plain = translation is None and self._decoder is None and isinstance(meter, StreamMeter)
-        if plain and self._relay is None and not (self.over or self.gone):
+        if plain and self.relay is None and not (self.over or self.gone):
             outlet = self._outlet = self.exchange.client.chunks()
             if outlet is not None:
-                self._relay = self.wire.relay(meter, outlet.write, self._grow_at, self._last)
+                self.relay = self.wire.relay(meter, outlet.write, self._grow_at, self._last)
                 # Not before what was written just now is out.
                 self.exchange.plane.loop.call_soon(self.send_away)
 
     def relayed(self) -> None:
         """Decide on what the relay carried."""
-        if self.meter is not None and self._relay is not None:
+        if self.meter is not None and self.relay is not None:
             self._weigh(self.meter)
-            self._relay.look_again_at(self._grow_at)
+            self.relay.look_again_at(self._grow_at)
             if not self.done.done():
                 self.exchange.plane.loop.call_soon(self.send_away)
 
     def send_away(self) -> None:
         """Let the pump carry the stream until something is to be decided, if it can."""
-        relay, outlet = self._relay, self._outlet
+        relay, outlet = self.relay, self._outlet
         if relay is None or outlet is None or relay.away() or self.done.done():
             return
         if self._trips and not (self.over or self.gone or self.paused):
@@ -304,7 +304,7 @@ class Attempt:
     def client_gone(self) -> None:
         """The client has left: cancel the upstream, or drain it where its policy says so."""
         self.gone = True
-        if self._relay is not None and not self.over:
+        if self.relay is not None and not self.over:
             self.wire.stop_relay()
         plane = self.exchange.plane
         target = self.exchange.target
@@ -355,7 +355,7 @@ class Attempt:
 
     def _take_stock(self, now_s: float) -> None:
         """See what went past this object since the last check."""
-        relay = self._relay
+        relay = self.relay
         if relay is None:
             return
         carried = relay.take_reads()
@@ -371,7 +371,7 @@ class Attempt:
 
     def _keep_alive(self, now_s: float, interval_s: float) -> None:
         """Send a comment line when the client has heard nothing for so long, between two events."""
-        exchange, relay = self.exchange, self._relay
+        exchange, relay = self.exchange, self.relay
         if exchange.silent_s is None:
             exchange.silent_s = self._started_s
         if relay is not None and relay.away():

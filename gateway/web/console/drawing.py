@@ -73,7 +73,12 @@ FILTERS: Final = {
     "cost": cost,
     "price": i18n.price,
     "moment": i18n.moment,
+    "stated": i18n.stated,
+    "zoned": i18n.zoned,
+    "instant": i18n.instant,
     "day": i18n.day,
+    "date": i18n.date_of,
+    "bucket": i18n.bucket,
     "iso": i18n.iso,
     "duration": i18n.duration,
     "grouped": i18n.number,
@@ -123,7 +128,7 @@ def templates(site: Site) -> Environment:
 def page(made: Environment, template: str, code: str, values: Mapping[str, Any]) -> str:
     """A template as text in the language of a code."""
     language = i18n.LANGUAGES[code]
-    with i18n.speaking(language):
+    with i18n.speaking(language, values.get("zone", "")):
         return made.get_template(template).render(language=language, **values)
 
 

@@ -1,26 +1,29 @@
 """Languages: which one a reader gets, and how it writes words, money, numbers and times.
 
-A page or a letter is rendered within `speaking(language)`; gettext and the formats below follow it,
-in imported macros too. Catalogues are locale/<code>/LC_MESSAGES/messages: compiled (.mo) where the
-build made one that is not older than its source (.po), else read from the source. Money is written
-exactly, never rounded. It reads no room and no request but the headers it is given.
+A page or a letter is rendered within `speaking(language, zone)`; gettext and the formats below
+follow it, in imported macros too. Times are in UTC where no zone is named. Catalogues are
+locale/<code>/LC_MESSAGES/messages: compiled (.mo) where the build made one that is not older than
+its source (.po), else read from the source. Money is written exactly, never rounded. It reads no
+room and no request but the headers it is given.
 """
 
 import functools
 import io
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date, format_skeleton, get_timezone_location
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 from babel.units import format_unit
+from markupsafe import Markup
 
 ROOM: Final = Path(__file__).parent / "locale"
 SOURCE: Final = "en"
@@ -51,12 +54,14 @@ LANGUAGES: Final = {
     )
 }
 _current: ContextVar[Language] = ContextVar("language", default=LANGUAGES[SOURCE])
+_zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 
 
-def negotiate(cookie: str, accept_language: str) -> Language:
-    """The language somebody chose, else the first of the browser's that is spoken here."""
-    if cookie in LANGUAGES:
-        return LANGUAGES[cookie]
+def negotiate(cookie: str, accept_language: str, profile: str = "") -> Language:
+    """The language somebody chose here, else in the profile, else the browser's first spoken."""
+    for chosen in (cookie, profile):
+        if chosen in LANGUAGES:
+            return LANGUAGES[chosen]
     wishes: list[tuple[float, str]] = []
     for part in accept_language[:MAX_HEADER].split(","):
         tag, _, rest = part.strip().partition(";")
@@ -71,9 +76,11 @@ def negotiate(cookie: str, accept_language: str) -> Language:
     return LANGUAGES[SOURCE]
 
 
-def language_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Language:
-    """The language of who sent these."""
-    return negotiate(cookies.get("locale", ""), headers.get("Accept-Language", ""))
+def language_of(
+    cookies: Mapping[str, str], headers: Mapping[str, str], profile: str = ""
+) -> Language:
+    """The language of who sent these, and whose profile asks for one."""
+    return negotiate(cookies.get("locale", ""), headers.get("Accept-Language", ""), profile)
 
 
 @functools.cache
@@ -104,13 +111,23 @@ def compile_source(source: Path) -> bytes:
 
 
 @contextmanager
-def speaking(language: Language) -> Iterator[None]:
-    """Within this, words and formats are of that language."""
-    before = _current.set(language)
+def speaking(language: Language, zone: str = "") -> Iterator[None]:
+    """Within this, words and formats are of that language, and times of that zone."""
+    before, zone_before = _current.set(language), _zone.set(_zone_named(zone))
     try:
         yield
     finally:
         _current.reset(before)
+        _zone.reset(zone_before)
+
+
+@functools.lru_cache(maxsize=256)
+def _zone_named(name: str) -> tzinfo:
+    """A zone by its name; UTC where there is none of this name, or no longer."""
+    try:
+        return zoneinfo.ZoneInfo(name) if name else UTC
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 def language() -> Language:
@@ -186,21 +203,74 @@ def price(picousd: int) -> str:
     return money(picousd)  # a picodollar a token is a micro-dollar a million tokens
 
 
+def _at(at_us: int) -> datetime:
+    return datetime.fromtimestamp(at_us // 1_000_000, _zone.get())
+
+
+def _shown_utc() -> bool:
+    zone = _zone.get()
+    return zone is UTC or str(zone) in ("UTC", "Etc/UTC")
+
+
 def moment(at_us: int) -> str:
-    """A time in UTC to the second."""
+    """A time to the second: in UTC, or in the reader's zone, which it then says."""
+    at = _at(at_us)
+    zone = "" if _shown_utc() else f"\N{NO-BREAK SPACE}{_offset(at)}"
+    return f"{_date(at)} {at:%H:%M:%S}{zone}"
+
+
+def stated(at_us: int) -> str:
+    """A time as `moment` writes it, with its zone in any case: for a sentence."""
+    return f"{moment(at_us)} UTC" if _shown_utc() else moment(at_us)
+
+
+def _offset(at: datetime) -> str:
+    minutes = (at.utcoffset() or timedelta()) // timedelta(minutes=1)
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def zoned(label: str) -> str:
+    """The label of a column of times: instead of UTC the place whose zone the reader chose."""
+    zone = _zone.get()
+    if _shown_utc() or not isinstance(zone, zoneinfo.ZoneInfo):
+        return label
+    if zone.key.startswith("Etc/") or "/" not in zone.key:  # no place, and one offset for ever
+        return label.replace("UTC", _offset(datetime.now(zone)))
+    place = get_timezone_location(zone, locale=_current.get().locale, return_city=True)
+    return label.replace("UTC", place)
+
+
+def instant(at_us: int) -> Markup:
+    """Attributes of a `<time>`: the exact instant, and said in UTC where the text is not."""
+    if _shown_utc():
+        return Markup('datetime="{}"').format(iso(at_us))
     at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
-    return f"{_date(at)} {at:%H:%M:%S}"
+    return Markup('datetime="{}" title="{} {} UTC"').format(iso(at_us), _date(at), f"{at:%H:%M:%S}")
 
 
 def clock(at_us: int) -> str:
-    """A time in UTC to the second, without its year: for the rows of a log."""
-    at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
+    """A time to the second, without its year: for the rows of a log, under a `zoned` label."""
+    at = _at(at_us)
     return f"{format_skeleton('MMMd', at, locale=_current.get().locale)} {at:%H:%M:%S}"
 
 
 def day(at_us: int) -> str:
-    """A date in UTC."""
+    """A date in UTC: of what begins and ends with its days."""
     return _date(datetime.fromtimestamp(at_us // 1_000_000, UTC))
+
+
+def date_of(at_us: int) -> str:
+    """The date of a moment, in the reader's zone."""
+    return _date(_at(at_us))
+
+
+def bucket(label: str) -> str:
+    """A chart's `2026-11-27 13:00` as the language writes it, in UTC; a whole day as it stands."""
+    if " " not in label:
+        return label
+    at = datetime.fromisoformat(f"{label}+00:00")
+    return f"{format_skeleton('MMMd', at, locale=_current.get().locale)} {at:%H:%M}"
 
 
 def _date(at: datetime) -> str:

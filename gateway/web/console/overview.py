@@ -17,9 +17,9 @@ from gateway.platform.request_log.series import Cut, Point, last_failed_hour, se
 from gateway.web.console import i18n
 from gateway.web.console.figures import Row, figure
 from gateway.web.console.ranges import HOURS_A_DAY, Range, preset
-from gateway.web.console.render import Pages, language_of
+from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import desk, key_rows, trial_model
-from gateway.web.guard import Guard
+from gateway.web.guard import Guard, language_of
 
 FAILURES: Final = 5
 PACE_DAYS: Final = 7  # days left are told from the spending of these

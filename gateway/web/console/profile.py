@@ -11,10 +11,12 @@ from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem, Refusal
 from gateway.web.console.forms import read_form
+from gateway.web.console.public import keep
 from gateway.web.console.render import Pages
-from gateway.web.guard import ACCOUNT, PUBLIC, SESSION, Guard, redirect, visit_of
+from gateway.web.guard import ACCOUNT, PROFILE, PUBLIC, SESSION, Guard, redirect, visit_of
 
 PAGE = "/settings/profile"
+SAVED = f"{PAGE}?saved=1"
 
 
 class ProfilePages:
@@ -51,7 +53,14 @@ class ProfilePages:
             await self._people.profiles.change(account, wanted)
         except Problem as problem:
             return await self._page(request, wanted, problem)
-        return redirect(PAGE)
+        response, before = redirect(SAVED), request[PROFILE]
+        # What was chosen in this browser is the stronger; a language chosen now takes its place.
+        if "locale" in request.cookies and before and before.language != wanted.language:
+            if wanted.language:
+                keep(request, response, "locale", wanted.language)
+            else:
+                response.del_cookie("locale", path="/")
+        return response
 
     async def ask_address(self, request: web.Request) -> web.Response:
         """Send a letter to a new address. Raises HTTPForbidden."""
@@ -93,6 +102,7 @@ class ProfilePages:
             languages=LANGUAGES,
             has_password=await self._people.entrance.has_password(_account(request)),
             problem=problem,
+            saved=problem is None and "saved" in request.query,
         )
 
 

@@ -4,12 +4,15 @@ A GET never changes anything. Language and theme are kept in two cookies, only w
 What the status page asks of the database is kept for a minute, whoever asks.
 """
 
+from contextlib import suppress
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
-from gateway.base.errors import CATALOGUE
+from gateway.base.errors import CATALOGUE, StorageUnavailable
 from gateway.platform.assembly import Platform
+from gateway.platform.refusals import Problem
 from gateway.platform.request_log.rollup import DAY_US
 from gateway.platform.request_log.status import ModelDay, days_served, first_tokens_ms
 from gateway.web.console.forms import read_form
@@ -19,7 +22,7 @@ from gateway.web.console.legal import facts
 from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.offers import Offer, offer, sources
 from gateway.web.console.render import THEMES, Pages, local_path
-from gateway.web.guard import PUBLIC, Guard, public, redirect
+from gateway.web.guard import ACCOUNT, PROFILE, PUBLIC, Guard, public, redirect
 from gateway.web.security import is_https
 
 YEAR_S: Final = 365 * 24 * 3600
@@ -132,17 +135,27 @@ class PublicPages:
         )
 
     async def prefer(self, request: web.Request) -> web.Response:
-        """Keep a language or a theme and go back."""
+        """Keep a language or a theme and go back; the language also in the profile."""
         form = await read_form(request)
         response = redirect(local_path(form.text("back")))
         locale, theme = form.text("locale"), form.text("theme")
         if locale in LANGUAGES:
             keep(request, response, "locale", locale)
+            await self._remember(request, locale)
         if theme in THEMES:
             keep(request, response, "theme", theme)
         elif theme:
             response.del_cookie("theme", path="/")
         return response
+
+    async def _remember(self, request: web.Request, locale: str) -> None:
+        account, profile = request[ACCOUNT], request[PROFILE]
+        if account is None or profile is None:
+            return
+        wanted = msgspec.structs.replace(profile, language=locale)
+        # The cookie alone does where the profile cannot be written now.
+        with suppress(Problem, StorageUnavailable):
+            await self._platform.people.profiles.change(account, wanted)
 
     def _offers(self) -> list[Offer]:
         models = self._platform.catalog.snapshot.models.values()

@@ -70,4 +70,4 @@ def _day(text: str) -> int | None:
 def label(at_us: int, hours_a_bucket: int) -> str:
     """A bucket's beginning as a chart writes it, in UTC."""
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
-    return f"{at:%m-%d %H:00}" if hours_a_bucket == 1 else f"{at:%Y-%m-%d}"
+    return f"{at:%Y-%m-%d %H:00}" if hours_a_bucket == 1 else f"{at:%Y-%m-%d}"

@@ -1,11 +1,12 @@
 """Pages: what a handler gives becomes a response whose text is drawn off the event loop.
 
-A page is in the reader's language and theme (`i18n`, cookies `locale` and `theme`), and its frame
-is that of its address: console, administration or public. It decides nothing and reads no room.
-Where many pages are asked for they are drawn in a child process, so that they take neither the
-interpreter nor, on a busy core, the time of streams; else, and whenever the child is not to be
-had, or the cores have no time for it, in a thread. What they are given must therefore not change
-meanwhile, and be plain values: a function or what holds a room does not travel.
+A page is in the reader's language and theme (`i18n`, cookies `locale` and `theme`) and in the zone
+of the reader's profile, and its frame is that of its address: console, administration or public. It
+decides nothing and reads no room. Where many pages are asked for they are drawn in a child process,
+so that they take neither the interpreter nor, on a busy core, the time of streams; else, and
+whenever the child is not to be had, or the cores have no time for it, in a thread. What they are
+given must therefore not change meanwhile, and be plain values: a function or what holds a room does
+not travel.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from gateway.base.scheduling import give_way
 from gateway.web.console import drawing, i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.console.forms import kept
-from gateway.web.guard import ACCOUNT, DESK
+from gateway.web.guard import ACCOUNT, DESK, PROFILE, language_of
 from gateway.web.security import DRAW, NONCE, REQUEST_ID, is_https
 
 _ROOM = Path(__file__).parent
@@ -47,11 +48,6 @@ def base_url(request: web.Request) -> str:
 def local_path(path: str) -> str:
     """An address of this site to go back to; anything else becomes the start page."""
     return path if _LOCAL.fullmatch(path) else "/"
-
-
-def language_of(request: web.Request) -> i18n.Language:
-    """The language of who asks."""
-    return i18n.language_of(request.cookies, request.headers)
 
 
 class Pages:
@@ -111,7 +107,7 @@ class Pages:
         """
         account = values.setdefault("account", request.get(ACCOUNT))
         theme = request.cookies.get("theme", "")
-        language = language_of(request)
+        language, profile = language_of(request), request.get(PROFILE)
         frame: dict[str, Any] = {
             "base_url": base_url(request),
             "path": request.path,
@@ -119,6 +115,8 @@ class Pages:
             "area": _area(request.path) if account is not None else "public",
             "theme": theme if theme in THEMES else "",
             "status": status,
+            "me": profile,
+            "zone": profile.time_zone if profile is not None else "",
         }
         write = functools.partial(
             self.text,

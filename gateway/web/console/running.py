@@ -1,8 +1,13 @@
-"""What runs right now for one account, read from the data plane's memory; no content, no key."""
+"""What runs right now for one account, read from the data plane's memory; no content, no key.
+
+Output is what our own counter has counted so far, and its cost what it can be at most: what is
+charged is known at the end.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gateway.base.money import ceil_microusd
 from gateway.proxy.exchange import Exchange, Plane
 
 
@@ -17,6 +22,8 @@ class RunningRequest(NamedTuple):
     attempts: int
     elapsed_ms: int
     first_token_ms: int | None
+    output_tokens: int | None  # None while there is no answer that is counted as it comes
+    cost_microusd: int  # the prompt and these tokens, each at its dearest
 
 
 class Running:
@@ -55,7 +62,7 @@ class Running:
 
     def _told(self, x: Exchange) -> RunningRequest:
         now_s = self._plane.clock.monotonic_s()
-        first_s = x.first_token_s
+        first_s, tokens = x.first_token_s, _output_tokens(x)
         return RunningRequest(
             x.id,
             x.started_us,
@@ -65,4 +72,15 @@ class Running:
             x.attempts,
             round((now_s - x.started_s) * 1000),
             None if first_s is None else round((first_s - x.started_s) * 1000),
+            tokens,
+            ceil_microusd(x.input_picousd + (tokens or 0) * x.output_picousd),
         )
+
+
+def _output_tokens(x: Exchange) -> int | None:
+    """The running count of a stream, which its relay tells while the meter is away with it."""
+    attempt = x.attempt
+    if attempt is None or attempt.meter is None:
+        return None
+    relay = attempt.relay
+    return int(attempt.meter.tokens if relay is None else relay.counted())

@@ -21,8 +21,16 @@ from gateway.platform.refusals import Problem
 from gateway.web.console import i18n
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.qr import qr_code
-from gateway.web.console.render import Pages, language_of
-from gateway.web.guard import ACCOUNT, SESSION, Guard, redirect, visit_of, with_token
+from gateway.web.console.render import Pages
+from gateway.web.guard import (
+    ACCOUNT,
+    SESSION,
+    Guard,
+    language_of,
+    redirect,
+    visit_of,
+    with_token,
+)
 from gateway.web.security import is_https
 
 PAGE = "/settings/security"

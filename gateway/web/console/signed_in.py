@@ -10,8 +10,7 @@ from gateway.platform.keys import KeyRow
 from gateway.platform.keys.short import PLAYGROUND_NO
 from gateway.platform.organisations import Desk
 from gateway.web.console import i18n
-from gateway.web.console.render import language_of
-from gateway.web.guard import ACCOUNT, DESK
+from gateway.web.guard import ACCOUNT, DESK, language_of
 
 TRIAL_MODEL: Final = "sandbox/lorem"
 MOST_KEYS: Final = 500  # listed on one page

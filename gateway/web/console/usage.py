@@ -14,9 +14,9 @@ from gateway.platform.request_log.series import Cut, Group, Point, series
 from gateway.web.console import i18n
 from gateway.web.console.figures import MEASURES, as_csv, figure
 from gateway.web.console.ranges import PRESETS, Range, read_range
-from gateway.web.console.render import Pages, language_of
+from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import desk, key_names
-from gateway.web.guard import Guard
+from gateway.web.guard import Guard, language_of
 
 BY: Final[dict[str, Group]] = {"model": "model", "key": "key_no", "provider": "provider"}
 

@@ -43,6 +43,43 @@ async def test_the_frame_works_by_keyboard_alone(visitor: Visitor) -> None:
     assert await page.evaluate("document.activeElement.id") == "q"
 
 
+async def test_shortcuts_are_switched_off_and_on_again(visitor: Visitor) -> None:
+    page = await visitor.open("light", 1280, token=visitor.token)
+    await page.goto(visitor.gateway.url + "/console")
+    for wanted in (False, True):
+        await page.click("header .menu summary")
+        await page.click("#shortcuts-open button")
+        assert await page.is_visible("#shortcuts")
+        await page.set_checked("#shortcuts-on", wanted)
+        await page.keyboard.press("Escape")
+        assert not await page.is_visible("#shortcuts")
+        assert await page.evaluate("document.activeElement.matches('header .menu summary')")
+        await page.reload()
+        await page.keyboard.press("?")
+        assert await page.is_visible("#shortcuts") == wanted
+    assert not visitor.faults, visitor.faults
+
+
+async def test_every_page_of_a_rail_has_a_key_that_the_list_tells(visitor: Visitor) -> None:
+    page = await visitor.open("light", 1280, token=visitor.token)
+    for start in ("/console", "/admin"):
+        await page.goto(visitor.gateway.url + start)
+        links = await page.eval_on_selector_all(
+            ".rail a", "all => all.map((a) => [a.dataset.key, new URL(a.href).pathname])"
+        )
+        keys = [key for key, _ in links]
+        assert all(keys) and len(set(keys)) == len(keys)
+        told = await page.eval_on_selector_all(
+            "#shortcuts kbd + kbd", "all => all.map((each) => each.textContent)"
+        )
+        assert told == keys
+        for key, path in links:  # the last leads out of this rail
+            await page.keyboard.press("g")
+            async with page.expect_navigation(url=f"**{path}"):
+                await page.keyboard.press(key)
+    assert not visitor.faults, visitor.faults
+
+
 # A script of the page's own, with its nonce: the policy lets no other import anything.
 DRAW = """() => {
   const script = document.createElement("script");

@@ -66,7 +66,8 @@ async def test_a_key_is_shown_once_and_does_what_its_form_says(gateway: RunningG
     assert await ask(gateway, text, "sandbox/lorem") == 403
     assert await ask(gateway, text) == 200
     await gateway.settled()
-    assert "of $1.50" in await person.get("/console/keys")
+    listed = await person.get("/console/keys")
+    assert 'title="$1.50"' in listed and "of $1.50" in re.sub(r"<[^>]+>", "", listed)
     assert [await ask(gateway, text) for _ in range(2)].count(429) >= 1
 
 

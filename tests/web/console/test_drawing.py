@@ -6,9 +6,11 @@ import signal
 
 import pytest
 
+from gateway.platform.accounts.profiles import Profile
 from gateway.web.console import render
 from gateway.web.console.render import Pages
-from tests.fakes.gateway import running
+from tests.fakes.gateway import EMAIL, running
+from tests.web.browser.sessions import sign_in
 
 ADDRESSES = ("/", "/models", "/docs", "/status", "/sign-in", "/sign-up", "/no/such/page")
 
@@ -40,6 +42,19 @@ async def test_pages_are_drawn_apart(tmp_path, eager):
             assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>")
         [pages] = eager
         assert pages.apart.done == len(ADDRESSES) and pages.apart.starts == 1
+
+
+async def test_a_profile_goes_along_to_the_child(tmp_path, eager):
+    async with running(tmp_path / "data") as gateway:
+        token, platform = await sign_in(gateway), gateway.gateway.platform
+        said = Profile(display_name="Ada", time_zone="Asia/Tokyo", language="fr")
+        await platform.people.profiles.change(platform.accounts.named(EMAIL), said)
+        url = gateway.url + "/settings/security"
+        async with gateway.session.get(url, cookies={"token": token}) as answer:
+            text = await answer.text()
+        [pages] = eager
+        assert pages.apart.done == 1
+        assert "(Tokyo)" in text and "UTC+9" in text and "Ada" in text and 'lang="fr"' in text
 
 
 async def test_a_visitors_error_is_drawn_once_and_each_answer_has_a_nonce(tmp_path, eager):

@@ -27,9 +27,23 @@ const formats = {
   count: (value) => new Intl.NumberFormat(language, { notation: "compact" }).format(value),
 };
 
-// Days are written as the reader writes them; the table and the file keep the form of ISO 8601.
-const dayFormat = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: "UTC" });
-const labelled = (label) => (/^\d{4}-\d\d-\d\d$/.test(label) ? dayFormat.format(new Date(`${label}T00:00:00Z`)) : label);
+// Days and hours, in UTC, are written as the reader writes them; the file keeps the form of ISO 8601.
+const DAY = { month: "short", day: "numeric" };
+const HOUR = { ...DAY, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const dayFormat = new Intl.DateTimeFormat(language, { ...DAY, timeZone: "UTC" });
+const hourFormat = new Intl.DateTimeFormat(language, { ...HOUR, timeZone: "UTC" });
+const localFormat = new Intl.DateTimeFormat(language, { ...HOUR, timeZoneName: "short" });
+const started = (label) => {
+  const [, day, hour] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:00))?$/.exec(label) ?? [];
+  return day && { at: new Date(`${day}T${hour ?? "00:00"}Z`), format: hour ? hourFormat : dayFormat };
+};
+const labelled = (label) => { const found = started(label); return found ? found.format.format(found.at) : label; };
+// Pointed at, a bucket also says when it begins where the reader is.
+const titled = (label) => {
+  const found = started(label);
+  if (!found) return label;
+  return [`${found.format.format(found.at)} UTC`, `${localFormat.format(found.at)} (${document.getElementById("live").dataset.local})`];
+};
 
 function options(spec) {
   const ink = colour("--soft");
@@ -47,6 +61,7 @@ function options(spec) {
       tooltip: {
         padding: 10, cornerRadius: 8, boxPadding: 4, itemSort: (a, b) => b.parsed.y - a.parsed.y, filter: (item) => item.parsed.y !== 0 || spec.series.length === 1,
         callbacks: {
+          title: (items) => (items.length ? titled(spec.labels[items[0].dataIndex]) : ""),
           label: (item) => ` ${item.dataset.label}: ${text(item.parsed.y)}`,
           footer: (items) => (spec.stacked && items.length > 1 ? `= ${text(items.reduce((sum, item) => sum + item.parsed.y, 0))}` : ""),
         },
@@ -70,6 +85,9 @@ function datasets(spec) {
 export async function draw(root = document) {
   const Chart = await load();
   if (!Chart) return;
+  for (const [figure, chart] of drawn) {
+    if (!figure.isConnected) { chart.destroy(); drawn.delete(figure); }
+  }
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   Chart.defaults.font.size = 12;
   for (const figure of root.querySelectorAll("[data-chart]")) {

@@ -1,10 +1,11 @@
 // Pages that fetch themselves again when the server says that something of the account changed.
-// Only regions marked with data-live are swapped; what a person has open or focused stays.
+// Only regions marked with data-live are swapped; what a person has open, focused or scrolled stays.
 import { enliven } from "@/shell.js";
 
 const page = document.querySelector("[data-live-page]");
 const SOONEST_MS = 1500;
 const GIVEN_UP_MS = 15000;
+const TYPED = "input, select, textarea, [contenteditable]";
 let told = "";
 let waiting = false;
 let last = 0;
@@ -26,15 +27,48 @@ async function refresh() {
   for (const name of names(page)) {
     const old = page.querySelector(`[data-live="${CSS.escape(name)}"]`);
     const now = root.querySelector(`[data-live="${CSS.escape(name)}"]`);
-    if (old.contains(document.activeElement)) continue;
     // A chart that was drawn differs from its source by what was drawn into it.
     const kept = old.querySelector("[data-chart]");
     if (kept && kept.dataset.chart === now.querySelector("[data-chart]")?.dataset.chart) continue;
     if (!kept && old.innerHTML === now.innerHTML) continue;
     const added = document.adoptNode(now);
+    const focused = old.contains(document.activeElement) ? document.activeElement : undefined;
+    const again = focused && counterpart(focused, old, added);
+    // Where somebody types, selects or stands on what is no longer there, nothing is taken away.
+    if (focused && (!again || focused.matches(TYPED))) continue;
+    if (old.contains(getSelection().anchorNode) && !getSelection().isCollapsed) continue;
+    keepOpen(old, added);
+    const scrolled = [...old.querySelectorAll("*")].filter((each) => each.scrollLeft || each.scrollTop)
+      .map((each) => [counterpart(each, old, added), each.scrollLeft, each.scrollTop]);
+    const [left, top] = [scrollX, scrollY];
     old.replaceWith(added);
     enliven(added);
+    for (const [each, x, y] of scrolled) each?.scrollTo({ left: x, top: y, behavior: "instant" });
+    again?.focus({ preventScroll: true });
+    if (scrollX !== left || scrollY !== top) scrollTo({ left, top, behavior: "instant" });
   }
+}
+
+/** The element of a new region that stands for one of the old: by its words and place among its like. */
+function counterpart(element, old, added) {
+  const like = (within) => [...within.querySelectorAll(element.localName)].filter((each) =>
+    ["href", "class", "name", "aria-label"].every((name) => each.getAttribute(name) === element.getAttribute(name)));
+  return like(added)[like(old).indexOf(element)];
+}
+
+/** What was opened is open, what was closed is closed; a chart takes the room it had. */
+function keepOpen(old, added) {
+  const before = [...old.querySelectorAll("details")];
+  const after = [...added.querySelectorAll("details")];
+  if (before.length !== after.length) return;
+  before.forEach((each, index) => {
+    const figure = each.closest("[data-chart]");
+    if (figure && !figure.dataset.drawn) return; // the script that draws it decides yet
+    after[index].open = each.open;
+    if (!figure) return;
+    after[index].dataset.keep = "";
+    after[index].closest("[data-chart]").querySelector(".plot").hidden = false;
+  });
 }
 
 function changed() {

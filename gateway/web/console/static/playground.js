@@ -320,7 +320,7 @@ $("new").addEventListener("click", () => { if (!running) { conversation = fresh(
 $("export").addEventListener("click", exportAll);
 $("clear").addEventListener("click", () => $("sure").showModal());
 $("sure").addEventListener("close", () => {
-  if ($("sure").returnValue === "yes") { store.clear(); conversation = fresh(); showConversation(); }
+  if ($("sure").returnValue === "yes") { store.clear(); conversation = fresh(); showConversation(); $("new").focus(); }
 });
 $("model").addEventListener("change", () => history.replaceState(null, "", `?model=${encodeURIComponent($("model").value)}`));
 root.hidden = false;

@@ -36,7 +36,9 @@ export function enliven(root) {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.valueOf())) time.title = `${format.format(at)} (${live.dataset.local})`;
+    if (Number.isNaN(at.valueOf())) continue;
+    const local = `${format.format(at)} (${live.dataset.local})`;
+    time.title = time.title ? `${time.title}, ${local}` : local;
   }
   for (const tabs of root.querySelectorAll("[data-tabs]")) startTabs(tabs);
   if (root.querySelector("[data-chart]")) import("@/charts.js").then((charts) => charts.draw(root));
@@ -78,6 +80,15 @@ const shortcuts = document.getElementById("shortcuts");
 const wanted = document.getElementById("shortcuts-on");
 wanted.checked = localStorage.getItem("shortcuts") !== "off";
 wanted.addEventListener("change", () => localStorage.setItem("shortcuts", wanted.checked ? "on" : "off"));
+// The menu's way to the list stays where the keys are off; closed, it gives the focus back to the menu.
+const opener = document.getElementById("shortcuts-open");
+opener.hidden = false;
+opener.querySelector("button").addEventListener("click", () => {
+  const menu = opener.closest("details");
+  menu.open = false;
+  menu.querySelector("summary").focus();
+  shortcuts.showModal();
+});
 let leading = false;
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -106,6 +117,13 @@ const wrong = document.querySelector('main [aria-invalid="true"], main [role="al
 if (wrong) {
   if (!wrong.matches("input, select, textarea")) wrong.tabIndex = -1;
   wrong.focus();
+}
+
+// What a form did is said once: not again where the page is loaded anew.
+const done = document.querySelector("main [data-say]");
+if (done) {
+  say(done.textContent);
+  history.replaceState(null, "", location.pathname);
 }
 
 // On a narrow screen the strip of pages starts with the present one in view.
