@@ -28,8 +28,8 @@ from gateway.web.console.admin.frame import (
 )
 from gateway.web.console.logs import Whole, read_whole
 from gateway.web.console.meanings import MEANINGS
-from gateway.web.console.render import Pages, language_of
-from gateway.web.guard import Guard, redirect
+from gateway.web.console.render import Pages
+from gateway.web.guard import Guard, language_of, redirect
 
 PAGE: Final = "/admin/requests"
 MOST_KEYS: Final = 50
