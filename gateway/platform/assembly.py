@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from gateway.platform.keys.short import ShortKeys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
+from gateway.platform.notices import Notices, Payer
 from gateway.platform.organisations import Invitations, Organisations
 from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
@@ -36,6 +38,7 @@ from gateway.platform.settlement import Settlements
 from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
 from gateway.store.lock import DataFolder
+from gateway.store.outbox import Outbox
 from gateway.store.schema.accounts import installation
 from gateway.store.secrets import KEY_FILE, Secrets, SecretsError
 
@@ -82,6 +85,7 @@ class Platform:
     adjustments: Adjustments
     organisations: Organisations
     invitations: Invitations
+    notices: Notices
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -181,6 +185,7 @@ async def _open_rooms(
     shared = Organisations(database, accounts, keys, tiers, people.audit, clock, ids)
     await tiers.load(await shared.load())
     alone_microusd = _amount(settings, "accounts.four_eyes_usd")
+    low_microusd = _amount(settings, "accounts.low_balance_usd")
     short_keys = ShortKeys(keys.ring, secrets, clock)
     keys.on_end = short_keys.end_number
     return Platform(
@@ -210,7 +215,26 @@ async def _open_rooms(
         ),
         organisations=shared,
         invitations=Invitations(database, people, shared, secrets, clock, ids),
+        notices=Notices(
+            database,
+            accounts,
+            people.profiles,
+            people.mail,
+            Outbox(secrets, clock, ids),
+            partial(_payer, shared),
+            low_microusd,
+        ),
     )
+
+
+def _payer(organisations: Organisations, account: Account) -> Payer:
+    """Who is written to about an account's balance: its owners where it is an organisation's."""
+    organisation = organisations.by_no(account.no)
+    if organisation is None:
+        return Payer((account,) if account.is_person else ())
+    members = organisation.members.values()
+    owners = tuple(each.account for each in members if each.part == "owner")
+    return Payer(owners, organisation.name)
 
 
 def _amount(settings: Settings, name: str) -> int:
