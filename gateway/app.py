@@ -42,6 +42,7 @@ from gateway.web.beginning import MAX_LINE_BYTES
 from gateway.web.connection import LINGER_S
 from gateway.web.console.application import build_app
 from gateway.web.console.letters import Letters
+from gateway.web.console.operator import operator_of
 from gateway.web.hosts import base_url
 from gateway.web.security import Discreet
 from gateway.web.server import Server
@@ -165,7 +166,10 @@ def console_log() -> logging.Logger:
 
 def mail_job(platform: Platform, public_url: str) -> Job:
     """What sends letters, with links to this gateway's own address."""
-    letters, server = Letters(public_url), SmtpServer(platform.settings)
+    letters, server = (
+        Letters(public_url, operator_of(platform.settings)),
+        SmtpServer(platform.settings),
+    )
     send = server.send if server.configured else None
 
     async def deliver(platform: Platform, _: Metrics) -> None:

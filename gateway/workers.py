@@ -61,6 +61,11 @@ async def forget_letters(platform: Platform, metrics: Metrics) -> None:
     await platform.people.mail.purge()
 
 
+async def low_balances(platform: Platform, metrics: Metrics) -> None:
+    """Write to those whose balance has become low."""
+    await platform.notices.tell()
+
+
 async def rate_state(platform: Platform, metrics: Metrics) -> None:
     """Store what the rates have counted, so that a restart forgives nothing."""
     await platform.tiers.save()
@@ -80,6 +85,7 @@ JOBS: tuple[Job, ...] = (
     Job("prices", 5, scheduled_prices),
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
+    Job("low_balances", 60, low_balances),
     Job("limits", 1, rate_state),
     Job("short_keys", 0.5, short_keys),
 )

@@ -7,6 +7,7 @@ are errors that name the nearest known one. Values keep their source, for `tally
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +35,11 @@ class Setting(NamedTuple):
     choices: tuple[str, ...] = ()
     minimum: int = 0
     secret: bool = False  # never shown
+    form: str = ""  # a text that is not empty must match it, in full
 
 
+# An e-mail address or an https link: what stands in a page must be nothing else.
+_CONTACT = r"https://[^\s<>\"']+|[^\s@<>:/?&\"']+@[^\s@<>:/?&\"']+"
 _OPEN = ("open", "closed")
 _TLS = ("starttls", "tls", "none")
 
@@ -118,12 +122,21 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("server.trusted_proxies", str, "", "Proxies whose X-Forwarded-For counts: networks."),
     Setting("server.public_url", str, "", "Address in links of mail; empty: http://HOST:PORT."),
+    Setting("operator.name", str, "", "Who runs this place, for legal texts and footers."),
+    Setting(
+        "operator.contact",
+        str,
+        "",
+        "Where the operator is written to: an e-mail address or an https link.",
+        form=_CONTACT,
+    ),
     Setting("accounts.sign_up", str, "open", "Who may sign up: `open` or `closed`.", _OPEN),
     Setting("accounts.minimum_age", str, "18", "Age to attest at sign-up, in years.", ("13", "18")),
     Setting("accounts.terms_version", str, "1", "Version of the terms to accept at sign-up."),
     Setting("accounts.bcrypt_cost", int, 12, "Work of a password hash: 2 to this.", (), 12),
     Setting("accounts.session_days", int, 7, "A sign-in ends after this many days.", (), 1),
     Setting("accounts.four_eyes_usd", str, "100", "Larger adjustments need a second person."),
+    Setting("accounts.low_balance_usd", str, "1", "A balance below it: a letter, once; 0: never."),
     Setting("mail.smtp_host", str, "", "SMTP server; empty: links go to the log."),
     Setting("mail.smtp_port", int, 587, "Port of the SMTP server.", (), 1),
     Setting("mail.smtp_user", str, "", "User name at the SMTP server; empty: none."),
@@ -249,6 +262,8 @@ def _convert(setting: Setting, raw: Any, source: str) -> Any:
             raise ConfigError(f"{source}: {setting.name} must be at least {setting.minimum}")
     elif not isinstance(raw, str):
         raise wrong
+    if setting.form and value and not re.fullmatch(setting.form, value):
+        raise ConfigError(f"{source}: {setting.name} has not the form that its help tells")
     if setting.choices and value not in setting.choices:
         raise ConfigError(f"{source}: {setting.name} is one of {', '.join(setting.choices)}")
     return value

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from gateway.platform.keys.short import ShortKeys
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
+from gateway.platform.notices import Notices, Payer
 from gateway.platform.organisations import Invitations, Organisations
 from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
@@ -38,6 +40,7 @@ from gateway.platform.settlement import Settlements
 from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
 from gateway.store.lock import DataFolder
+from gateway.store.outbox import Outbox
 from gateway.store.schema.accounts import installation
 from gateway.store.secrets import KEY_FILE, Secrets, SecretsError
 
@@ -87,6 +90,7 @@ class Platform:
     breaches: Breaches
     agreements: Agreements
     attestations: Attestations
+    notices: Notices
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -188,6 +192,7 @@ async def _open_rooms(
     shared = Organisations(database, accounts, keys, tiers, people.audit, clock, ids)
     await tiers.load(await shared.load())
     alone_microusd = _amount(settings, "accounts.four_eyes_usd")
+    low_microusd = _amount(settings, "accounts.low_balance_usd")
     short_keys = ShortKeys(keys.ring, secrets, clock)
     keys.on_end = short_keys.end_number
     return Platform(
@@ -220,6 +225,25 @@ async def _open_rooms(
         breaches=Breaches(register),
         agreements=agreements,
         attestations=Attestations(register),
+        notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
+    )
+
+
+def _notices(
+    database: Database,
+    people: People,
+    organisations: Organisations,
+    outbox: Outbox,
+    low_microusd: int,
+) -> Notices:
+    return Notices(
+        database,
+        people.accounts,
+        people.profiles,
+        people.mail,
+        outbox,
+        partial(_payer, organisations),
+        low_microusd,
     )
 
 
@@ -239,6 +263,16 @@ def _catalog(
         environ=environ,
         agreements=agreements if settings.catalog_require_agreements else None,
     )
+
+
+def _payer(organisations: Organisations, account: Account) -> Payer:
+    """Who is written to about an account's balance: its owners where it is an organisation's."""
+    organisation = organisations.by_no(account.no)
+    if organisation is None:
+        return Payer((account,) if account.is_person else ())
+    members = organisation.members.values()
+    owners = tuple(each.account for each in members if each.part == "owner")
+    return Payer(owners, organisation.name)
 
 
 def _amount(settings: Settings, name: str) -> int:

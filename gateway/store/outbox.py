@@ -2,7 +2,8 @@
 
 A row that is on disk is delivered at least once, or kept with its last failure: never lost. The
 body is sealed while it waits and emptied when it is done. Who delivers decides what a topic means
-and when a failure is final; this file only keeps the rows.
+and when a failure is final; this file only keeps the rows. A note is a row without a body that is
+done from the beginning: that a fact was told, for whoever must not tell it twice.
 """
 
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from gateway.store.schema.outbox import outbox
 from gateway.store.secrets import Secrets
 
 KEPT_US = 30 * 86_400 * 1_000_000  # a row that is done says so for a month
+NOTED_US = 0  # due then: a note, kept until it is forgotten
 
 _encode = msgspec.json.Encoder().encode
 
@@ -111,9 +113,39 @@ class Outbox:
         connection.execute(delete(outbox).where(columns.state == "void"))
         connection.execute(
             delete(outbox).where(
-                columns.state != "due", columns.done_us < self._clock.now_us() - KEPT_US
+                columns.state != "due",
+                columns.due_us > NOTED_US,
+                columns.done_us < self._clock.now_us() - KEPT_US,
             )
         )
+
+    def note(self, connection: Connection, topic: str, name: str) -> None:
+        """Keep that a fact was told. Raises IntegrityError for one that was noted before."""
+        now_us = self._clock.now_us()
+        connection.execute(
+            insert(outbox).values(
+                id=f"{topic}:{name}",
+                topic=topic,
+                sealed=None,
+                state="done",
+                attempts=0,
+                created_us=now_us,
+                due_us=NOTED_US,
+                done_us=now_us,
+            )
+        )
+
+    def noted(self, connection: Connection, topic: str) -> set[str]:
+        """The names of a topic's notes."""
+        columns = outbox.c
+        query = select(columns.id).where(
+            columns.state == "done", columns.due_us == NOTED_US, columns.topic == topic
+        )
+        return {id.removeprefix(f"{topic}:") for id in connection.scalars(query)}
+
+    def forget(self, connection: Connection, topic: str, name: str) -> None:
+        """Delete a note: the fact may be told again."""
+        connection.execute(delete(outbox).where(outbox.c.id == f"{topic}:{name}"))
 
     def _item(self, row: Any) -> Item:
         text = self._secrets.unseal(row.sealed, table="outbox", row=row.id)

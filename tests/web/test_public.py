@@ -1,6 +1,7 @@
 """The pages for everybody: what they say agrees with what is charged, kept and answered."""
 
 import gzip
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +10,23 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from gateway.base.config import ConfigError, load
 from gateway.base.errors import CATALOGUE
+from gateway.platform.catalog.schedule import NOTICE_DAYS
+from gateway.platform.mail import Letter
+from gateway.platform.pricing.prices import parse
 from gateway.platform.request_log.status import days_served, first_tokens_ms
+from gateway.web.console.drawing import TEMPLATES
+from gateway.web.console.i18n import day
+from gateway.web.console.legal import TEXT_DIGEST
+from gateway.web.console.letters import Letters
+from gateway.web.console.operator import operator_of
+from gateway.web.console.public import LEGAL
 from gateway.web.console.reference import entries
-from tests.fakes.gateway import CATALOG, RunningGateway, running
+from tests.fakes.gateway import CATALOG, RunningGateway, chat, running
+from tests.fakes.upstream import FakeUpstream, answering, completion
 
+DAY_US = 86_400 * 10**6
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -21,6 +34,13 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
     async with running(tmp_path / "data") as one:
         yield one
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[FakeUpstream]:
+    made = await FakeUpstream().start()
+    yield made
+    await made.stop()
 
 
 async def get(gateway: RunningGateway, path: str, **headers: str) -> tuple[Any, str]:
@@ -115,6 +135,82 @@ async def test_legal_texts_state_what_the_settings_say(tmp_path: Path, name: str
         assert (await get(one, "/legal/other"))[0].status == 404
 
 
+def test_the_date_of_the_legal_texts_is_that_of_their_words() -> None:
+    """After a change of a text: the day of it and the new digest, in `legal`."""
+    texts = [(TEMPLATES / "public" / f"{name}.html").read_bytes() for name in LEGAL]
+    assert hashlib.sha256(b"".join(texts)).hexdigest()[:16] == TEXT_DIGEST
+
+
+async def test_a_version_that_is_a_date_is_the_texts_date(tmp_path: Path) -> None:
+    async with running(tmp_path / "data", accounts_terms_version="2026-12-01") as one:
+        _, text = await get(one, "/legal/terms")
+        assert "Version of Dec 1, 2026" in text
+
+
+@pytest.mark.parametrize(
+    ("contact", "href"),
+    [("law@example.com", "mailto:law@example.com"), ("https://example.com/x", None)],
+)
+async def test_the_operator_is_named_where_they_said_who_they_are(
+    tmp_path: Path, contact: str, href: str | None
+) -> None:
+    known = {"operator_name": "Öst & Co <b>", "operator_contact": contact}
+    async with running(tmp_path / "data", **known) as one:
+        for path in ("/", "/legal/privacy"):
+            _, text = await get(one, path)
+            assert "Öst &amp; Co &lt;b&gt;" in text and f'<a href="{href or contact}"' in text
+        letter = Letter("factor_changed", "a@example.com")
+        written = Letters("http://h", operator_of(one.gateway.platform.settings)).write(letter)
+        assert contact in written.text
+
+
+async def test_without_an_operators_name_the_texts_send_to_the_operator(
+    gateway: RunningGateway,
+) -> None:
+    _, text = await get(gateway, "/legal/terms")
+    assert "Ask the operator of this place." in text and "mailto:" not in text
+    assert "is reached at" not in Letters("http://h").write(Letter("factor_changed", "a@b.c")).text
+
+
+async def test_a_coming_price_stands_beside_the_present_one(
+    tmp_path: Path, upstream: FakeUpstream
+) -> None:
+    async with running(tmp_path / "data", upstream) as one:
+        catalog = one.gateway.platform.catalog
+        _, text = await get(one, "/models")
+        assert "From " not in text
+        begins_us = (catalog._clock.now_us() // DAY_US + NOTICE_DAYS + 1) * DAY_US
+        dearer = {"input": "3", "cache_read": "0.5", "output": "4", "request": "0.01"}
+        await catalog.schedule_price("m", parse(dearer), begins_us)
+        for path in ("/models", "/"):
+            _, text = await get(one, path)
+            assert "$1.00" in text and f"From {day(begins_us)}: Input $3.00" in text
+            assert "Output $4.00 · $0.01 a request" in text
+        await catalog.keep_price("m")
+        _, text = await get(one, "/models")
+        assert "From " not in text
+
+
+async def test_the_status_says_no_more_than_is_known(
+    tmp_path: Path, upstream: FakeUpstream
+) -> None:
+    limits = {"upstream_breaker_failures": 1, "upstream_breaker_open_s": 60.0}
+    async with running(tmp_path / "data", upstream, upstream_attempts=1, **limits) as one:
+        _, text = await get(one, "/status")
+        assert "Nothing was asked of its models today." in text
+        upstream.handler = answering(b"{}", status=500)
+        await one.post(chat())
+        await one.settled()
+        _, text = await get(one, "/status")
+        assert "1 model cannot be reached now." in text
+    async with running(tmp_path / "data", upstream, credit_usd="0") as one:
+        upstream.handler = answering(completion("one", 9, 1))
+        await one.post({**chat(), "model": "sandbox/echo"})
+        await one.settled()
+        _, text = await get(one, "/status")
+        assert "cannot be reached" not in text and "more often than usual" in text
+
+
 async def test_choices_are_kept_for_a_year_and_lead_back_here(gateway: RunningGateway) -> None:
     response = await prefer(gateway, locale="ja", back="/docs?x=1#errors")
     cookie = response.cookies["locale"]
@@ -142,3 +238,12 @@ async def test_static_files_come_packed_to_who_takes_them(gateway: RunningGatewa
     ) as plain:
         assert gzip.decompress(body) == await plain.read()
     assert packed.headers["Content-Encoding"] == "gzip" and b"--accent" in gzip.decompress(body)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["javascript:alert(1)", "http://example.com", "somebody", 'https://e.example/"><b>', "a@b c"],
+)
+def test_a_contact_is_an_address_or_an_https_link(contact: str) -> None:
+    with pytest.raises(ConfigError, match=r"operator\.contact"):
+        load(environ={}, flags={"operator.contact": contact})

@@ -161,11 +161,12 @@ async def test_a_link_made_by_an_operator_asks_for_no_second_factor(
 
 async def test_a_profile_is_filled_in_and_shown_as_text(gateway: RunningGateway) -> None:
     one = await browser(gateway)
-    fields = {"display_name": '"><script>alert(1)</script>', "bio": "a\nb", "notify_news": "yes"}
+    fields = {"display_name": '"><script>alert(1)</script>', "bio": "a\nb", "notify_balance": "yes"}
     assert await one.post("/settings/profile", **fields) == (303, "/settings/profile?saved=1")
     status, text = await one.get("/settings/profile")
     assert status == 200 and "<script>alert" not in text and "&lt;script&gt;" in text
-    assert 'name="notify_news" type="checkbox" value="yes" checked' in text
+    assert 'name="notify_balance" type="checkbox" value="yes" checked' in text
+    assert "notify_news" not in text
     status, text = await one.post("/settings/profile", time_zone="Moon/Base")
     assert status == 422 and "Moon/Base" in text and 'aria-invalid="true"' in text
 

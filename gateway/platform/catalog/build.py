@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from gateway.platform.catalog.address import split_base_url
 from gateway.platform.catalog.entries import ENV_PREFIX, Document, ProviderEntry, TargetEntry
-from gateway.platform.catalog.snapshot import Model, Provider, Snapshot, Target
+from gateway.platform.catalog.snapshot import Announced, Model, Provider, Snapshot, Target
 from gateway.platform.metering.encodings import (
     DEFAULT_ENCODING,
     encoding_for_model,
@@ -26,6 +26,7 @@ def build_snapshot(
     *,
     sandbox: bool = True,
     next_price_us: int | None = None,
+    coming: Mapping[str, tuple[Announced, ...]] | None = None,
 ) -> Snapshot:
     """A snapshot of a document; pure but for the environment it is given."""
     warnings: list[str] = []
@@ -79,6 +80,7 @@ def build_snapshot(
         tuple(warnings),
         next_price_us,
         MappingProxyType({alias: model for model in models.values() for alias in model.aliases}),
+        MappingProxyType(coming or {}),
     )
 
 

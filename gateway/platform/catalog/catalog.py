@@ -21,7 +21,7 @@ from gateway.platform.catalog.changes import Change, compare, newly_used
 from gateway.platform.catalog.document import parse, read_file
 from gateway.platform.catalog.entries import Document
 from gateway.platform.catalog.reader import CatalogError, nearest
-from gateway.platform.catalog.schedule import Version, history, schedule, take_back
+from gateway.platform.catalog.schedule import Version, coming, history, schedule, take_back
 from gateway.platform.catalog.snapshot import Snapshot
 from gateway.platform.metering.encodings import known_encodings, preload, refusal
 from gateway.platform.pricing.prices import Price
@@ -58,18 +58,17 @@ class Catalog:
         """Read the database and swap the snapshot."""
         now_us = self._clock.now_us()
 
-        def read(connection: Connection) -> tuple[Document, dict[str, int], int | None]:
-            return (
+        def read(connection: Connection) -> Snapshot:
+            return build_snapshot(
                 rows.read_document(connection, self._secrets, now_us),
                 rows.read_created_us(connection),
-                rows.next_price_us(connection, now_us),
+                self._environ,
+                sandbox=self._sandbox,
+                next_price_us=rows.next_price_us(connection, now_us),
+                coming=coming(connection, now_us),
             )
 
-        document, created_us, next_price_us = await self._database.read(read)
-        before = self.snapshot
-        snapshot = build_snapshot(
-            document, created_us, self._environ, sandbox=self._sandbox, next_price_us=next_price_us
-        )
+        before, snapshot = self.snapshot, await self._database.read(read)
         if self._preloading:
             await asyncio.to_thread(preload, encodings_of(snapshot))
         self.snapshot = snapshot

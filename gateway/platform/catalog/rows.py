@@ -135,6 +135,13 @@ def next_price_us(connection: Connection, now_us: int) -> int | None:
     return connection.execute(query).scalar()
 
 
+def awaiting(connection: Connection, now_us: int) -> list[str]:
+    """The models that a version was made for whose time has not come, by name."""
+    columns = prices.c
+    query = select(columns.model).where(not_(_in_effect(now_us)), columns.provider == "")
+    return list(connection.scalars(query.distinct().order_by(columns.model)))
+
+
 def apply(connection: Connection, changes: Sequence[Change], secrets: Secrets, now_us: int) -> None:
     """Write changes in their order; the document they were made from is the stored one."""
     for change in changes:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from gateway.platform.catalog import rows
+from gateway.platform.catalog.snapshot import Announced
 from gateway.platform.pricing.prices import TOKEN_FIELDS, Price
 from gateway.platform.refusals import Refusal
 
@@ -45,6 +46,16 @@ def pending(versions: list[Version], now_us: int) -> list[Version]:
             break
         if not found or version.effective_us < found[0].effective_us:
             found.insert(0, version)
+    return found
+
+
+def coming(connection: Connection, now_us: int) -> dict[str, tuple[Announced, ...]]:
+    """What is announced of each model that something is announced of, the next one first."""
+    found = {}
+    for model in rows.awaiting(connection, now_us):
+        waiting = pending(history(connection, model), now_us)
+        if waiting:
+            found[model] = tuple(Announced(each.effective_us, each.price) for each in waiting)
     return found
 
 

@@ -6,7 +6,7 @@ one request. Credentials live here in plain, in memory only, and no `repr` shows
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.platform.pricing.prices import Price
 
@@ -121,12 +121,19 @@ class Model:
     dearest_price: Price | None = None
 
 
+class Announced(NamedTuple):
+    """A price that will be in effect from a time on; None is a withdrawal."""
+
+    effective_us: int
+    price: Price | None
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every provider and model by name, the warnings found while loading, and when to look again.
 
     `aliases` are further names of models. `next_price_us` is when the next scheduled price takes
-    effect, if one is scheduled.
+    effect, if one is scheduled; `coming` has those of each model, the next one first.
     """
 
     models: Mapping[str, Model] = field(default_factory=dict)
@@ -134,6 +141,7 @@ class Snapshot:
     warnings: tuple[str, ...] = ()
     next_price_us: int | None = None
     aliases: Mapping[str, Model] = field(default_factory=dict)
+    coming: Mapping[str, tuple[Announced, ...]] = field(default_factory=dict)
 
     def named(self, name: str) -> Model | None:
         """The model of a name or alias, or None."""

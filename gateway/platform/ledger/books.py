@@ -91,6 +91,16 @@ def liabilities(connection: Connection) -> int:
     return int(connection.scalar(select(func.sum(wallets.c.balance_microusd))) or 0)
 
 
+def below(connection: Connection, amount_microusd: int) -> dict[int, int]:
+    """Balances under an amount, by account, of those that ever had credit."""
+    columns = wallets.c
+    query = select(columns.account_no, columns.balance_microusd).where(
+        columns.balance_microusd < amount_microusd,
+        columns.account_no.in_(select(lots.c.account_no)),
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def given(connection: Connection, since_us: int) -> dict[str, int]:
     """Credit given since a time, by kind of lot; `purchased` is the money that came in."""
     query = (

@@ -35,6 +35,7 @@ Kind = Literal[
     "new_device",
     "factor_changed",
     "invitation",
+    "low_balance",
 ]
 
 

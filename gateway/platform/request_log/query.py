@@ -143,6 +143,18 @@ def spending(
     return [(row[0], row[1], tuple(map(int, row[2:]))) for row in connection.execute(query)]
 
 
+def used_since(connection: Connection, account_no: int, since_us: int) -> bool:
+    """Whether an account's newest request began since a time."""
+    table = request_log
+    query = (
+        select(table.c.started_us)
+        .where(table.c.account_no == account_no)
+        .order_by(table.c.seq.desc())
+        .limit(1)
+    )
+    return (connection.scalar(query) or 0) >= since_us
+
+
 def last_used_hour(connection: Connection, account_no: int, since_hour: int) -> dict[int, int]:
     """The last hour (since the Unix epoch) in which each key of an account was used."""
     table = usage_hourly

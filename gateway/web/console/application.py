@@ -20,6 +20,7 @@ from gateway.web.console.entrance import EntrancePages
 from gateway.web.console.keys import KeyPages
 from gateway.web.console.live import Live
 from gateway.web.console.logs import LogPages
+from gateway.web.console.operator import operator_of
 from gateway.web.console.organisations import OrganisationPages
 from gateway.web.console.overview import OverviewPage
 from gateway.web.console.playground import PlaygroundPages
@@ -58,7 +59,7 @@ def inference_paths() -> list[InferencePath]:
 
 def build_app(platform: Platform, plane: Plane) -> web.Application:
     """The console and the health pages of one gateway."""
-    pages = Pages()
+    pages = Pages(operator_of(platform.settings))
 
     def error_page(request: web.Request, status: int, words: str) -> web.Response:
         if request.path.startswith(f"{PREFIX}/"):

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gateway.base.money import format_usd
 from gateway.platform.accounts.roles import may
 from gateway.web.console import guides, i18n
+from gateway.web.console.operator import Operator
 from gateway.web.console.refusals import said
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -24,12 +25,13 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 class Site(NamedTuple):
     """What all pages have in common: addresses of assets, scripts, the pages there are.
 
-    `paths` has the action of each page, for the navigation.
+    `paths` has the action of each page, for the navigation; `operator` is who runs the place.
     """
 
     assets: Mapping[str, str]
     import_map: str
     paths: Mapping[str, str]
+    operator: Operator
 
 
 def cost(row: Any) -> str:
@@ -118,6 +120,7 @@ def templates(site: Site) -> Environment:
         has_page=site.paths.__contains__,
         may_open=lambda path, account: path in site.paths and may(account.role, site.paths[path]),
         import_map=site.import_map,
+        operator=site.operator,
         guide=guides.guide,
         guides=guides.NAMES,
         spoken_languages=tuple(i18n.LANGUAGES.values()),

@@ -15,6 +15,7 @@ from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem, Refusal
 from gateway.web.console.forms import read_form
+from gateway.web.console.lifetimes import DAY_US, LIFETIMES
 from gateway.web.console.render import Pages
 from gateway.web.guard import (
     ACCOUNT,
@@ -82,7 +83,7 @@ class EntrancePages:
             await self._people.sign_up.ask(wish, visit_of(request))
         except Problem as problem:
             return self._sign_up(request, problem, wish.email)
-        return self._pages.render(request, "letter_sent.html", reason="sign_up")
+        return self._letter_sent(request, "sign_up")
 
     def _sign_up(
         self, request: web.Request, problem: Problem | None = None, email: str = ""
@@ -145,7 +146,8 @@ class EntrancePages:
 
     async def link(self, request: web.Request) -> web.Response:
         """The button that uses a link up; says nothing of whether the link is good."""
-        return self._pages.render(request, "sign_in_confirm.html")
+        days = self._people.sessions.lifetime_us // DAY_US
+        return self._pages.render(request, "sign_in_confirm.html", session_days=days)
 
     async def redeem(self, request: web.Request) -> web.Response:
         """Use the link and open a session."""
@@ -169,7 +171,7 @@ class EntrancePages:
         form = await read_form(request)
         visit = visit_of(request)
         await self._people.entrance.ask_reset(form.text("email"), visit, visit.locale)
-        return self._pages.render(request, "letter_sent.html", reason="reset")
+        return self._letter_sent(request, "reset")
 
     async def new_password(self, request: web.Request) -> web.Response:
         """The page a reset's letter leads to; says nothing of whether the link is good."""
@@ -199,6 +201,9 @@ class EntrancePages:
         # An operator made this link, perhaps because a second factor was lost.
         entry = await self._people.entrance.enter(account, visit_of(request), trusted=True)
         return self._let_in(request, entry)
+
+    def _letter_sent(self, request: web.Request, reason: str) -> web.Response:
+        return self._pages.render(request, "letter_sent.html", reason=reason, lifetimes=LIFETIMES)
 
     def _let_in(self, request: web.Request, entry: Entry) -> web.Response:
         response = redirect("/sign-in/code" if entry.owes_factor else HOME)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from gateway.platform.catalog import Model
-from gateway.platform.catalog.snapshot import Provider
+from gateway.platform.catalog.snapshot import Announced, Provider
+from gateway.platform.pricing.prices import Price
 
 # Host of a provider's API: the company and its privacy policy.
 POLICIES: Final = {
@@ -37,18 +38,35 @@ ABILITIES: Final = {
 _BY_UNIT: Final = {"image": "images", "image_output": "images", "character": "speech"}
 
 
-class Offer(NamedTuple):
-    """One line of the table of models. Prices in picousd per token; None where there is none."""
+class Amounts(NamedTuple):
+    """What a price asks, in picousd per token; None where it has none.
 
-    name: str
-    context_tokens: int
-    max_output_tokens: int
+    `units` are the prices of everything else, each by its name.
+    """
+
     input_picousd: int | None
     output_picousd: int | None
     cache_read_picousd: int | None
     units: tuple[tuple[str, int], ...]
+
+
+class Coming(NamedTuple):
+    """What a model will cost from a time on; `amounts` None: it is withdrawn then."""
+
+    effective_us: int
+    amounts: Amounts | None
+
+
+class Offer(NamedTuple):
+    """One line of the table of models; `coming` are the prices announced, the next one first."""
+
+    name: str
+    context_tokens: int
+    max_output_tokens: int
+    amounts: Amounts
     abilities: tuple[str, ...]
     providers: tuple[str, ...]
+    coming: tuple[Coming, ...]
 
 
 class Source(NamedTuple):
@@ -59,23 +77,39 @@ class Source(NamedTuple):
     policy: str
 
 
-def offer(model: Model) -> Offer:
+def offer(model: Model, coming: Iterable[Announced] = ()) -> Offer:
     """What is offered of a model that has a price. Raises ValueError for one without."""
-    price = model.price
-    if price is None:
+    if model.price is None:
         raise ValueError(model.name)
     spoken = frozenset().union(*(target.provider.endpoints for target in model.targets))
-    text = price.tokens
     return Offer(
         name=model.name,
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,
+        amounts=_amounts(model.price),
+        abilities=_abilities(model, spoken),
+        providers=tuple(dict.fromkeys(target.provider.name for target in model.targets)),
+        coming=tuple(
+            Coming(each.effective_us, _amounts(each.price) if each.price is not None else None)
+            for each in coming
+        ),
+    )
+
+
+def _amounts(price: Price) -> Amounts:
+    """A price as the page shows it: what costs as much as its like is not said twice."""
+    text, units = price.tokens, dict(price.units)
+    if text and price.cache_write != price.input:
+        units["cache_write"] = price.cache_write
+    if text and price.reasoning is not None and price.reasoning != price.output:
+        units["reasoning"] = price.reasoning
+    if price.request:
+        units["request"] = price.request
+    return Amounts(
         input_picousd=price.input if text else None,
         output_picousd=price.output if text else None,
         cache_read_picousd=price.cache_read if text and price.cache_read != price.input else None,
-        units=price.units,
-        abilities=_abilities(model, spoken),
-        providers=tuple(dict.fromkeys(target.provider.name for target in model.targets)),
+        units=tuple(units.items()),
     )
 
 

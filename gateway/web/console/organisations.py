@@ -18,6 +18,7 @@ from gateway.platform.organisations import PARTS, Organisation, Part
 from gateway.platform.organisations.parts import TABLE
 from gateway.platform.refusals import Problem, Refusal
 from gateway.web.console.forms import Form, read_form
+from gateway.web.console.lifetimes import LIFETIMES
 from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import account_of
 from gateway.web.guard import PUBLIC, SESSION, Guard, redirect, visit_of
@@ -257,6 +258,7 @@ class OrganisationPages:
             balance_microusd=self._platform.ledger.balance(organisation.account.no),
             spent_by=await self._room.spent_this_month(organisation),
             invitations=invitations,
+            invitation_days=LIFETIMES.invitation_days,
         )
 
 

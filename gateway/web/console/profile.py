@@ -11,6 +11,7 @@ from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem, Refusal
 from gateway.web.console.forms import read_form
+from gateway.web.console.lifetimes import LIFETIMES
 from gateway.web.console.public import keep
 from gateway.web.console.render import Pages
 from gateway.web.guard import ACCOUNT, PROFILE, PUBLIC, SESSION, Guard, redirect, visit_of
@@ -47,7 +48,7 @@ class ProfilePages:
         wanted = Profile(
             **{name: form.text(name) for name in LIMITS},
             notify_balance=form.ticked("notify_balance"),
-            notify_news=form.ticked("notify_news"),
+            notify_news=(await self._people.profiles.of(account)).notify_news,
         )
         try:
             await self._people.profiles.change(account, wanted)
@@ -73,7 +74,9 @@ class ProfilePages:
             await self._people.addresses.ask(account, form.text("email"), visit)
         except Problem as problem:
             return await self._page(request, await self._people.profiles.of(account), problem)
-        return self._pages.render(request, "letter_sent.html", reason="address")
+        return self._pages.render(
+            request, "letter_sent.html", reason="address", lifetimes=LIFETIMES
+        )
 
     async def new_address(self, request: web.Request) -> web.Response:
         """The button that uses a link up; says nothing of whether the link is good."""

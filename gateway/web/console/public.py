@@ -114,12 +114,21 @@ class PublicPages:
         by_model: dict[str, dict[int, ModelDay]] = {}
         for each in days:
             by_model.setdefault(each.model, {})[each.day] = each
+        offered = self._platform.catalog.snapshot.models
         models = [
             {"name": name, "first_ms": first_ms.get(name), **_history(by_model[name], now_day)}
-            for name in self._platform.catalog.snapshot.models
+            for name in offered
             if name in by_model
         ]
-        return self._pages.render(request, "public/status.html", models=models)
+        return self._pages.render(
+            request,
+            "public/status.html",
+            models=models,
+            offered=len(offered),
+            asked=any(each["today"] is not None for each in models),
+            down=self._down(),
+            days_shown=STATUS_DAYS,
+        )
 
     async def legal(self, request: web.Request) -> web.Response:
         """A legal text, filled with the facts of this place. Raises HTTPNotFound."""
@@ -157,9 +166,22 @@ class PublicPages:
         with suppress(Problem, StorageUnavailable):
             await self._platform.people.profiles.change(account, wanted)
 
+    def _down(self) -> tuple[str, ...]:
+        """The models that nobody serves now: each target's breaker is open, and not due to try."""
+        report = self._platform.live.get("providers.health")
+        resting: dict[str, bool] = {}
+        for row in report() if report is not None else ():
+            for name in row["used_by"]:
+                resting[name] = bool(row["opens_in_s"]) and resting.get(name, True)
+        return tuple(name for name, all_rest in resting.items() if all_rest)
+
     def _offers(self) -> list[Offer]:
-        models = self._platform.catalog.snapshot.models.values()
-        return [offer(model) for model in models if model.price is not None]
+        snapshot = self._platform.catalog.snapshot
+        return [
+            offer(model, snapshot.coming.get(model.name, ()))
+            for model in snapshot.models.values()
+            if model.price is not None
+        ]
 
     def _trial_model(self) -> str:
         """The model of ready-made commands: one that needs no provider, or any there is."""

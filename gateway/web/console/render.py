@@ -27,6 +27,7 @@ from gateway.base.scheduling import give_way
 from gateway.web.console import drawing, i18n
 from gateway.web.console.assets import Asset, import_map, load_assets
 from gateway.web.console.forms import kept
+from gateway.web.console.operator import Operator
 from gateway.web.guard import ACCOUNT, DESK, PROFILE, language_of
 from gateway.web.security import DRAW, NONCE, REQUEST_ID, is_https
 
@@ -56,9 +57,10 @@ class Pages:
     `paths` are the pages that exist and the action of each, for the navigation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, operator: Operator) -> None:
         self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
         self.paths: Mapping[str, str] = {}
+        self._operator = operator
         self._errors: OrderedDict[tuple[str, ...], str] = OrderedDict()
         # What stands for the nonce and the request's id in a page that is kept.
         self._mark, self._id_mark = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
@@ -77,7 +79,7 @@ class Pages:
     @functools.cached_property
     def _site(self) -> drawing.Site:
         addresses = {name: asset.path for name, asset in self.assets.items()}
-        return drawing.Site(addresses, import_map(self.assets), dict(self.paths))
+        return drawing.Site(addresses, import_map(self.assets), dict(self.paths), self._operator)
 
     @functools.cached_property
     def _templates(self) -> Environment:

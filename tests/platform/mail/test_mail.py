@@ -6,10 +6,11 @@ from email import message_from_bytes, policy
 
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy.exc import IntegrityError
 
 from gateway.base.config import load
 from gateway.platform.mail import Letter, Mail, SmtpServer, Written
-from gateway.store.outbox import Outbox
+from gateway.store.outbox import KEPT_US, Outbox
 
 LETTER = Letter("reset", "Ann.Öst@example.com", "acc_1", "en", "t0ken", {"number": 1})
 
@@ -188,3 +189,17 @@ async def test_a_letter_that_cannot_be_written_stops_no_other(rooms, mail, mailb
     assert [message["Subject"] for message in mailbox.received] == ["Subject for reset"]
     [shown] = await mail.undelivered()
     assert (shown.state, shown.error, shown.letter.kind) == ("due", "unwritable", "confirm")
+
+
+async def test_a_note_outlives_what_is_purged_until_it_is_forgotten(rooms, mail):
+    outbox = rooms.outbox
+    await rooms.database.write(lambda c: outbox.note(c, "low", "acc_1"))
+    with pytest.raises(IntegrityError):
+        await rooms.database.write(lambda c: outbox.note(c, "low", "acc_1"))
+    rooms.clock.advance(2 * KEPT_US // 1_000_000)
+    await mail.purge()
+    assert await rooms.database.read(lambda c: outbox.noted(c, "low")) == {"acc_1"}
+    assert await rooms.database.read(lambda c: outbox.noted(c, "other")) == set()
+    assert await rooms.database.read(lambda c: outbox.due(c, 10)) == []
+    await rooms.database.write(lambda c: outbox.forget(c, "low", "acc_1"))
+    assert await rooms.database.read(lambda c: outbox.noted(c, "low")) == set()

@@ -21,8 +21,8 @@ def eager(monkeypatch):
     made: list[Pages] = []
     real = Pages.__init__
 
-    def begin(pages):
-        real(pages)
+    def begin(pages, operator):
+        real(pages, operator)
         made.append(pages)
 
     monkeypatch.setattr(Pages, "__init__", begin)
