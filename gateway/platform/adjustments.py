@@ -103,12 +103,7 @@ class Adjustments:
             kind_of_source(source)
         elif source:
             raise Refusal("what is taken back goes where it came from")
-        if checked(amount_microusd) <= 0:
-            raise Refusal("the amount of an adjustment must be above zero")
-        words = reason.strip()
-        if not words or len(words) > MAX_REASON or not words.isprintable():
-            most = MAX_REASON
-            raise Refusal(f"an adjustment needs a reason of at most {most} printable characters")
+        words = checked_reason(amount_microusd, reason)
         id = id or self._ids.make("adj")
         row = {
             "id": id,
@@ -246,3 +241,14 @@ def _is_repeated(connection: Connection, wanted: dict[str, Any]) -> bool:
     if any(getattr(found, name) != wanted[name] for name in same):
         raise Refusal("this form was sent before with other content; open the page again")
     return True
+
+
+def checked_reason(amount_microusd: int, reason: str) -> str:
+    """The reason as it is kept, of an amount that may be moved. Raises Refusal."""
+    if checked(amount_microusd) <= 0:
+        raise Refusal("the amount of an adjustment must be above zero")
+    words = reason.strip()
+    if not words or len(words) > MAX_REASON or not words.isprintable():
+        most = MAX_REASON
+        raise Refusal(f"an adjustment needs a reason of at most {most} printable characters")
+    return words

@@ -111,10 +111,10 @@ async def test_a_key_is_changed_rotated_and_revoked(gateway: RunningGateway) -> 
     assert limits.day_microusd == 5_000_000
     await person.post(f"/console/keys/{id}/rotate", 409, grace="1h")
     await person.post(f"/console/keys/{new_id}/rotate", 422, grace="99y")
-    await person.post(f"/console/keys/{id}/revoke", 303)
+    await person.post(f"/console/keys/{id}/revoke", 303, confirm="other")
     assert [await ask(gateway, each) for each in (text, new)] == [401, 200]
     await person.post(f"/console/keys/{id}", 422, name="again")
-    response, _ = await person.post(f"/console/keys/{new_id}/leaked", 303)
+    response, _ = await person.post(f"/console/keys/{new_id}/leaked", 303, confirm="other")
     assert await ask(gateway, new) == 401
     assert response.headers["Location"].startswith("/console/logs?key=")
     assert "leaked" in await person.get("/console/keys?ended=1")
