@@ -184,6 +184,13 @@ class Adjustments:
         rows = await self._database.read(lambda c: c.execute(query).all())
         return [self._adjustment(row) for row in rows]
 
+    async def waiting_one(self, id: str) -> Adjustment | None:
+        """What waits under this id; None where nothing does."""
+        columns = adjustments.c
+        query = select(adjustments).where(columns.id == id, columns.state == "waiting")
+        rows = await self._database.read(lambda c: c.execute(query).all())
+        return self._adjustment(rows[0]) if rows else None
+
     async def _move(
         self, row: Mapping[str, Any], account: Account, within: Callable[[Connection], None]
     ) -> None:

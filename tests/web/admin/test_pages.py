@@ -142,6 +142,15 @@ async def test_credit_is_taken_back_by_a_form(gateway: RunningGateway) -> None:
     assert await gateway.balance_microusd() == 6_000_000  # it waits for another person
     _, text = await one.get("/admin/adjustments")
     assert "forfeited" in text
+    [wish] = await gateway.gateway.platform.adjustments.waiting()
+    other, path = await staff(gateway, "finance", "second"), f"/admin/adjustments/{wish.id}"
+    status, text = await other.post(path, choice="approve")
+    assert status == 200 and "always two people" in text
+    for typed in ("", "yes", "another@example.com"):
+        assert (await other.post(path, choice="approve", confirm=typed))[0] == 422, typed
+    assert await gateway.balance_microusd() == 6_000_000
+    assert (await other.post(path, choice="approve", confirm=EMAIL))[0] == 303
+    assert await gateway.balance_microusd() == 5_000_000
     await gateway.assert_nothing_leaked()
 
 

@@ -220,16 +220,15 @@ class UserPages:
 
     async def _undecided(self, request: web.Request, id: str, choice: str) -> web.Response | None:
         """The page that asks before a decision; None for what does not wait for this account."""
-        for wish in await self._platform.adjustments.waiting():
-            if wish.id != id or wish.requested_by == who(request).id:
-                continue
-            taking = choice == "approve" and wish.kind != "grant"
-            name = holder(self._platform, wish.account).name
-            facts = credit.facts_of(wish.kind, wish.amount_microusd, wish.reason)
-            matter = Matter(name, "/admin/adjustments", {"choice": choice}, facts)
-            act = "adjustment.take" if taking else f"adjustment.{choice}"
-            return await unsure(self._pages, request, act, matter)
-        return None
+        wish = await self._platform.adjustments.waiting_one(id)
+        if wish is None or wish.requested_by == who(request).id:
+            return None
+        taking = choice == "approve" and wish.kind != "grant"
+        name = holder(self._platform, wish.account).name
+        facts = credit.facts_of(wish.kind, wish.amount_microusd, wish.reason)
+        matter = Matter(name, "/admin/adjustments", {"choice": choice}, facts)
+        act = "adjustment.take" if taking else f"adjustment.{choice}"
+        return await unsure(self._pages, request, act, matter)
 
     async def _unsure(
         self, request: web.Request, act: str, account: Account, *facts: Fact, **carried: str
