@@ -113,6 +113,21 @@ NOT_PAGES = {
     *("/static/{digest}/{name}", "/console/events", "/console/usage.csv", "/admin/audit/export"),
     "/sign-in/with/{provider}/callback",  # it leads on, or says in the sign-in's words why not
 }
+# Pages that ask before an act, but for a few that stand for all: one template, other words.
+ALIKE = {
+    "/console/keys/{id}/leaked",
+    "/console/organisations/{id}/invitations/{invitation}/withdraw",
+    "/console/organisations/{id}/members/{member}/remove",
+    "/console/organisations/{id}/leave",
+    "/console/invitations/{id}/decline",
+    "/settings/sessions/{id}/revoke",
+    "/settings/sessions/revoke",
+    "/settings/recovery-codes",
+    "/admin/models/{name}/price/keep",
+    "/admin/users/{id}/sessions",
+    "/admin/organisations/{id}/suspend",
+    "/admin/organisations/{id}/members/{member}/remove",
+}
 BESIDE = by(STAFF, "/console/none", "/admin/users/none") + by(STRANGER, "/none")  # error pages
 
 
