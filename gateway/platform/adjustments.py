@@ -103,12 +103,7 @@ class Adjustments:
             kind_of_source(source)
         elif source:
             raise Refusal("what is taken back goes where it came from")
-        if checked(amount_microusd) <= 0:
-            raise Refusal("the amount of an adjustment must be above zero")
-        words = reason.strip()
-        if not words or len(words) > MAX_REASON or not words.isprintable():
-            most = MAX_REASON
-            raise Refusal(f"an adjustment needs a reason of at most {most} printable characters")
+        words = checked_reason(amount_microusd, reason)
         id = id or self._ids.make("adj")
         row = {
             "id": id,
@@ -189,6 +184,13 @@ class Adjustments:
         rows = await self._database.read(lambda c: c.execute(query).all())
         return [self._adjustment(row) for row in rows]
 
+    async def waiting_one(self, id: str) -> Adjustment | None:
+        """What waits under this id; None where nothing does."""
+        columns = adjustments.c
+        query = select(adjustments).where(columns.id == id, columns.state == "waiting")
+        rows = await self._database.read(lambda c: c.execute(query).all())
+        return self._adjustment(rows[0]) if rows else None
+
     async def _move(
         self, row: Mapping[str, Any], account: Account, within: Callable[[Connection], None]
     ) -> None:
@@ -246,3 +248,14 @@ def _is_repeated(connection: Connection, wanted: dict[str, Any]) -> bool:
     if any(getattr(found, name) != wanted[name] for name in same):
         raise Refusal("this form was sent before with other content; open the page again")
     return True
+
+
+def checked_reason(amount_microusd: int, reason: str) -> str:
+    """The reason as it is kept, of an amount that may be moved. Raises Refusal."""
+    if checked(amount_microusd) <= 0:
+        raise Refusal("the amount of an adjustment must be above zero")
+    words = reason.strip()
+    if not words or len(words) > MAX_REASON or not words.isprintable():
+        most = MAX_REASON
+        raise Refusal(f"an adjustment needs a reason of at most {most} printable characters")
+    return words

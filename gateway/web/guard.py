@@ -54,6 +54,10 @@ class Guard:
         """A form."""
         return web.post(path, self._guarded(page, action))
 
+    def asked(self, path: str, action: str, page: Page) -> tuple[web.RouteDef, web.RouteDef]:
+        """A page that asks first, and the form on it: one handler for both (`console.sure`)."""
+        return self.get(path, action, page), self.post(path, action, page)
+
     def _guarded(self, page: Page, action: str) -> Any:
         if action not in (PUBLIC, *STEPS, *ACTIONS):
             raise KeyError(action)

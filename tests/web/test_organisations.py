@@ -99,7 +99,7 @@ async def test_a_member_spends_what_is_shared_up_to_their_share_of_it(
     assert (await people["manager"].post(change, part="member", limit=""))[0] == 303
     gateway.key = second
     assert (await gateway.post(CHAT)).status == 200
-    assert (await people["owner"].post(f"{change}/remove")) == (303, here)
+    assert await people["owner"].post(f"{change}/remove", confirm=member.email) == (303, here)
     assert (await gateway.post(CHAT)).status == 401
     gateway.key = own
     await gateway.assert_nothing_leaked()
@@ -128,7 +128,7 @@ async def test_each_part_sees_what_is_its_own(gateway: RunningGateway) -> None:
         assert status == 200 and ("manager@example.com" in page) == (part != "member"), part
     await people["stranger"].post("/console/desk", organisation=organisation.id)
     assert "key of" not in await text(people["stranger"], "keys")
-    await people["member"].post(f"{PAGE}/{organisation.id}/leave")
+    await people["member"].post(f"{PAGE}/{organisation.id}/leave", confirm="Firm")
     assert "key of" not in await text(people["member"], "keys")  # the desk went with the part
 
 
@@ -145,6 +145,9 @@ REACH = {
     ("POST", "/console/organisations/{id}/members/{member}/remove"): {"owner"},
     ("POST", "/console/organisations/{id}/transfer"): {"owner"},
     ("POST", "/console/organisations/{id}/leave"): set(PARTS),
+    ("GET", "/console/organisations/{id}/invitations/{invitation}/withdraw"): {"owner", "manager"},
+    ("GET", "/console/organisations/{id}/members/{member}/remove"): {"owner"},
+    ("GET", "/console/organisations/{id}/transfer"): {"owner"},
     ("PATCH", "/api/v1/organisations/{id}"): {"owner"},
     ("PATCH", "/api/v1/organisations/{id}/members/{member}"): {"owner"},
     ("DELETE", "/api/v1/organisations/{id}/members/{member}"): {"owner"},

@@ -80,11 +80,17 @@ async def test_sessions_are_revoked_one_or_all(gateway: RunningGateway) -> None:
     _, text = await one.get(PAGE)
     [id] = re.findall(r"/settings/sessions/(ses_\w+)/revoke", text)
     stranger = Browser(gateway, await signed_up_as(gateway, "bob@example.com"))
-    assert (await stranger.post(f"/settings/sessions/{id}/revoke"))[0] == 404
-    assert (await one.post(f"/settings/sessions/{id}/revoke"))[0] == 303
+    end = f"/settings/sessions/{id}/revoke"
+    assert (await stranger.post(end, confirm="yes"))[0] == 404
+    assert (await stranger.get(end))[0] == 404
+    status, text = await one.get(end)
+    assert status == 200 and "Firefox" in text and (await other.get(PAGE))[0] == 200
+    assert (await one.post(end, confirm="yes"))[0] == 303
     assert (await other.get(PAGE))[0] == 303
     await other.post("/sign-in", **FORM)
-    assert await one.post("/settings/sessions/revoke") == (303, "/sign-in")
+    assert (await one.get("/settings/sessions/revoke"))[0] == 200
+    assert (await one.get(PAGE))[0] == 200
+    assert await one.post("/settings/sessions/revoke", confirm="yes") == (303, "/sign-in")
     assert (await one.get(PAGE))[0] == 303 and (await other.get(PAGE))[0] == 303
 
 
@@ -117,8 +123,15 @@ async def test_an_authenticator_app_from_first_to_last(gateway: RunningGateway) 
     _, text = await one.get(PAGE)
     assert "9 recovery codes" in text
     [id] = re.findall(r"/settings/factors/(fac_\w+)/remove", text)
-    assert (await one.post(f"/settings/factors/{id}/remove", password="wrong"))[0] == 422
-    assert (await one.post(f"/settings/factors/{id}/remove", password=PASSWORD))[0] == 303
+    remove = f"/settings/factors/{id}/remove"
+    status, text = await one.get(remove)
+    assert status == 200 and "Authenticator app" in text and 'type="password"' in text
+    assert (await one.post(remove, confirm="yes"))[0] == 422
+    status, text = await one.post(remove, confirm="yes", password="wrong")
+    assert status == 422 and 'id="password-note"' in text and "password is wrong" in text
+    status, text = await one.post("/settings/recovery-codes", confirm="yes", password=PASSWORD)
+    assert status == 200 and codes[4] not in text
+    assert (await one.post(remove, confirm="yes", password=PASSWORD))[0] == 303
     assert await one.post("/sign-in", **FORM) == (303, "/console")
 
 

@@ -26,6 +26,7 @@ from gateway.web.console.key_forms import (
 )
 from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import MOST_KEYS, desk, key_rows, trial_model
+from gateway.web.console.sure import Matter, unsure
 from gateway.web.guard import Guard, redirect
 
 PAGE: Final = "/console/keys"
@@ -43,6 +44,7 @@ class Listed(NamedTuple):
     spent_microusd: int
     limit_microusd: int | None
     last_used_us: int | None
+    is_new: bool  # younger than what "last used" looks back, so unused is never used
     owner: str = ""  # whom an organisation's key was issued to
 
 
@@ -62,8 +64,8 @@ class KeyPages:
             guard.get(PAGE + "/{id}", OWN_READ, self.detail),
             guard.post(PAGE + "/{id}", OWN_WRITE, self.change),
             guard.post(PAGE + "/{id}/rotate", OWN_WRITE, self.rotate),
-            guard.post(PAGE + "/{id}/revoke", OWN_WRITE, self.revoke),
-            guard.post(PAGE + "/{id}/leaked", OWN_WRITE, self.leaked),
+            *guard.asked(PAGE + "/{id}/revoke", OWN_WRITE, self.revoke),
+            *guard.asked(PAGE + "/{id}/leaked", OWN_WRITE, self.leaked),
         ]
 
     async def page(self, request: web.Request) -> web.Response:
@@ -136,6 +138,10 @@ class KeyPages:
         hours = GRACES.get(form.text("grace"))
         if hours is None:
             raise web.HTTPUnprocessableEntity
+        if hours == 0:
+            first = await self._unsure(request, "key.replace", row, grace="0")
+            if first is not None:
+                return first
         limits = platform.tiers.of_key(row)
         try:
             if at.organisation is not None:
@@ -158,6 +164,9 @@ class KeyPages:
     async def revoke(self, request: web.Request) -> web.Response:
         """End a key now."""
         at, row = await self._asked(request)
+        first = await self._unsure(request, "key.revoke", row)
+        if first is not None:
+            return first
         await self._platform.keys.revoke(row.id, at.account)
         await self._record(at, "keys.revoke", row.id)
         return redirect(PAGE)
@@ -165,6 +174,9 @@ class KeyPages:
     async def leaked(self, request: web.Request) -> web.Response:
         """End a key that somebody else may know, and show what was done with it."""
         at, row = await self._asked(request)
+        first = await self._unsure(request, "key.leaked", row)
+        if first is not None:
+            return first
         await self._platform.keys.revoke(row.id, at.account, ended_by="leaked")
         await self._record(at, "keys.leaked", row.id)
         return redirect(f"/console/logs?key={row.no}&range=30d")
@@ -181,6 +193,12 @@ class KeyPages:
         if not at.shows(row.no):
             raise web.HTTPNotFound
         return at, row
+
+    async def _unsure(
+        self, request: web.Request, act: str, row: KeyRow, **carried: str
+    ) -> web.Response | None:
+        matter = Matter(row.name, f"{PAGE}/{row.id}", carried)
+        return await unsure(self._pages, request, act, matter)
 
     async def _limit(self, at: Desk, id: str, limits: Limits) -> None:
         row = await self._platform.keys.named(id, at.account)
@@ -212,7 +230,8 @@ class KeyPages:
         last_us = use.last_hour * HOUR_US if use is not None else None
         owner = at.organisation.keys.get(row.no) if at.organisation is not None else None
         email = self._platform.accounts.by_no(owner).email if owner is not None else ""
-        return Listed(row, state_of(row, now_us), period, spent, limit, last_us, email)
+        is_new = row.created_us >= now_us - USED_HOURS * HOUR_US
+        return Listed(row, state_of(row, now_us), period, spent, limit, last_us, is_new, email)
 
     def _form(
         self,

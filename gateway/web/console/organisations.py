@@ -14,14 +14,16 @@ from gateway.base.money import MoneyError, parse_usd
 from gateway.platform.accounts import Account
 from gateway.platform.accounts.roles import OWN_READ, OWN_WRITE
 from gateway.platform.assembly import Platform
-from gateway.platform.organisations import PARTS, Organisation, Part
-from gateway.platform.organisations.parts import TABLE
+from gateway.platform.organisations import PARTS, Invitation, Organisation, Part
+from gateway.platform.organisations.parts import TABLE, check_part, check_reach, part_may
 from gateway.platform.refusals import Problem, Refusal
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.lifetimes import LIFETIMES
 from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import account_of
+from gateway.web.console.sure import Fact, Matter, unsure
 from gateway.web.guard import PUBLIC, SESSION, Guard, redirect, visit_of
+from gateway.web.spoken import spoken
 
 PAGE: Final = "/console/organisations"
 ONE: Final = PAGE + "/{id}"
@@ -45,14 +47,14 @@ class OrganisationPages:
             guard.get(ONE, OWN_READ, self.page),
             guard.post(ONE, OWN_WRITE, self.rename),
             guard.post(ONE + "/invitations", OWN_WRITE, self.invite),
-            guard.post(ONE + "/invitations/{invitation}/withdraw", OWN_WRITE, self.withdraw),
+            *guard.asked(ONE + "/invitations/{invitation}/withdraw", OWN_WRITE, self.withdraw),
             guard.post(ONE + "/members/{member}", OWN_WRITE, self.change),
-            guard.post(ONE + "/members/{member}/remove", OWN_WRITE, self.remove),
-            guard.post(ONE + "/transfer", OWN_WRITE, self.transfer),
-            guard.post(ONE + "/leave", OWN_WRITE, self.leave),
+            *guard.asked(ONE + "/members/{member}/remove", OWN_WRITE, self.remove),
+            *guard.asked(ONE + "/transfer", OWN_WRITE, self.transfer),
+            *guard.asked(ONE + "/leave", OWN_WRITE, self.leave),
             guard.post("/console/desk", OWN_WRITE, self.sit_down),
             guard.post(INVITATION + "/accept", OWN_WRITE, self.accept),
-            guard.post(INVITATION + "/decline", OWN_WRITE, self.decline),
+            *guard.asked(INVITATION + "/decline", OWN_WRITE, self.decline),
             guard.get("/invitations/{token}", PUBLIC, self.invitation),
         ]
 
@@ -109,8 +111,15 @@ class OrganisationPages:
 
     async def decline(self, request: web.Request) -> web.Response:
         """Do not become one."""
+        account, id = account_of(request), request.match_info["id"]
+        found = _named(await self._invitations.to(account), id, request)
+        if found is not None:
+            matter = Matter(found.organisation.name, PAGE)
+            first = await unsure(self._pages, request, "invitation.decline", matter)
+            if first is not None:
+                return first
         try:
-            await self._invitations.decline(account_of(request), request.match_info["id"])
+            await self._invitations.decline(account, id)
         except Refusal as refusal:
             return await self._listing(request, refusal)
         return redirect(PAGE)
@@ -151,7 +160,15 @@ class OrganisationPages:
     async def withdraw(self, request: web.Request) -> web.Response:
         """Take an invitation back."""
         organisation, id = self._asked(request), request.match_info["invitation"]
-        withdrawn = self._invitations.withdraw(account_of(request), organisation, id)
+        account = account_of(request)
+        may = part_may(organisation.members[account.no].part, "members.invite")
+        waiting = await self._invitations.waiting(organisation) if may else []
+        found = _named(waiting, id, request)
+        if found is not None:
+            first = await self._unsure(request, "invitation.withdraw", organisation, found.email)
+            if first is not None:
+                return first
+        withdrawn = self._invitations.withdraw(account, organisation, id)
         return await self._tried(request, organisation, withdrawn)
 
     async def change(self, request: web.Request) -> web.Response:
@@ -167,23 +184,43 @@ class OrganisationPages:
 
     async def remove(self, request: web.Request) -> web.Response:
         """Remove a member; their keys end."""
-        organisation = self._asked(request)
+        account, organisation = account_of(request), self._asked(request)
         member = self._member(organisation, request.match_info["member"])
-        removed = self._room.remove(account_of(request), organisation, member)
+        try:
+            check_reach(organisation.part_of(account), organisation.part_of(member), None)
+        except Refusal as refusal:
+            return await self._page(request, organisation, refusal)
+        about = Fact(spoken("Organisation"), organisation.name)
+        first = await self._unsure(request, "member.remove", organisation, member.email, about)
+        if first is not None:
+            return first
+        removed = self._room.remove(account, organisation, member)
         return await self._tried(request, organisation, removed)
 
     async def transfer(self, request: web.Request) -> web.Response:
         """Hand the ownership over, after typing the name."""
-        organisation, form = self._asked(request), await read_form(request)
-        member = self._member(organisation, form.text("member"))
-        if form.text("confirm").strip() != organisation.name:
-            return await self._page(request, organisation, Problem("confirm", "bad"))
-        handed = self._room.transfer(account_of(request), organisation, member)
+        account, organisation = account_of(request), self._asked(request)
+        try:
+            check_part(organisation.part_of(account), "organisation.transfer")
+        except Refusal as refusal:
+            return await self._page(request, organisation, refusal)
+        id = (await read_form(request)).text("member") or request.query.get("member", "")
+        member = self._member(organisation, id)
+        about = Fact(spoken("New owner"), member.email)
+        first = await self._unsure(
+            request, "organisation.transfer", organisation, organisation.name, about, member=id
+        )
+        if first is not None:
+            return first
+        handed = self._room.transfer(account, organisation, member)
         return await self._tried(request, organisation, handed)
 
     async def leave(self, request: web.Request) -> web.Response:
         """Leave; one's own keys in it end."""
         account, organisation = account_of(request), self._asked(request)
+        first = await self._unsure(request, "organisation.leave", organisation, organisation.name)
+        if first is not None:
+            return first
         try:
             await self._room.remove(account, organisation, account)
         except Refusal as refusal:
@@ -207,6 +244,18 @@ class OrganisationPages:
             if member.account.id == id:
                 return member.account
         raise web.HTTPNotFound
+
+    async def _unsure(
+        self,
+        request: web.Request,
+        act: str,
+        organisation: Organisation,
+        name: str,
+        *facts: Fact,
+        **carried: str,
+    ) -> web.Response | None:
+        matter = Matter(name, f"{PAGE}/{organisation.id}", carried, facts)
+        return await unsure(self._pages, request, act, matter)
 
     async def _tried(
         self, request: web.Request, organisation: Organisation, act: Awaitable[None]
@@ -260,6 +309,16 @@ class OrganisationPages:
             invitations=invitations,
             invitation_days=LIFETIMES.invitation_days,
         )
+
+
+def _named(found: list[Invitation], id: str, request: web.Request) -> Invitation | None:
+    """The invitation of an id, or None. A page that asks is of one: raises HTTPNotFound."""
+    for each in found:
+        if each.id == id:
+            return each
+    if request.method != "POST":
+        raise web.HTTPNotFound
+    return None
 
 
 def _part(form: Form) -> Part:

@@ -22,6 +22,7 @@ from gateway.web.console import i18n
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.qr import qr_code
 from gateway.web.console.render import Pages
+from gateway.web.console.sure import Matter, ask, unsure
 from gateway.web.guard import (
     ACCOUNT,
     SESSION,
@@ -50,13 +51,13 @@ class SecurityPages:
         return [
             guard.get(PAGE, OWN_READ, self.page),
             guard.post("/settings/password", OWN_WRITE, self.change_password),
-            guard.post("/settings/sessions/{id}/revoke", OWN_WRITE, self.revoke),
-            guard.post("/settings/sessions/revoke", OWN_WRITE, self.revoke_all),
+            *guard.asked("/settings/sessions/{id}/revoke", OWN_WRITE, self.revoke),
+            *guard.asked("/settings/sessions/revoke", OWN_WRITE, self.revoke_all),
             guard.post("/settings/totp", OWN_WRITE, self.begin_totp),
             guard.post("/settings/totp/confirm", OWN_WRITE, self.finish_totp),
             guard.post("/settings/passkeys", OWN_WRITE, self.add_passkey),
-            guard.post("/settings/factors/{id}/remove", OWN_WRITE, self.remove_factor),
-            guard.post("/settings/recovery-codes", OWN_WRITE, self.renew_codes),
+            *guard.asked("/settings/factors/{id}/remove", OWN_WRITE, self.remove_factor),
+            *guard.asked("/settings/recovery-codes", OWN_WRITE, self.renew_codes),
             guard.get("/sign-in/code", STEP, self.ask_code),
             guard.post("/sign-in/code", STEP, self.by_code),
             guard.post("/sign-in/passkey", STEP, self.by_passkey),
@@ -85,13 +86,26 @@ class SecurityPages:
     async def revoke(self, request: web.Request) -> web.Response:
         """End one session. Raises HTTPNotFound."""
         _, account, _ = await self._asked(request)
-        if not await self._people.sessions.revoke(account, request.match_info["id"]):
+        id = request.match_info["id"]
+        sessions = await self._people.sessions.listing(account)
+        found = next((each for each in sessions if each.id == id), None)
+        if found is None:
+            raise web.HTTPNotFound
+        matter = Matter(found.agent, PAGE, is_agent=True)
+        first = await unsure(self._pages, request, "session.end", matter)
+        if first is not None:
+            return first
+        if not await self._people.sessions.revoke(account, id):
             raise web.HTTPNotFound
         return redirect(PAGE)
 
     async def revoke_all(self, request: web.Request) -> web.Response:
         """End every session, this one too, and forget every device."""
         _, account, _ = await self._asked(request)
+        matter = Matter(account.email, PAGE)
+        first = await unsure(self._pages, request, "session.all", matter)
+        if first is not None:
+            return first
         await self._people.sessions.revoke_all(account)
         return redirect("/sign-in")
 
@@ -139,23 +153,28 @@ class SecurityPages:
 
     async def remove_factor(self, request: web.Request) -> web.Response:
         """Remove a second factor. Raises HTTPNotFound."""
-        session, account, form = await self._asked(request)
-        try:
-            await self._confirm(request, session, form)
-        except Problem as problem:
-            return await self._page(request, problem)
+        _, account, _ = await self._asked(request)
         id, locale = request.match_info["id"], visit_of(request).locale
+        factors = await self._people.factors.listing(account)
+        found = next((each for each in factors if each.id == id), None)
+        if found is None:
+            raise web.HTTPNotFound
+        with i18n.speaking(language_of(request)):
+            app = i18n.gettext("Authenticator app")
+        name = app if found.kind == "totp" else found.name
+        first = await self._unsure(request, "factor.remove", name)
+        if first is not None:
+            return first
         if not await self._people.factors.remove(account, id, locale):
             raise web.HTTPNotFound
         return redirect(PAGE)
 
     async def renew_codes(self, request: web.Request) -> web.Response:
         """New recovery codes."""
-        session, account, form = await self._asked(request)
-        try:
-            await self._confirm(request, session, form)
-        except Problem as problem:
-            return await self._page(request, problem)
+        _, account, _ = await self._asked(request)
+        first = await self._unsure(request, "codes.renew", account.email)
+        if first is not None:
+            return first
         locale = visit_of(request).locale
         return self._codes(request, await self._people.factors.renew_codes(account, locale))
 
@@ -201,6 +220,20 @@ class SecurityPages:
 
     async def _confirm(self, request: web.Request, session: Session, form: Form) -> None:
         await self._people.entrance.confirm_owner(session, form.text("password"), visit_of(request))
+
+    async def _unsure(self, request: web.Request, act: str, name: str) -> web.Response | None:
+        """The page that asks for an act and for the password; None once both were given."""
+        session, account, form = await self._asked(request)
+        has_password = await self._people.entrance.has_password(account)
+        matter = Matter(name, PAGE, password=has_password)
+        first = await unsure(self._pages, request, act, matter)
+        if first is not None:
+            return first
+        try:
+            await self._confirm(request, session, form)
+        except Problem as problem:
+            return ask(self._pages, request, act, matter, problem)
+        return None
 
     def _let_in(self, request: web.Request, entry: Entry) -> web.Response:
         lifetime_us = self._people.sessions.lifetime_us

@@ -90,7 +90,7 @@ async def test_a_key_is_revoked_by_those_who_may(gateway: RunningGateway) -> Non
         gateway.key = issued.text
         assert (await gateway.post(BODY)).status == 200
         one = await staff(gateway, role)
-        status, where = await one.post(f"/admin/keys/{issued.id}/revoke")
+        status, where = await one.post(f"/admin/keys/{issued.id}/revoke", confirm="k")
         allowed = may(role, "keys.revoke")
         assert status == (303 if allowed else 403), role
         assert (await gateway.post(BODY)).status == (401 if allowed else 200), role
@@ -110,6 +110,7 @@ async def test_an_organisations_keys_are_ended_from_its_page(gateway: RunningGat
     one = await staff(gateway, "support")
     _, text = await one.get(f"/admin/organisations/{firm.id}")
     assert f"/admin/keys/{issued.id}/revoke" in text and "Latest requests" in text
-    status, where = await one.post(f"/admin/keys/{issued.id}/revoke")
+    assert (await one.post(f"/admin/keys/{issued.id}/revoke", confirm="other"))[0] == 422
+    status, where = await one.post(f"/admin/keys/{issued.id}/revoke", confirm="shared")
     assert (status, where) == (303, f"/admin/organisations/{firm.id}#keys")
     assert (await platform.keys.named(issued.id)).revoked_us is not None

@@ -170,8 +170,10 @@ async def test_a_scheduled_price_begins_or_is_taken_back(
     platform = gateway.gateway.platform
     raised = {"input": "3", "output": "4", "begins": day(9)}
     assert (await operator.post(path, **raised))[0] == 303
-    assert (await operator.post(f"{path}/keep"))[0] == 303
-    assert (await operator.post(f"{path}/keep"))[0] == 422
+    status, text = await operator.get(f"{path}/keep")
+    assert status == 200 and "The present price stays" in text
+    assert (await operator.post(f"{path}/keep", confirm="yes"))[0] == 303
+    assert (await operator.post(f"{path}/keep", confirm="yes"))[0] == 422
     assert (await operator.post(path, **raised | {"begins": day(10)}))[0] == 303
     versions = await platform.catalog.price_versions("m")
     at_us = versions[0].effective_us

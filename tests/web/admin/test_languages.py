@@ -213,7 +213,7 @@ async def test_why_a_test_of_a_provider_failed_is_said_in_the_readers_language(
     reader.gateway.gateway.platform.live["providers.test"] = lambda: ask
     path = "/admin/providers/up/test"
     response, text = await post(reader.gateway, path, {}, **reader.cookie, **OWN)
-    [told] = re.findall(r'<p class="problem" role="status">(.*?)</p>', text, re.S)
+    [told] = re.findall(r'<p class="problem" role="alert">(.*?)</p>', text, re.S)
     meaning = prose(i18n.catalogue(reader.code).gettext(MEANINGS[probed.code]))
     assert response.status == 200 and meaning in prose(told)
     assert reader.code == i18n.SOURCE or not english(prose(told).replace(probed.code, "")), told

@@ -93,7 +93,7 @@ async def test_a_page_shows_each_role_what_it_may_know_and_do(
             ("Take it back", "credits.request"),
             ("What moved the balance", "credits.read"),
             ("shared key", "keys.read"),
-            ("Suspend now", "accounts.suspend"),
+            ("/suspend", "accounts.suspend"),
             ("Add a member", "organisations.write"),
         ):
             assert (words in text) is (action in may), (role, words)
@@ -114,6 +114,9 @@ async def test_credit_is_given_once_and_taken_back(
     status, text = await one.post(f"{here}/credit", **(form | {"usd": "-1"}))
     assert status == 422 and 'role="alert"' in text
     back = {"usd": "2", "kind": "revoke", "reason": "wrong", "once": await once(one, firm, 1)}
+    status, text = await one.post(f"{here}/credit/back", **back)
+    assert status == 200 and "Öst &amp; Co" in text and balance(firm.account.no) == 8_000_000
+    back["confirm"] = firm.name
     assert await one.post(f"{here}/credit/back", **back) == (303, here)
     assert balance(firm.account.no) == 6_000_000
     large = form | {"usd": "5000", "once": await once(one, firm)}
@@ -148,9 +151,13 @@ async def test_staff_lead_it_and_it_is_on_record(
         assert status == 422 and 'role="alert"' in text, wrong
         assert f'value="{(put | wrong)["email"]}"' in text  # nobody types it twice
     owner = firm.members[platform.accounts.named(EMAIL).no].account
-    assert (await one.post(f"{here}/members/{owner.id}/remove"))[0] == 422  # it needs an owner
-    assert await one.post(f"{here}/members/{ann.id}/remove") == (303, here)
-    assert (await one.post(f"{here}/members/{ann.id}/remove"))[0] == 404
+    first = f"{here}/members/{owner.id}/remove"
+    assert (await one.post(first, confirm=EMAIL))[0] == 422  # it needs an owner
+    gone = f"{here}/members/{ann.id}/remove"
+    assert (await one.get(gone))[0] == 200
+    assert (await one.post(gone, confirm=EMAIL))[0] == 422 and ann.no in firm.members
+    assert await one.post(gone, confirm=ann.email) == (303, here)
+    assert (await one.post(gone, confirm=ann.email))[0] == 404
     assert await one.post(here, name="East") == (303, here)
     assert (await one.post(here, name="<b>"))[0] == 422
     assert firm.name == "East" and firm.members.keys() == {owner.no}
@@ -173,7 +180,10 @@ async def test_a_suspended_organisation_spends_nothing(
     own, shared = gateway.key, (await platform.organisations.issue_key(firm, owner, "k")).text
     gateway.key = shared
     assert (await gateway.post(chat())).status == 200
-    assert await one.post(f"{here}/suspend") == (303, here)
+    assert (await one.get(f"{here}/suspend"))[0] == 200
+    assert (await one.post(f"{here}/suspend", confirm="Öst"))[0] == 422
+    assert (await gateway.post(chat())).status == 200
+    assert await one.post(f"{here}/suspend", confirm="Öst & Co") == (303, here)
     assert (await gateway.post(chat())).status == 403
     theirs = Browser(gateway, await platform.people.sessions.open(owner))
     assert "is suspended" in (await theirs.get(f"/console/organisations/{firm.id}"))[1]

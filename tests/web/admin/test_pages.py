@@ -125,6 +125,11 @@ async def test_credit_is_taken_back_by_a_form(gateway: RunningGateway) -> None:
     )
     assert found is not None
     form = {"usd": "4", "kind": "revoke", "reason": "given twice", "once": found[1]}
+    status, text = await one.post(f"/admin/users/{id}/credit/back", **form)
+    assert status == 200 and f'name="once" value="{found[1]}"' in text and "given twice" in text
+    assert (await one.post(f"/admin/users/{id}/credit/back", confirm="x", **form))[0] == 422
+    assert await gateway.balance_microusd() == 10_000_000
+    form["confirm"] = EMAIL
     for _ in range(2):
         status, where = await one.post(f"/admin/users/{id}/credit/back", **form)
         assert (status, where) == (303, f"/admin/users/{id}")
@@ -141,6 +146,15 @@ async def test_credit_is_taken_back_by_a_form(gateway: RunningGateway) -> None:
     assert await gateway.balance_microusd() == 6_000_000  # it waits for another person
     _, text = await one.get("/admin/adjustments")
     assert "forfeited" in text
+    [wish] = await gateway.gateway.platform.adjustments.waiting()
+    other, path = await staff(gateway, "finance", "second"), f"/admin/adjustments/{wish.id}"
+    status, text = await other.post(path, choice="approve")
+    assert status == 200 and "always two people" in text
+    for typed in ("", "yes", "another@example.com"):
+        assert (await other.post(path, choice="approve", confirm=typed))[0] == 422, typed
+    assert await gateway.balance_microusd() == 6_000_000
+    assert (await other.post(path, choice="approve", confirm=EMAIL))[0] == 303
+    assert await gateway.balance_microusd() == 5_000_000
     await gateway.assert_nothing_leaked()
 
 
@@ -162,10 +176,13 @@ async def test_a_large_adjustment_needs_another_person(gateway: RunningGateway) 
     assert "somebody else decides" in text and "Approve" not in text
     [wish] = await gateway.gateway.platform.adjustments.waiting()
     path = f"/admin/adjustments/{wish.id}"
-    assert (await one.post(path, choice="approve"))[0] == 422
-    assert (await other.post(path, choice="perhaps"))[0] == 422
-    assert (await other.post(path, choice="approve"))[0] == 303
-    assert (await other.post(path, choice="approve"))[0] == 422
+    assert (await one.post(path, choice="approve", confirm="yes"))[0] == 422
+    assert (await other.post(path, choice="perhaps", confirm="yes"))[0] == 422
+    status, text = await other.post(path, choice="approve")
+    assert status == 200 and "60" in text and "wire" in text
+    assert await gateway.balance_microusd() == 70_000_000  # it was only asked
+    assert (await other.post(path, choice="approve", confirm="yes"))[0] == 303
+    assert (await other.post(path, choice="approve", confirm="yes"))[0] == 422
     assert await gateway.balance_microusd() == 130_000_000
 
 
@@ -219,17 +236,22 @@ async def test_suspension_roles_and_sessions(gateway: RunningGateway) -> None:
     platform = gateway.gateway.platform
     account = platform.accounts.named(EMAIL)
     theirs = Browser(gateway, await platform.people.sessions.open(account))
-    assert (await one.post(f"/admin/users/{id}/suspend"))[0] == 303
+    assert (await one.post(f"/admin/users/{id}/suspend", confirm="somebody@else"))[0] == 422
+    assert (await theirs.get("/console"))[0] == 200
+    assert (await one.post(f"/admin/users/{id}/suspend", confirm=EMAIL))[0] == 303
     assert (await theirs.get("/console"))[0] == 303
     assert (await gateway.post(chat())).status == 403
     assert (await one.post(f"/admin/users/{id}/activate"))[0] == 303
     assert (await gateway.post(chat())).status == 200
     assert (await one.post(f"/admin/users/{id}/role", role="owner"))[0] == 422
-    assert (await one.post(f"/admin/users/{id}/role", role="support"))[0] == 303
+    assert (await one.post(f"/admin/users/{id}/role", role="support"))[0] == 200
+    assert account.role == "member"
+    assert (await one.post(f"/admin/users/{id}/role", role="support", confirm="yes"))[0] == 303
     assert account.role == "support"
     own = user(gateway, "administrator@example.org")
     for action in ("suspend", "role"):
-        assert (await one.post(f"/admin/users/{own}/{action}", role="member"))[0] == 403
+        form = {"role": "member", "confirm": "administrator@example.org"}
+        assert (await one.post(f"/admin/users/{own}/{action}", **form))[0] == 403
     assert (await one.get("/admin/users/acc_nobody"))[0] == 404
     status, where = await one.post("/admin/users", email="new@example.org")
     assert status == 303 and where == f"/admin/users/{user(gateway, 'new@example.org')}"

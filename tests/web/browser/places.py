@@ -59,23 +59,44 @@ PAGES: dict[str, Places] = {
     "/console/keys": _desk("/console/keys", "/console/keys?ended=1"),
     "/console/keys/new": by(STAFF, "/console/keys/new"),
     "/console/keys/{id}": by(STAFF, "/console/keys/{key}", "/console/keys/{ended}"),
+    "/console/keys/{id}/revoke": by(STAFF, "/console/keys/{key}/revoke"),
+    "/console/keys/{id}/leaked": by(STAFF, "/console/keys/{key}/leaked"),
     "/console/usage": _desk("/console/usage", "/console/usage?by=key&show=tokens&range=24h"),
     "/console/logs": _desk("/console/logs", "/console/logs?model=nix"),
     "/console/logs/{id}": by(STAFF, "/console/logs/{request}", "/console/logs/{failed}"),
     "/console/billing": _desk("/console/billing"),
     "/console/organisations": _desk("/console/organisations"),
     "/console/organisations/{id}": by(STAFF, "/console/organisations/{organisation}"),
+    "/console/organisations/{id}/invitations/{invitation}/withdraw": by(
+        STAFF, "/console/organisations/{organisation}/invitations/{waiting}/withdraw"
+    ),
+    "/console/organisations/{id}/members/{member}/remove": by(
+        STAFF, "/console/organisations/{organisation}/members/{user}/remove"
+    ),
+    "/console/organisations/{id}/transfer": by(
+        STAFF, "/console/organisations/{organisation}/transfer?member={user}"
+    ),
+    "/console/organisations/{id}/leave": by(STAFF, "/console/organisations/{organisation}/leave"),
+    "/console/invitations/{id}/decline": by(STAFF, "/console/invitations/{invited}/decline"),
     "/console/playground": by(STAFF, "/console/playground"),
     "/settings/profile": by(STAFF, "/settings/profile"),
     "/settings/security": _desk("/settings/security"),
+    "/settings/sessions/{id}/revoke": by(STAFF, "/settings/sessions/{session}/revoke"),
+    "/settings/sessions/revoke": by(STAFF, "/settings/sessions/revoke"),
+    "/settings/factors/{id}/remove": by(STAFF, "/settings/factors/{factor}/remove"),
+    "/settings/recovery-codes": by(STAFF, "/settings/recovery-codes"),
     "/admin": by(STAFF, "/admin"),
     "/admin/providers": by(STAFF, "/admin/providers"),
     "/admin/providers/{name}": by(STAFF, "/admin/providers/up"),
     "/admin/models": by(STAFF, "/admin/models"),
     "/admin/models/{name}": by(STAFF, "/admin/models/m"),
+    "/admin/models/{name}/price/keep": by(STAFF, "/admin/models/m/price/keep"),
     "/admin/prices": by(STAFF, "/admin/prices"),
     "/admin/users": by(STAFF, "/admin/users", "/admin/users?q=none-of-these"),
     "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}"),
+    "/admin/keys/{id}/revoke": by(STAFF, "/admin/keys/{key}/revoke"),
+    "/admin/users/{id}/suspend": by(STAFF, "/admin/users/{user}/suspend"),
+    "/admin/users/{id}/sessions": by(STAFF, "/admin/users/{user}/sessions"),
     "/admin/organisations": by(
         STAFF, "/admin/organisations", "/admin/organisations?q=none-of-these"
     ),
@@ -86,6 +107,10 @@ PAGES: dict[str, Places] = {
     "/admin/attestations": by(STAFF, "/admin/attestations"),
     "/admin/requests": by(STAFF, "/admin/requests", "/admin/requests?account={self}"),
     "/admin/requests/{id}": by(STAFF, "/admin/requests/{request}", "/admin/requests/{failed}"),
+    "/admin/organisations/{id}/suspend": by(STAFF, "/admin/organisations/{organisation}/suspend"),
+    "/admin/organisations/{id}/members/{member}/remove": by(
+        STAFF, "/admin/organisations/{organisation}/members/{user}/remove"
+    ),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
@@ -97,6 +122,21 @@ NOT_PAGES = {
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/realtime"),
     *("/static/{digest}/{name}", "/console/events", "/console/usage.csv", "/admin/audit/export"),
     "/sign-in/with/{provider}/callback",  # it leads on, or says in the sign-in's words why not
+}
+# Pages that ask before an act, but for a few that stand for all: one template, other words.
+ALIKE = {
+    "/console/keys/{id}/leaked",
+    "/console/organisations/{id}/invitations/{invitation}/withdraw",
+    "/console/organisations/{id}/members/{member}/remove",
+    "/console/organisations/{id}/leave",
+    "/console/invitations/{id}/decline",
+    "/settings/sessions/{id}/revoke",
+    "/settings/sessions/revoke",
+    "/settings/recovery-codes",
+    "/admin/models/{name}/price/keep",
+    "/admin/users/{id}/sessions",
+    "/admin/organisations/{id}/suspend",
+    "/admin/organisations/{id}/members/{member}/remove",
 }
 BESIDE = by(STAFF, "/console/none", "/admin/users/none") + by(STRANGER, "/none")  # error pages
 
@@ -231,12 +271,18 @@ async def _people(gateway: RunningGateway) -> dict[str, str]:
     await gateway.command("credits.grant", email=firm.account.email, usd="25", reason="invoice 17")
     await room.put(None, firm, user, "manager", 5_000_000)
     await room.issue_key(firm, user, "shared")
-    await platform.invitations.invite(me, firm, "guest@example.com", "member", 1_000_000)
+    waiting = await platform.invitations.invite(me, firm, "guest@example.com", "member", 1_000_000)
     other = await room.found(user, "Elsewhere")
-    await platform.invitations.invite(user, other, EMAIL)
+    invited = await platform.invitations.invite(user, other, EMAIL)
     await people.factors._add(me, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
     await people.sessions.open(me, agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
     await platform.adjustments.request(clerk, user, 5_000_000_000, "adjustment", "large")
     letters = [each.letter for each in await people.mail.undelivered()]
     token = next(each.token for each in letters if (each.kind, each.to) == ("invitation", EMAIL))
-    return {"user": user.id, "organisation": firm.id, "invitation": token}
+    [factor] = await people.factors.listing(me)
+    session = (await people.sessions.listing(me))[0]
+    return {
+        **{"user": user.id, "organisation": firm.id, "invitation": token},
+        **{"waiting": waiting.id, "invited": invited.id},
+        **{"factor": factor.id, "session": session.id},
+    }

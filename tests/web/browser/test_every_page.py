@@ -25,7 +25,7 @@ THEMES, WIDTHS = ("light", "dark"), (1280, 360)
 LOOKS = [(theme, width) for width in WIDTHS for theme in THEMES]
 # In these languages a page is looked at in each theme and width, and all of axe runs in each of the
 # twelve looks, also on what can be unfolded. The others are looked at narrow and light, where long
-# words do not fit, and without axe.
+# words do not fit, and without axe; so are pages that differ from another one in words alone.
 FULL = ("en", "zh", "ru")
 TABS = 2  # pages at once, one for each core
 
@@ -42,15 +42,17 @@ def name_of(path: str, locale: str, theme: str, width: int) -> str:
     return f"{file[:60]}-{locale}-{theme}-{width}"
 
 
-async def look(visitor: Visitor, page: Page, locale: str, theme: str, width: int) -> None:
-    """One page as it stands, in one theme and width."""
+async def look(
+    visitor: Visitor, page: Page, locale: str, theme: str, width: int, full: bool
+) -> None:
+    """One page as it stands, in one theme and width; `full`: with axe, and unfolded."""
     path = page.url.removeprefix(visitor.gateway.url)
     where = f"{locale} {theme} {width} {path}"
     await page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
     await page.set_viewport_size({"width": width, "height": 800})
     await looks.settle(page)
     visitor.faults += [f"{where}: {fault}" for fault in await looks.wholeness(page)]
-    if locale in FULL:
+    if full:
         visitor.faults += [f"{where}: {fault}" for fault in await looks.access(page)]
         if await looks.unfold(page):
             where += ", unfolded"
@@ -71,8 +73,9 @@ async def visit(visitor: Visitor, page: Page, locale: str, path: str) -> None:
     if page.url != visitor.gateway.url + path:
         visitor.faults.append(f"{locale} {path}: led to {page.url}")
     visitor.faults += [f"{locale} {path}: {fault}" for fault in await looks.words(page, locale)]
-    for theme, width in LOOKS if locale in FULL else [("light", 360)]:
-        await look(visitor, page, locale, theme, width)
+    full = locale in FULL and not any(places.is_of(path, alike) for alike in places.ALIKE)
+    for theme, width in LOOKS if full else [("light", 360)]:
+        await look(visitor, page, locale, theme, width, full)
 
 
 async def tour(

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from gateway.platform.keys.short import PLAYGROUND_NO
+from gateway.store.schema.keys import api_keys
 from tests.fakes.gateway import EMAIL, RunningGateway, chat, running
 from tests.web.console.test_desk_pages import Person, sign_in, spend
 
@@ -112,16 +114,29 @@ async def test_a_key_is_changed_rotated_and_revoked(gateway: RunningGateway) -> 
     assert limits.day_microusd == 5_000_000
     await person.post(f"/console/keys/{id}/rotate", 409, grace="1h")
     await person.post(f"/console/keys/{new_id}/rotate", 422, grace="99y")
-    await person.post(f"/console/keys/{id}/revoke", 303)
+    await person.post(f"/console/keys/{id}/revoke", 303, confirm="other")
     assert [await ask(gateway, each) for each in (text, new)] == [401, 200]
     await person.post(f"/console/keys/{id}", 422, name="again")
-    response, _ = await person.post(f"/console/keys/{new_id}/leaked", 303)
+    response, _ = await person.post(f"/console/keys/{new_id}/leaked", 303, confirm="other")
     assert await ask(gateway, new) == 401
     assert response.headers["Location"].startswith("/console/logs?key=")
     assert "leaked" in await person.get("/console/keys?ended=1")
     acts = [row.action for row in await platform.people.audit.newest(10)]
     assert acts[:3] == ["keys.leaked", "keys.revoke", "keys.rotate"]
     assert (await platform.people.audit.verify()).findings == []
+
+
+async def test_an_unused_key_is_new_or_not_used_for_long(gateway: RunningGateway) -> None:
+    person = await sign_in(gateway)
+    _, id = await make(person, name="fresh")
+    text = await person.get("/console/keys")
+    assert text.count(">never<") == 2 and "not in 90 days" not in text
+    platform = gateway.gateway.platform
+    old_us = platform.clock.now_us() - 91 * 86_400 * 10**6
+    age = update(api_keys).where(api_keys.c.id == id).values(created_us=old_us)
+    await platform.database.write(lambda c: c.execute(age))
+    text = await person.get("/console/keys")
+    assert text.count(">never<") == 1 and text.count("not in 90 days") == 1
 
 
 async def test_the_playground_pays_like_everybody(gateway: RunningGateway) -> None:

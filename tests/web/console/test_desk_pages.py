@@ -92,6 +92,29 @@ async def test_a_new_account_is_led_and_an_old_one_informed(gateway: RunningGate
         await person.get(f"/console{path}")
 
 
+@pytest.mark.parametrize(
+    ("code", "one", "two"),
+    [
+        ("en", "1 request,", "2 requests,"),
+        ("zh", "1 个请求，", "2 个请求，"),
+        ("ja", "1 件のリクエスト、", "2 件のリクエスト、"),
+        ("vi", "1 yêu cầu,", "2 yêu cầu,"),
+        ("fr", "1 requête,", "2 requêtes,"),
+        ("ru", "1 запрос,", "2 запроса,"),
+    ],
+)
+async def test_requests_are_counted_as_the_language_counts(
+    gateway: RunningGateway, code: str, one: str, two: str
+) -> None:
+    await gateway.command("accounts.role", email=EMAIL, role="administrator")
+    person = await sign_in(gateway)
+    person.token += f"; locale={code}"
+    for told in (one, two):
+        await spend(gateway, 1)
+        for page in ("/console/usage", "/admin"):
+            assert told in html.unescape(await person.get(page)), page
+
+
 async def test_pages_and_file_and_ledger_say_the_same(gateway: RunningGateway) -> None:
     person = await sign_in(gateway)
     await spend(gateway, 3)

@@ -29,6 +29,7 @@ from gateway.web.console.admin.frame import (
 from gateway.web.console.logs import Whole, read_whole
 from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.render import Pages
+from gateway.web.console.sure import Matter, unsure
 from gateway.web.guard import Guard, language_of, redirect
 
 PAGE: Final = "/admin/requests"
@@ -50,7 +51,7 @@ class ActivityPages:
         return [
             guard.get(PAGE, "requests.read", self.listing),
             guard.get(PAGE + "/{id}", "requests.read", self.detail),
-            guard.post("/admin/keys/{id}/revoke", "keys.revoke", self.revoke),
+            *guard.asked("/admin/keys/{id}/revoke", "keys.revoke", self.revoke),
         ]
 
     async def listing(self, request: web.Request) -> web.Response:
@@ -122,9 +123,13 @@ class ActivityPages:
             raise web.HTTPNotFound from None
         if row.id != id:  # a prefix names a key as well, but no page of ours writes one here
             raise web.HTTPNotFound
-        await platform.keys.revoke(row.id)
         of = _holder(platform, request, row.account)
-        return redirect(PAGE if of is None else f"{of.href}#keys")
+        back = PAGE if of is None else f"{of.href}#keys"
+        first = await unsure(self._pages, request, "key.revoke", Matter(row.name, back))
+        if first is not None:
+            return first
+        await platform.keys.revoke(row.id)
+        return redirect(back)
 
 
 async def activity_values(

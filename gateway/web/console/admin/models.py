@@ -25,6 +25,7 @@ from gateway.platform.refusals import Refusal
 from gateway.web.console.admin.frame import DAY_US, allowed, day_us, segment
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.render import Pages
+from gateway.web.console.sure import Matter, unsure
 from gateway.web.guard import Guard, redirect
 
 PAGE: Final = "/admin/models"
@@ -48,7 +49,7 @@ class ModelPages:
             guard.get(ONE, "catalog.read", self.page),
             guard.post(ONE, "catalog.write", self.change),
             guard.post(ONE + "/price", "catalog.write", self.set_price),
-            guard.post(ONE + "/price/keep", "catalog.write", self.keep_price),
+            *guard.asked(ONE + "/price/keep", "catalog.write", self.keep_price),
         ]
 
     async def listing(self, request: web.Request) -> web.Response:
@@ -157,6 +158,10 @@ class ModelPages:
     async def keep_price(self, request: web.Request) -> web.Response:
         """Take back what is scheduled."""
         entry = await self._entry(request)
+        matter = Matter(entry.name, f"{PAGE}/{segment(entry.name)}")
+        first = await unsure(self._pages, request, "price.keep", matter)
+        if first is not None:
+            return first
         try:
             await self._platform.catalog.keep_price(entry.name)
         except Refusal as refusal:

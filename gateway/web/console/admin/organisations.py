@@ -20,7 +20,9 @@ from gateway.web.console.admin.frame import PAGE_ROWS, allowed, number, who
 from gateway.web.console.admin.users import MAX_SEARCH, Move
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.render import Pages
+from gateway.web.console.sure import Fact, Matter, unsure
 from gateway.web.guard import Guard, redirect
+from gateway.web.spoken import spoken
 
 PAGE: Final = "/admin/organisations"
 ONE: Final = PAGE + "/{id}"
@@ -41,12 +43,12 @@ class OrganisationAdminPages:
             guard.post(PAGE, "organisations.write", self.found),
             guard.get(ONE, "accounts.read", self.page),
             guard.post(ONE, "organisations.write", self.rename),
-            guard.post(ONE + "/suspend", "accounts.suspend", self.suspend),
+            *guard.asked(ONE + "/suspend", "accounts.suspend", self.suspend),
             guard.post(ONE + "/activate", "accounts.suspend", self.activate),
             guard.post(ONE + "/credit", "credits.request", self.give_credit),
             guard.post(ONE + "/credit/back", "credits.request", self.take_back),
             guard.post(ONE + "/members", "organisations.write", self.put),
-            guard.post(ONE + "/members/{member}/remove", "organisations.write", self.remove),
+            *guard.asked(ONE + "/members/{member}/remove", "organisations.write", self.remove),
         ]
 
     async def listing(self, request: web.Request) -> web.Response:
@@ -77,6 +79,9 @@ class OrganisationAdminPages:
     async def suspend(self, request: web.Request) -> web.Response:
         """Refuse every request with its keys from now on."""
         organisation = self._asked(request)
+        first = await self._unsure(request, "organisation.suspend", organisation, organisation.name)
+        if first is not None:
+            return first
         await self._platform.accounts.set_state(organisation.account, "suspended")
         return redirect(f"{PAGE}/{organisation.id}")
 
@@ -110,6 +115,12 @@ class OrganisationAdminPages:
         organisation = self._asked(request)
         for member in organisation.members.values():
             if member.account.id == request.match_info["member"]:
+                about = Fact(spoken("Organisation"), organisation.name)
+                first = await self._unsure(
+                    request, "member.remove", organisation, member.account.email, about
+                )
+                if first is not None:
+                    return first
                 gone = self._room.remove(who(request), organisation, member.account, staff=True)
                 return await self._tried(request, organisation, gone)
         raise web.HTTPNotFound
@@ -121,6 +132,18 @@ class OrganisationAdminPages:
             return self._room.named(request.match_info["id"])
         except Refusal:
             raise web.HTTPNotFound from None
+
+    async def _unsure(
+        self,
+        request: web.Request,
+        act: str,
+        organisation: Organisation,
+        name: str,
+        *facts: Fact,
+        **carried: str,
+    ) -> web.Response | None:
+        matter = Matter(name, f"{PAGE}/{organisation.id}", carried, facts)
+        return await unsure(self._pages, request, act, matter)
 
     async def _tried(
         self, request: web.Request, organisation: Organisation, act: Awaitable[None]
@@ -134,6 +157,13 @@ class OrganisationAdminPages:
     async def _moved(self, request: web.Request, move: Move) -> web.Response:
         organisation, form = self._asked(request), await read_form(request)
         try:
+            if move is credit.take_back:
+                taking, name = credit.read_taking(form), organisation.name
+                first = await self._unsure(
+                    request, "credit.back", organisation, name, *taking.facts, **taking.carried
+                )
+                if first is not None:
+                    return first
             made = await move(self._platform, who(request), organisation.account, form)
         except (Refusal, MoneyError) as refusal:
             return await self._page(request, organisation, str(refusal))

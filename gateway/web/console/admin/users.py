@@ -29,6 +29,7 @@ from gateway.web.console.admin.frame import (
 )
 from gateway.web.console.forms import Form, read_form
 from gateway.web.console.render import Pages
+from gateway.web.console.sure import Fact, Matter, unsure
 from gateway.web.guard import Guard, redirect
 from gateway.web.spoken import spoken
 
@@ -50,10 +51,10 @@ class UserPages:
             guard.get(PAGE, "accounts.read", self.listing),
             guard.post(PAGE, "accounts.create", self.create),
             guard.get(PAGE + "/{id}", "accounts.read", self.page),
-            guard.post(PAGE + "/{id}/suspend", "accounts.suspend", self.suspend),
+            *guard.asked(PAGE + "/{id}/suspend", "accounts.suspend", self.suspend),
             guard.post(PAGE + "/{id}/activate", "accounts.suspend", self.activate),
             guard.post(PAGE + "/{id}/role", "accounts.role", self.give_role),
-            guard.post(PAGE + "/{id}/sessions", "sessions.revoke", self.end_sessions),
+            *guard.asked(PAGE + "/{id}/sessions", "sessions.revoke", self.end_sessions),
             guard.post(PAGE + "/{id}/credit", "credits.request", self.give_credit),
             guard.post(PAGE + "/{id}/credit/back", "credits.request", self.take_back),
             guard.get("/admin/adjustments", "credits.read", self.adjustments),
@@ -121,6 +122,9 @@ class UserPages:
     async def suspend(self, request: web.Request) -> web.Response:
         """Refuse everything of an account from now on."""
         account = self._other(request)
+        first = await self._unsure(request, "account.suspend", account)
+        if first is not None:
+            return first
         await self._platform.accounts.set_state(account, "suspended")
         await self._platform.organisations.follow(account)
         await self._platform.people.sessions.revoke_all(account)
@@ -140,6 +144,10 @@ class UserPages:
         role: Role | None = next((each for each in ROLES if each == wanted), None)
         if role is None:
             raise web.HTTPUnprocessableEntity(text=spoken("There is no such role."))
+        about = Fact(spoken("Role"), role, ours=True)
+        first = await self._unsure(request, "account.role", account, about, role=role)
+        if first is not None:
+            return first
         await self._platform.accounts.set_role(account, role)
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
@@ -147,6 +155,9 @@ class UserPages:
     async def end_sessions(self, request: web.Request) -> web.Response:
         """Sign an account out everywhere."""
         account = self._person(request)
+        first = await self._unsure(request, "account.sessions", account)
+        if first is not None:
+            return first
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
 
@@ -161,6 +172,13 @@ class UserPages:
     async def _moved(self, request: web.Request, move: Move) -> web.Response:
         account, form = self._person(request), await read_form(request)
         try:
+            if move is credit.take_back:
+                taking = credit.read_taking(form)
+                first = await self._unsure(
+                    request, "credit.back", account, *taking.facts, **taking.carried
+                )
+                if first is not None:
+                    return first
             made = await move(self._platform, who(request), account, form)
         except (Refusal, MoneyError) as refusal:
             return await self._page(request, account, str(refusal))
@@ -190,13 +208,33 @@ class UserPages:
         choice = form.text("choice")
         if choice not in ("approve", "refuse"):
             raise web.HTTPUnprocessableEntity(text=spoken("Approve or refuse."))
+        id = request.match_info["id"]
+        first = await self._undecided(request, id, choice)
+        if first is not None:
+            return first
         try:
-            await self._platform.adjustments.decide(
-                who(request), request.match_info["id"], approve=choice == "approve"
-            )
+            await self._platform.adjustments.decide(who(request), id, approve=choice == "approve")
         except (Refusal, MoneyError) as refusal:
             return await self._adjustments(request, str(refusal))
         return redirect("/admin/adjustments")
+
+    async def _undecided(self, request: web.Request, id: str, choice: str) -> web.Response | None:
+        """The page that asks before a decision; None for what does not wait for this account."""
+        wish = await self._platform.adjustments.waiting_one(id)
+        if wish is None or wish.requested_by == who(request).id:
+            return None
+        taking = choice == "approve" and wish.kind != "grant"
+        name = holder(self._platform, wish.account).name
+        facts = credit.facts_of(wish.kind, wish.amount_microusd, wish.reason)
+        matter = Matter(name, "/admin/adjustments", {"choice": choice}, facts)
+        act = "adjustment.take" if taking else f"adjustment.{choice}"
+        return await unsure(self._pages, request, act, matter)
+
+    async def _unsure(
+        self, request: web.Request, act: str, account: Account, *facts: Fact, **carried: str
+    ) -> web.Response | None:
+        matter = Matter(account.email, f"{PAGE}/{account.id}", carried, facts)
+        return await unsure(self._pages, request, act, matter)
 
     def _person(self, request: web.Request) -> Account:
         """The account of the path, if somebody's. Raises HTTPNotFound."""

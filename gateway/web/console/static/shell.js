@@ -2,9 +2,10 @@
 const live = document.getElementById("live");
 let timer = 0;
 
-/** Show and announce a few words, politely, for some seconds. */
-export function say(words) {
+/** Announce a few words, politely, for some seconds, and show them; `shown` is a class of theirs. */
+export function say(words, shown = "") {
   const span = document.createElement("span");
+  span.className = shown;
   span.textContent = words;
   live.replaceChildren(span);
   clearTimeout(timer);
@@ -113,7 +114,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // A form that was refused: whoever cannot see the page hears at once what is wrong with it.
-const wrong = document.querySelector('main [aria-invalid="true"], main [role="alert"]:not([hidden])');
+const wrong = document.querySelector('main [aria-invalid="true"]') ?? document.querySelector('main [role="alert"]:not([hidden])');
 if (wrong) {
   if (!wrong.matches("input, select, textarea")) wrong.tabIndex = -1;
   wrong.focus();
@@ -130,4 +131,7 @@ if (done) {
 const strip = document.querySelector(".rail");
 const here = strip?.querySelector("[aria-current]");
 if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - 16;
+// What a form led to stands on the page; whoever cannot see it hears it from the live region.
+const told = document.querySelector("main [data-say]");
+if (told) say(told.textContent.replace(/\s+/g, " ").trim(), "unseen");
 enliven(document);
