@@ -125,6 +125,7 @@ NOT_PAGES = {
 }
 # Pages that ask before an act, but for a few that stand for all: one template, other words.
 ALIKE = {
+    "/admin/keys/{id}/revoke",
     "/console/keys/{id}/leaked",
     "/console/organisations/{id}/invitations/{invitation}/withdraw",
     "/console/organisations/{id}/members/{member}/remove",
