@@ -204,7 +204,7 @@ async def test_signing_up_and_asking_by_keyboard_alone(visitor: Visitor) -> None
     await page.evaluate("() => document.activeElement.blur()")
     await keys.press("g")
     await keys.press("u")
-    await expect(page.locator("main")).to_contain_text("1 requests")
+    await expect(page.locator("main")).to_contain_text("1 request,")
     assert visitor.faults == []
 
 
