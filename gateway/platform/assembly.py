@@ -24,6 +24,7 @@ from gateway.platform.accounts.sign_in import SignInLinks
 from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
+from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
 from gateway.platform.ledger.holds import Bank
@@ -82,6 +83,7 @@ class Platform:
     adjustments: Adjustments
     organisations: Organisations
     invitations: Invitations
+    incidents: Incidents
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -183,6 +185,8 @@ async def _open_rooms(
     alone_microusd = _amount(settings, "accounts.four_eyes_usd")
     short_keys = ShortKeys(keys.ring, secrets, clock)
     keys.on_end = short_keys.end_number
+    incidents = Incidents(database, catalog, people.audit, clock, ids)
+    await incidents.load()
     return Platform(
         settings=settings,
         clock=clock,
@@ -210,6 +214,7 @@ async def _open_rooms(
         ),
         organisations=shared,
         invitations=Invitations(database, people, shared, secrets, clock, ids),
+        incidents=incidents,
     )
 
 

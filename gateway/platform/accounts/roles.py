@@ -17,11 +17,13 @@ _READ_PEOPLE = ("accounts.read", "keys.read", "requests.read", "credits.read")
 _EVERY_READ = (
     *_READ_PEOPLE,
     *("catalog.read", "ledger.read", "audit.read", "settings.read", "usage.read"),
+    "incidents.read",
 )
 
 TABLE: Final[dict[Role, frozenset[str]]] = {
     "member": OWN,
-    "support": OWN | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke"},
+    "support": OWN
+    | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke", "incidents.read"},
     "finance": OWN
     | {ADMIN_READ, "accounts.read", "credits.read", "ledger.read"}
     | {"credits.request", "credits.decide"},
@@ -29,7 +31,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
     | {
         ADMIN_READ,
         *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
-        *("keys.read", "keys.revoke"),
+        *("keys.read", "keys.revoke", "incidents.read", "incidents.write"),
     },
     "auditor": OWN | {ADMIN_READ, *_EVERY_READ, "audit.export"},
     "administrator": OWN
@@ -40,6 +42,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
         # A letter's link signs in or resets: who may read undelivered mail may become anybody.
         *("mail.show", "sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
         *("credits.request", "credits.decide", "audit.export", "organisations.write"),
+        "incidents.write",
     },
 }
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -15,6 +15,7 @@ from gateway.platform.request_log.status import ModelDay, days_served, first_tok
 from gateway.web.console.forms import read_form
 from gateway.web.console.guides import NAMES as GUIDES
 from gateway.web.console.i18n import LANGUAGES
+from gateway.web.console.incidents import marked_days
 from gateway.web.console.legal import facts
 from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.offers import Offer, offer, sources
@@ -113,7 +114,11 @@ class PublicPages:
             for name in self._platform.catalog.snapshot.models
             if name in by_model
         ]
-        return self._pages.render(request, "public/status.html", models=models)
+        board = self._platform.incidents.board()
+        marks = marked_days(board, by_model, now_day, STATUS_DAYS)
+        return self._pages.render(
+            request, "public/status.html", models=models, board=board, marks=marks
+        )
 
     async def legal(self, request: web.Request) -> web.Response:
         """A legal text, filled with the facts of this place. Raises HTTPNotFound."""

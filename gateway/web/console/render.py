@@ -57,12 +57,14 @@ def language_of(request: web.Request) -> i18n.Language:
 class Pages:
     """The templates, ready to render.
 
-    `paths` are the pages that exist and the action of each, for the navigation.
+    `paths` are the pages that exist and the action of each, for the navigation. `announced` tells
+    from memory what the frame of the console says of an incident, a plain value.
     """
 
     def __init__(self) -> None:
         self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
         self.paths: Mapping[str, str] = {}
+        self.announced: Callable[[], Any] = lambda: None
         self._errors: OrderedDict[tuple[str, ...], str] = OrderedDict()
         self._mark = secrets.token_urlsafe(16)  # stands for the nonce in a page that is kept
         self._closed = False
@@ -119,6 +121,7 @@ class Pages:
             "theme": theme if theme in THEMES else "",
             "status": status,
         }
+        frame["announced"] = self.announced() if frame["area"] == "console" else None
         write = functools.partial(
             self.text,
             template,
