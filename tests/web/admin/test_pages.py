@@ -27,6 +27,7 @@ PAGES = {
     "/admin/prices": "catalog.read",
     "/admin/users": "accounts.read",
     "/admin/organisations": "accounts.read",
+    "/admin/incidents": "incidents.read",
     "/admin/letters": "mail.show",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",
