@@ -26,6 +26,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "providers": ("gateway.cli.providers", "Add known providers."),
     "requests": ("gateway.cli.requests", "Look into the request log."),
     "usage": ("gateway.cli.usage", "Compare reported and measured usage."),
+    "incidents": ("gateway.cli.incidents", "Incidents and maintenance on the status page."),
     "mail": ("gateway.cli.mail", "Show undelivered letters."),
     "breaches": ("gateway.cli.breaches", "The register of personal data breaches."),
     "agreements": ("gateway.cli.agreements", "Agreements with processors."),

@@ -25,6 +25,7 @@ from gateway.platform.accounts.sign_in import SignInLinks
 from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
+from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
 from gateway.platform.ledger.holds import Bank
@@ -91,6 +92,7 @@ class Platform:
     agreements: Agreements
     attestations: Attestations
     notices: Notices
+    incidents: Incidents
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -195,6 +197,8 @@ async def _open_rooms(
     low_microusd = _amount(settings, "accounts.low_balance_usd")
     short_keys = ShortKeys(keys.ring, secrets, clock)
     keys.on_end = short_keys.end_number
+    incidents = Incidents(database, catalog, people.audit, clock, ids)
+    await incidents.load()
     return Platform(
         settings=settings,
         clock=clock,
@@ -226,6 +230,7 @@ async def _open_rooms(
         agreements=agreements,
         attestations=Attestations(register),
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
+        incidents=incidents,
     )
 
 

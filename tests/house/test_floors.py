@@ -43,7 +43,7 @@ PLATFORM_ROOMS = [
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
-    *("people", "adjustments", "organisations", "assembly"),
+    *("people", "adjustments", "organisations", "incidents", "assembly"),
 ]
 
 PHASES = {

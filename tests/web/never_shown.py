@@ -36,6 +36,7 @@ ELSEWHERE: Final = (
     "'x' accounts have the tier 'x'; give them another first",
     "there is no organisation 'x'",
     "there is no breach 'x'",
+    "there is no incident 'x'",
     "what is taken back goes where it came from",
 )
 # What would be a fault of ours: a form checks it before, or no form says it.

@@ -18,11 +18,13 @@ _EVERY_READ = (
     *_READ_PEOPLE,
     *("catalog.read", "ledger.read", "audit.read", "settings.read", "usage.read"),
     *("breaches.read", "agreements.read", "attestations.read"),
+    "incidents.read",
 )
 
 TABLE: Final[dict[Role, frozenset[str]]] = {
     "member": OWN,
-    "support": OWN | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke"},
+    "support": OWN
+    | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke", "incidents.read"},
     "finance": OWN
     | {ADMIN_READ, "accounts.read", "credits.read", "ledger.read"}
     | {"credits.request", "credits.decide"},
@@ -30,7 +32,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
     | {
         ADMIN_READ,
         *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
-        *("keys.read", "keys.revoke", "agreements.read"),
+        *("keys.read", "keys.revoke", "agreements.read", "incidents.read", "incidents.write"),
     },
     "auditor": OWN | {ADMIN_READ, *_EVERY_READ, "audit.export"},
     "administrator": OWN
@@ -42,6 +44,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
         *("mail.show", "sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
         *("credits.request", "credits.decide", "audit.export", "organisations.write"),
         *("breaches.write", "agreements.write", "attestations.write"),
+        "incidents.write",
     },
 }
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -18,6 +18,7 @@ from gateway.platform.request_log.status import ModelDay, days_served, first_tok
 from gateway.web.console.forms import read_form
 from gateway.web.console.guides import NAMES as GUIDES
 from gateway.web.console.i18n import LANGUAGES
+from gateway.web.console.incidents import marked_days
 from gateway.web.console.legal import facts
 from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.offers import Offer, offer, sources
@@ -120,6 +121,7 @@ class PublicPages:
             for name in offered
             if name in by_model
         ]
+        board = self._platform.incidents.board()
         return self._pages.render(
             request,
             "public/status.html",
@@ -128,6 +130,8 @@ class PublicPages:
             asked=any(each["today"] is not None for each in models),
             down=self._down(),
             days_shown=STATUS_DAYS,
+            board=board,
+            marks=marked_days(board, by_model, now_day, STATUS_DAYS),
         )
 
     async def legal(self, request: web.Request) -> web.Response:

@@ -54,13 +54,15 @@ def local_path(path: str) -> str:
 class Pages:
     """The templates, ready to render.
 
-    `paths` are the pages that exist and the action of each, for the navigation.
+    `paths` are the pages that exist and the action of each, for the navigation. `announced` tells
+    from memory what the frame of the console says of an incident, a plain value.
     """
 
     def __init__(self, operator: Operator) -> None:
         self.assets: dict[str, Asset] = load_assets(_ROOM / "static")
         self.paths: Mapping[str, str] = {}
         self._operator = operator
+        self.announced: Callable[[], Any] = lambda: None
         self._errors: OrderedDict[tuple[str, ...], str] = OrderedDict()
         # What stands for the nonce and the request's id in a page that is kept.
         self._mark, self._id_mark = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
@@ -120,6 +122,7 @@ class Pages:
             "me": profile,
             "zone": profile.time_zone if profile is not None else "",
         }
+        frame["announced"] = self.announced() if frame["area"] == "console" else None
         write = functools.partial(
             self.text,
             template,

@@ -31,6 +31,7 @@ PAGES = {
     "/admin/agreements": "agreements.read",
     "/admin/attestations": "attestations.read",
     "/admin/requests": "requests.read",
+    "/admin/incidents": "incidents.read",
     "/admin/letters": "mail.show",
     "/admin/adjustments": "credits.read",
     "/admin/ledger": "ledger.read",

@@ -111,6 +111,8 @@ PAGES: dict[str, Places] = {
     "/admin/organisations/{id}/members/{member}/remove": by(
         STAFF, "/admin/organisations/{organisation}/members/{user}/remove"
     ),
+    "/admin/incidents": by(STAFF, "/admin/incidents"),
+    "/admin/incidents/{id}": by(STAFF, "/admin/incidents/{incident}", "/admin/incidents/{wrong}"),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
@@ -204,6 +206,7 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
     failed = next(row["id"] for row in rows if row["status"] >= 500)
     filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
     filled |= await _keys(gateway) | await _people(gateway) | await _registers(gateway)
+    filled |= await _incidents(gateway)
     tokens = {STRANGER: "", STAFF: await sign_in(gateway)}
     fresh = await platform.accounts.create("fresh@example.com")
     tokens[FRESH] = await platform.people.sessions.open(fresh)
@@ -260,6 +263,22 @@ async def _registers(gateway: RunningGateway) -> dict[str, str]:
         scope = "Büro" if kind == "other" else ""
         await platform.attestations.enter(me, done | {"kind": kind, "scope": scope})
     return {"breach": breach}
+
+
+async def _incidents(gateway: RunningGateway) -> dict[str, str]:
+    """One that is open, maintenance that is planned, one that is over, one that was wrong."""
+    platform = gateway.gateway.platform
+    room, now_us = platform.incidents, platform.clock.now_us()
+    me, day_us = platform.accounts.named(EMAIL), DAY_US
+    over = {"begins_us": now_us - 9 * day_us, "ends_us": now_us - 8 * day_us}
+    await room.enter(me, "incident", "Τίποτα δεν απαντά", "Διορθώθηκε.", **over)
+    planned = {"begins_us": now_us + 2 * day_us, "ends_us": now_us + 3 * day_us}
+    await room.enter(me, "maintenance", "Νέος δίσκος", "Μετακόμιση.", models=["m"], **planned)
+    wrong = await room.enter(me, "incident", "Λάθος", "Δεν ήταν έτσι.")
+    await room.withdraw(me, wrong.id, "δεν ήταν έτσι")
+    one = await room.enter(me, "incident", "Αργές απαντήσεις", "Κοιτάμε\n\nτι συμβαίνει.")
+    await room.add(me, one.id, "Ένας πάροχος δεν απαντά.")
+    return {"incident": one.id, "wrong": wrong.id}
 
 
 async def _people(gateway: RunningGateway) -> dict[str, str]:

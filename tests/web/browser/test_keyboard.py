@@ -93,7 +93,7 @@ async def test_from_sign_up_to_usage_by_keyboard_alone(visitor: Visitor) -> None
     await page.keyboard.press("Enter")
     await expect(page.locator("main")).to_contain_text("Price version")
     await go(page, "u", "/console/usage")
-    await expect(page.locator("main")).to_contain_text("1 requests")
+    await expect(page.locator("main")).to_contain_text("1 request,")
     await press(page, "header summary[aria-label=Account]")
     await press(page, 'form[action="/sign-out"] button')
     await expect(page.locator('header a[href="/sign-in"]')).to_be_visible()
