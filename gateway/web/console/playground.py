@@ -65,7 +65,7 @@ def _chats(model: Model) -> bool:
 
 
 def _offer(model: Model) -> dict[str, Any]:
-    """What the page knows of a model; prices in picousd a token, to reckon an answer's cost."""
+    """What the page knows of a model; prices in picousd a token, for a first estimate."""
     price = model.price
     assert price is not None
     return {

@@ -108,6 +108,7 @@ async def read(socket: aiohttp.ClientWebSocketResponse) -> Any:
 async def test_each_answer_is_charged_before_its_end_is_shown(gateway, upstream):
     async with session(gateway) as socket:
         assert (await read(socket))["type"] == "session.created"
+        named = socket._response.headers["x-request-id"]
         for turn in range(1, 3):
             await socket.send_json({"type": "response.create"})
             assert (await read(socket))["delta"] == "hi"
@@ -122,6 +123,7 @@ async def test_each_answer_is_charged_before_its_end_is_shown(gateway, upstream)
     rows = await gateway.rows()
     row = rows[-1]
     assert (row["endpoint"], row["basis"], row["outcome"]) == ("realtime", "reported", "completed")
+    assert row["id"] == named
     assert (row["input_tokens"], row["cache_read_tokens"], row["output_tokens"]) == (55, 64, 30)
     assert row["units"] == {"audio_input": 13, "audio_output": 91}
     assert rows[0]["cost_picousd"] == 0  # the turn that nobody began
