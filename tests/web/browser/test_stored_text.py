@@ -82,13 +82,17 @@ async def poison(gateway: RunningGateway, part: tuple[str, ...]) -> dict[str, st
             shared = await platform.organisations.found(victim, f"Firm {number}")
         await platform.organisations.put(None, shared, me, "manager", None)
         await platform.organisations.issue_key(shared, me, line)
-        await platform.invitations.invite(victim, shared, f"guest{number}@example.com")
+        guest = f"guest{number}@example.com"
+        waiting = await platform.invitations.invite(victim, shared, guest)
         clerk = platform.accounts.named("finance@example.com")
         await platform.adjustments.request(clerk, victim, 5_000_000_000, "adjustment", line)
         await platform.people.audit.record(me.id, "administrator", "accounts.read", text, text)
+    await platform.organisations.put(None, shared, me, "owner", None)  # who may do all in it
+    session = (await platform.people.sessions.listing(me))[0]
     rows = await gateway.rows(3)
     mine = (await platform.keys.listing(me))[0]
     found = {"user": victim.id, "key": mine.id, "organisation": shared.id}
+    found |= {"waiting": waiting.id, "session": session.id}
     return found | {"request": rows[0]["id"], "failed": rows[1]["id"]}
 
 
