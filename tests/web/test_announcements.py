@@ -82,7 +82,7 @@ async def test_maintenance_is_announced_three_days_before(gateway: RunningGatewa
         assert ("Maintenance from" in main_of(text)) == shown
     _, told = await get(gateway, "/status")
     assert told.index("A move<") < told.index("A later move<")
-    assert "There is an incident" not in told and "models answer" in told
+    assert "There is an incident" not in told and "The gateway is up" in told
 
 
 async def test_days_of_the_models_concerned_are_marked(gateway: RunningGateway) -> None:

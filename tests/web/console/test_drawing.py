@@ -63,11 +63,14 @@ async def test_a_visitors_error_is_drawn_once_and_each_answer_has_a_nonce(tmp_pa
         async def error(path: str = "/no/such/page", **headers: str) -> tuple[str, str]:
             async with gateway.session.get(gateway.url + path, headers=headers) as answer:
                 policy, text = answer.headers["Content-Security-Policy"], await answer.text()
-            assert answer.status == 404
+                id = answer.headers["x-request-id"]
+            assert answer.status == 404 and f"<code>{id}</code>" in text and id not in ids
+            ids.add(id)
             [nonce] = set(re.findall(r"'nonce-([\w-]+)'", policy))
             assert set(re.findall(r'nonce="([^"]*)"', text)) == {nonce}
-            return nonce, text.replace(nonce, "")
+            return nonce, text.replace(nonce, "").replace(id, "")
 
+        ids: set[str] = set()
         first, again = await error(), await error()
         [pages] = eager
         assert first[0] != again[0] and first[1] == again[1] and pages.apart.done == 1
