@@ -127,7 +127,12 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
     for address in ("ann@b.c", "bob@b.c"):
         await run_command(platform, "accounts.create", {"email": address})
     await run_command(platform, "organisations.put", {"id": firm, "email": "ann@b.c"})
+    incident = {"kind": "incident", "title": "Slow", "text": "We look into it."}
+    told = (await run_command(platform, "incidents.add", incident))["id"]
     samples = {
+        "incidents.add": incident,
+        "incidents.update": {"id": told, "text": "Still slow."},
+        "incidents.end": {"id": told},
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},
