@@ -137,6 +137,12 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "breaches.add": breach,
         "agreements.add": signed,
         "attestations.add": {"kind": "firewall", "done_by": "x", "done": day, "result": "x"},
+    incident = {"kind": "incident", "title": "Slow", "text": "We look into it."}
+    told = (await run_command(platform, "incidents.add", incident))["id"]
+    samples = {
+        "incidents.add": incident,
+        "incidents.update": {"id": told, "text": "Still slow."},
+        "incidents.end": {"id": told},
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},
