@@ -133,13 +133,12 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
     )
     breach = text | {"aware_at": f"{day}T00:00", "persons": "1", "records": "1", "risk": "high"}
     signed = {"provider": "up", "title": "DPA", "signed_by": "Ann", "signed": day}
+    incident = {"kind": "incident", "title": "Slow", "text": "We look into it."}
+    told = (await run_command(platform, "incidents.add", incident))["id"]
     samples = {
         "breaches.add": breach,
         "agreements.add": signed,
         "attestations.add": {"kind": "firewall", "done_by": "x", "done": day, "result": "x"},
-    incident = {"kind": "incident", "title": "Slow", "text": "We look into it."}
-    told = (await run_command(platform, "incidents.add", incident))["id"]
-    samples = {
         "incidents.add": incident,
         "incidents.update": {"id": told, "text": "Still slow."},
         "incidents.end": {"id": told},
