@@ -4,7 +4,7 @@ One middleware around the console and the health pages. Scripts and styles run o
 response's nonce (CSP level 3); nothing is loaded from another origin; no page may be framed. A POST
 must come from the same site by `Sec-Fetch-Site` or, where a browser does not send it, `Origin`
 (Fetch Metadata, W3C; RFC 6454); a cookie without either is refused. It knows no page's content
-and no account. A page may come as a promise of its text (`DRAW`), which is kept off the event
+and no account. A page may come as a promise of its text (`DRAW`), which is kept off the
 event loop: drawing one takes milliseconds in which no stream could go on. Every answer names its
 request in `x-request-id`; the log line of one that failed has the same id.
 """

@@ -7,8 +7,8 @@ from gateway.platform.accounts.profiles import Profile
 from tests.fakes.gateway import EMAIL
 from tests.web.browser.conftest import SCREENSHOTS, Visitor
 from tests.web.browser.looks import OVERFLOW, access
+from tests.web.browser.newcomers import NEW
 
-NEW = "new@example.com"
 XSS = (
     "<script>window.ran=1</script>",
     '<img src=x onerror="window.ran=1">',

@@ -11,7 +11,7 @@ from playwright.async_api import CDPSession, Page, expect
 
 from gateway.platform.accounts import totp
 from tests.web.browser.conftest import SCREENSHOTS, Visitor
-from tests.web.browser.test_flows import NEW, PASSWORD, signed_up
+from tests.web.browser.newcomers import NEW, PASSWORD, signed_up
 
 SECURITY = "/settings/security"
 
