@@ -25,6 +25,7 @@ from gateway.proxy.routing.health import STATES
 from gateway.proxy.routing.keys import LIMITED, REFUSED
 from gateway.web.console import drawing, i18n
 from gateway.web.console.meanings import MEANINGS
+from gateway.web.console.operator import Operator
 from gateway.web.console.refusals import said
 from gateway.web.security import _words
 from tests.web.never_shown import NEVER_SHOWN
@@ -141,7 +142,7 @@ def test_every_status_and_every_error_has_words(code: str) -> None:
 
 
 def macro(template: str, name: str) -> Any:
-    made = drawing.templates(drawing.Site({}, "", {}))
+    made = drawing.templates(drawing.Site({}, "", {}, Operator()))
     return getattr(made.get_template(template).module, name)
 
 
