@@ -9,6 +9,7 @@ from tests.web.browser.conftest import Visitor
 
 NEW = "new@example.com"
 PASSWORD = "correct horse battery"
+ACCOUNT_MENU = 'header details:has(form[action="/sign-out"]) > summary'
 
 
 async def signed_up(visitor: Visitor, page: Page) -> None:

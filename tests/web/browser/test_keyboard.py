@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.web.browser.conftest import Visitor
-from tests.web.browser.newcomers import NEW, PASSWORD, confirmation
+from tests.web.browser.newcomers import ACCOUNT_MENU, NEW, PASSWORD, confirmation
 
 MOST_TABS = 80
 FOCUSED = """(wanted) => {
@@ -94,7 +94,7 @@ async def test_from_sign_up_to_usage_by_keyboard_alone(visitor: Visitor) -> None
     await expect(page.locator("main")).to_contain_text("Price version")
     await go(page, "u", "/console/usage")
     await expect(page.locator("main")).to_contain_text("1 request,")
-    await press(page, "header summary[aria-label=Account]")
+    await press(page, ACCOUNT_MENU)
     await press(page, 'form[action="/sign-out"] button')
     await expect(page.locator('header a[href="/sign-in"]')).to_be_visible()
     assert visitor.faults == []

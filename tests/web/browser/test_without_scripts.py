@@ -10,7 +10,7 @@ from tests.fakes.sites import CLIENT
 from tests.fakes.upstream import FakeUpstream
 from tests.web.browser import places
 from tests.web.browser.conftest import Visitor, visiting
-from tests.web.browser.newcomers import NEW, signed_up
+from tests.web.browser.newcomers import ACCOUNT_MENU, NEW, signed_up
 
 # What only a script can do is not offered; what a chart shows stands in a table.
 OF_SCRIPTS = "button.copy, .segments[hidden], .plot, #playground"
@@ -86,11 +86,12 @@ async def test_an_account_is_made_and_used_without_scripts(visitor: Visitor) -> 
     await expect(page.locator("main")).to_contain_text("Price version")
     await page.goto(url + "/console/keys")
     await page.get_by_role("link", name="plain").click()
-    await page.locator("summary", has_text="Revoke").first.click()
-    await page.get_by_role("button", name=re.compile("revoke", re.I)).last.click()
+    await page.get_by_role("link", name=re.compile("^Revoke")).first.click()
+    await page.get_by_label("to confirm").fill("plain")
+    await page.get_by_role("button", name="Revoke the key").click()
     await page.wait_for_load_state()
     assert (await visitor.gateway.post(body)).status == 401
-    await page.locator("summary[aria-label=Account]").click()
+    await page.locator(ACCOUNT_MENU).click()
     await page.get_by_role("button", name="Sign out").click()
     await page.goto(url + "/console")
     assert page.url == url + "/sign-in"
