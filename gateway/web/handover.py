@@ -5,7 +5,10 @@ next: it says nothing of when it is done, and a half head left in its hands woul
 its other half. What a request is about is not known here.
 """
 
+import contextlib
+import os
 import re
+import socket
 from typing import Any, NamedTuple
 
 import httptools
@@ -14,6 +17,7 @@ from gateway.base.errors import GatewayError, MisdirectedHost
 from gateway.web.beginning import REALTIME
 from gateway.web.parser import RequestParser
 
+CHUNKED_READ_BYTES = 16 * 1024  # Linux doubles it
 _LENGTH_LINE = re.compile(rb"\r\n(?i:content-length):[ \t]*(\d+)")
 _CODING_LINE = re.compile(rb"\r\n(?i:transfer-encoding):")
 _UPGRADE_LINE = re.compile(rb"\r\n(?i:upgrade):[^\r\n]*")
@@ -81,6 +85,7 @@ class ConsoleLink:
         if begun.body_bytes < 0 and not begun.head.startswith(REALTIME):
             self._chunks = httptools.HttpRequestParser(self)
             self._chunks.feed_data(begun.head)
+            _read_little(self._transport)
         self.protocol.data_received(begun.head)
         return self.feed(begun.rest)
 
@@ -114,3 +119,12 @@ class ConsoleLink:
         """aiohttp waits for a next message: the only sign it gives is its private waiter."""
         waiter = self.protocol._waiter
         return waiter is not None and not waiter.done()
+
+
+def _read_little(transport: Any) -> None:
+    """Chunks cost by the piece: the system is to hold so few bytes that one read is soon parsed."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNKED_READ_BYTES)
