@@ -144,6 +144,11 @@ def language_of(request: web.Request) -> i18n.Language:
     return i18n.language_of(request.cookies, request.headers, wish)
 
 
+def profile_of(request: web.Request) -> Profile:
+    """What the account that is signed in says of itself, read once with its session."""
+    return request[PROFILE] or Profile()
+
+
 def redirect(path: str) -> web.Response:
     """See Other: the browser goes on with a GET."""
     return web.Response(status=303, headers={"Location": path})

@@ -36,13 +36,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
         yield one
 
 
-@pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    made = await FakeUpstream().start()
-    yield made
-    await made.stop()
-
-
 async def get(gateway: RunningGateway, path: str, **headers: str) -> tuple[Any, str]:
     async with gateway.session.get(
         gateway.url + path, headers=headers, allow_redirects=False

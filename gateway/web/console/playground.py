@@ -15,8 +15,8 @@ from gateway.platform.catalog import Model
 from gateway.platform.keys.short import PLAYGROUND_NO
 from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.render import Pages
-from gateway.web.console.signed_in import account_of, desk, trial_model
-from gateway.web.guard import SESSION, Guard
+from gateway.web.console.signed_in import desk, trial_model
+from gateway.web.guard import SESSION, Guard, profile_of
 
 
 class PlaygroundPages:
@@ -35,10 +35,9 @@ class PlaygroundPages:
 
     async def page(self, request: web.Request) -> web.Response:
         """The page; the model may stand in the address."""
-        account, platform = account_of(request), self._platform
+        platform = self._platform
         models = platform.catalog.snapshot.models
-        profile = await platform.people.profiles.of(account)
-        wished = (request.query.get("model", ""), profile.default_model)
+        wished = (request.query.get("model", ""), profile_of(request).default_model)
         chosen = next((name for name in wished if name in models), trial_model(platform))
         return self._pages.render(
             request,

@@ -14,7 +14,7 @@ from gateway.web.console.forms import read_form
 from gateway.web.console.lifetimes import LIFETIMES
 from gateway.web.console.public import keep
 from gateway.web.console.render import Pages
-from gateway.web.guard import ACCOUNT, PROFILE, PUBLIC, SESSION, Guard, redirect, visit_of
+from gateway.web.guard import ACCOUNT, PUBLIC, SESSION, Guard, profile_of, redirect, visit_of
 
 PAGE = "/settings/profile"
 SAVED = f"{PAGE}?saved=1"
@@ -39,24 +39,23 @@ class ProfilePages:
 
     async def page(self, request: web.Request) -> web.Response:
         """Everything somebody may say, as it was said."""
-        account = _account(request)
-        return await self._page(request, await self._people.profiles.of(account))
+        return await self._page(request, profile_of(request))
 
     async def change(self, request: web.Request) -> web.Response:
         """Keep what was filled in."""
-        account, form = _account(request), await read_form(request)
+        account, form, before = _account(request), await read_form(request), profile_of(request)
         wanted = Profile(
             **{name: form.text(name) for name in LIMITS},
             notify_balance=form.ticked("notify_balance"),
-            notify_news=(await self._people.profiles.of(account)).notify_news,
+            notify_news=before.notify_news,
         )
         try:
             await self._people.profiles.change(account, wanted)
         except Problem as problem:
             return await self._page(request, wanted, problem)
-        response, before = redirect(SAVED), request[PROFILE]
+        response = redirect(SAVED)
         # What was chosen in this browser is the stronger; a language chosen now takes its place.
-        if "locale" in request.cookies and before and before.language != wanted.language:
+        if "locale" in request.cookies and before.language != wanted.language:
             if wanted.language:
                 keep(request, response, "locale", wanted.language)
             else:
@@ -73,7 +72,7 @@ class ProfilePages:
             await self._people.entrance.confirm_owner(session, form.text("password"), visit)
             await self._people.addresses.ask(account, form.text("email"), visit)
         except Problem as problem:
-            return await self._page(request, await self._people.profiles.of(account), problem)
+            return await self._page(request, profile_of(request), problem)
         return self._pages.render(
             request, "letter_sent.html", reason="address", lifetimes=LIFETIMES
         )

@@ -33,13 +33,6 @@ ATTESTATION = {
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    one = await FakeUpstream().start()
-    yield one
-    await one.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, upstream: FakeUpstream) -> AsyncIterator[RunningGateway]:
     async with running(tmp_path / "data", upstream) as one:
         yield one
