@@ -5,10 +5,8 @@ next: it says nothing of when it is done, and a half head left in its hands woul
 its other half. What a request is about is not known here.
 """
 
-import contextlib
-import os
+import asyncio
 import re
-import socket
 from typing import Any, NamedTuple
 
 import httptools
@@ -17,7 +15,7 @@ from gateway.base.errors import GatewayError, MisdirectedHost
 from gateway.web.beginning import REALTIME
 from gateway.web.parser import RequestParser
 
-CHUNKED_READ_BYTES = 16 * 1024  # Linux doubles it
+CHUNKED_SLICE_BYTES = 16 * 1024  # thousands of chunks: some milliseconds
 _LENGTH_LINE = re.compile(rb"\r\n(?i:content-length):[ \t]*(\d+)")
 _CODING_LINE = re.compile(rb"\r\n(?i:transfer-encoding):")
 _UPGRADE_LINE = re.compile(rb"\r\n(?i:upgrade):[^\r\n]*")
@@ -67,15 +65,18 @@ class ConsoleLink:
 
     Chunks are checked before it gets them: where one is malformed it would wait for the rest until
     its deadline. The connection is closed, since nobody knows where a next request would begin.
+    They cost by the piece, so a long read of them is fed in slices, one a turn of the loop.
     """
 
-    __slots__ = ("_chunks", "_left_bytes", "_transport", "protocol")
+    __slots__ = ("_chunks", "_left_bytes", "_paused", "_transport", "_waiting", "protocol")
 
     def __init__(self, protocol: Any, transport: Any) -> None:
         self.protocol = protocol
         self._transport = transport
         self._left_bytes = 0  # of the present body; -1: all that comes
         self._chunks: httptools.HttpRequestParser | None = None
+        self._paused = False
+        self._waiting = b""  # chunks read and not fed yet; nothing is read meanwhile
         protocol.connection_made(transport)
 
     def begin(self, begun: ConsoleHead) -> bytes:
@@ -85,23 +86,41 @@ class ConsoleLink:
         if begun.body_bytes < 0 and not begun.head.startswith(REALTIME):
             self._chunks = httptools.HttpRequestParser(self)
             self._chunks.feed_data(begun.head)
-            _read_little(self._transport)
         self.protocol.data_received(begun.head)
         return self.feed(begun.rest)
 
     def feed(self, data: bytes) -> bytes:
         """Hand more of the body over; returns what is not its."""
         if self._left_bytes < 0:
-            if self._are_sound(data):
-                self.protocol.data_received(data)
-            else:
-                self._transport.close()
+            self._waiting += data
+            if len(self._waiting) == len(data):
+                self._feed_slice()
             return b""
         body, rest = data[: self._left_bytes], data[self._left_bytes :]
         if body:
             self._left_bytes -= len(body)
             self.protocol.data_received(body)
         return rest
+
+    def _feed_slice(self) -> None:
+        """Hand the next slice over; what is left waits for the loop's next turn."""
+        if self._transport.is_closing():
+            self._waiting = b""
+            return
+        end = len(self._waiting) if self._chunks is None else CHUNKED_SLICE_BYTES
+        part = self._waiting[:end]
+        if not self._are_sound(part):
+            self._waiting = b""
+            self._transport.close()
+            return
+        self.protocol.data_received(part)
+        self._waiting = self._waiting[end:]
+        if self._waiting:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._feed_slice)
+        elif self._paused and not (self.protocol._reading_paused or self.protocol._buffer_paused):
+            self._transport.resume_reading()  # aiohttp, too, has room
+        self._paused = bool(self._waiting)
 
     def _are_sound(self, data: bytes) -> bool:
         """Whether these bytes of a chunked body go on well."""
@@ -118,13 +137,4 @@ class ConsoleLink:
     def is_idle(self) -> bool:
         """aiohttp waits for a next message: the only sign it gives is its private waiter."""
         waiter = self.protocol._waiter
-        return waiter is not None and not waiter.done()
-
-
-def _read_little(transport: Any) -> None:
-    """Chunks cost by the piece: the system is to hold so few bytes that one read is soon parsed."""
-    sock = transport.get_extra_info("socket")
-    if sock is None:
-        return
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as own:
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNKED_READ_BYTES)
+        return not self._waiting and waiter is not None and not waiter.done()
