@@ -18,6 +18,7 @@ from gateway.store.schema.ledger import ledger_entries, lots, wallets
 from gateway.store.schema.request_log import (
     request_log,
     service_daily,
+    usage_daily,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -158,6 +159,20 @@ def hours(connection: Connection) -> Iterator[str]:
     yield from _compare("the usage of the hour", of_log, of_rollup)
 
 
+def usage_days(connection: Connection) -> Iterator[str]:
+    """The daily usage is the sum of the hourly."""
+    hourly = usage_hourly.c
+    keys = (
+        *(hourly.account_no, _whole(hourly.hour, 24).label("day")),
+        *(hourly.key_no, hourly.model, hourly.provider),
+    )
+    query = select(*keys, *(func.sum(column) for column in list(hourly)[5:]))
+    of_hours = _grouped(connection, query, keys)
+    yield from _compare(
+        "the usage of the day", of_hours, _sorted(connection, usage_daily, 5), "the hours"
+    )
+
+
 def service(connection: Connection) -> Iterator[str]:
     """What models served on a day is the sum of the log's rows."""
     log = request_log
@@ -252,10 +267,12 @@ def _sorted(connection: Connection, table: sa.Table, keys: int) -> Keyed:
         yield tuple(row[:keys]), tuple(row[keys:])
 
 
-def _compare(what: str, of_log: Keyed, of_rollup: Keyed) -> Iterator[str]:
-    for key, logged, rolled in merged(of_log, of_rollup):
-        if logged != rolled:
-            yield f"{what} {', '.join(map(str, key))} says {rolled}, the request log {logged}"
+def _compare(
+    what: str, of_rows: Keyed, of_rollup: Keyed, rows: str = "the request log"
+) -> Iterator[str]:
+    for key, summed, rolled in merged(of_rows, of_rollup):
+        if summed != rolled:
+            yield f"{what} {', '.join(map(str, key))} says {rolled}, {rows} {summed}"
 
 
 def _stream(connection: Connection, query: sa.Select[Any]) -> Iterator[Any]:

@@ -76,6 +76,29 @@ usage_hourly = Table(
     sqlite_with_rowid=False,
 )
 
+# The hours' sums once more, by day and the account first: a long range of one account is one walk.
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    integer("account_no"),
+    integer("day"),
+    integer("key_no"),
+    text("model"),
+    text("provider"),
+    integer("requests"),
+    integer("failures"),
+    integer("input_tokens"),
+    integer("cache_read_tokens"),
+    integer("cache_write_tokens"),
+    integer("output_tokens"),
+    integer("reasoning_tokens"),
+    integer("cost_microusd"),
+    integer("overrun_microusd"),
+    PrimaryKeyConstraint("account_no", "day", "key_no", "model", "provider"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
 usage_units_hourly = Table(
     "usage_units_hourly",
     metadata,

@@ -44,6 +44,11 @@ COLUMNS = {
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
     ),
+    "usage_daily": (
+        *("account_no", "day", "key_no", "model", "provider", "requests", "failures"),
+        *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
+        *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
+    ),
     "usage_drift_daily": (
         *("day", "provider", "model", "requests", "reported_tokens", "measured_tokens"),
         *("ratio_ppm_sum", "ratio_square_ppm_sum"),
@@ -54,7 +59,9 @@ UNITS = '{"image_hd_1024x1024":2,"audio_hour":1500}'
 CASES = [(table, column) for table, columns in COLUMNS.items() for column in columns]
 
 
-NO_ROW_IDS = ("usage_hourly", "usage_units_hourly", "usage_drift_daily", "service_daily")
+NO_ROW_IDS = (
+    *("usage_hourly", "usage_daily", "usage_units_hourly", "usage_drift_daily", "service_daily"),
+)
 
 
 async def write_ledger(path: Path) -> None:
@@ -147,6 +154,7 @@ def test_every_altered_column_is_found(
         "DELETE FROM ledger_accounts WHERE code = 'lot:1'",
         "DELETE FROM ledger_balances WHERE ledger_no = 1",
         "DELETE FROM usage_hourly",
+        "DELETE FROM usage_daily",
         "DELETE FROM usage_units_hourly",
         "DELETE FROM usage_drift_daily",
         "DELETE FROM service_daily",
