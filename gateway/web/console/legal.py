@@ -1,27 +1,24 @@
-"""The facts that legal texts state: numbers that the settings set and the software keeps.
+"""The facts that legal texts state: the policy table's numbers as they hold under the settings.
 
-A text holds no number of its own; it is filled from here, and each fact is the very constant or
-setting that the software obeys, so that page and practice cannot differ. A version that is a date
-says when the operator took the texts up; beside any other stands when the software's own words
-last changed, which a test holds against them.
+A text holds no number of its own; it is filled from here, and each fact is the very number that
+the software obeys, so that page and practice cannot differ. A version that is a date says when the
+operator took the texts up; beside any other stands when the software's own words last changed,
+which a test holds against them.
 """
 
 from datetime import date
 from typing import Final, NamedTuple
 
 from gateway.base.config import Settings
-from gateway.platform.accounts.guesses import ACCOUNT_LIMIT, WINDOW_US
-from gateway.platform.catalog.schedule import NOTICE_DAYS
-from gateway.platform.keys.short import LIFETIME_US
-from gateway.web.console.lifetimes import DAY_US, LIFETIMES, MINUTE_US
+from gateway.platform.policy import in_force
+from gateway.web.console.lifetimes import DAY_US
 
 TEXT_DATE_US: Final = 1_795_737_600_000_000  # 2026-11-27
-TEXT_DIGEST: Final = "5cd5cc84cf91e36d"  # of their templates on that day
-COOKIE_YEAR_DAYS: Final = 365
+TEXT_DIGEST: Final = "ea1d99f8b0fab186"  # of their templates on that day
 
 
 class Facts(NamedTuple):
-    """What this place does and enforces; what it does not is not stated."""
+    """What this place does and enforces, by the names of the policy table."""
 
     version: str
     version_us: int | None  # where the version is a date
@@ -29,33 +26,37 @@ class Facts(NamedTuple):
     minimum_age: int
     session_days: int
     choice_days: int
-    notice_days: int
+    bcrypt_cost: int
+    encryption_bits: int
+    price_notice_days: int
+    cache_hours: int
     confirm_hours: int
     reset_minutes: int
     guess_limit: int
     guess_minutes: int
     playground_minutes: int
-    bcrypt_cost: int
-    cache_hours: int
+
+
+# Which numbers of the table each text states.
+STATED: Final = {
+    "privacy": (
+        *("cache_hours", "encryption_bits", "bcrypt_cost", "session_days"),
+        *("guess_limit", "guess_minutes", "confirm_hours", "reset_minutes"),
+    ),
+    "terms": ("minimum_age", "price_notice_days"),
+    "cookies": ("session_days", "choice_days", "choice_days", "playground_minutes"),
+}
 
 
 def facts(settings: Settings) -> Facts:
-    """The facts of the strict policy with the operator's settings."""
+    """The facts under the operator's settings."""
+    standing = in_force(settings)
+    stated = {name for names in STATED.values() for name in names}
     return Facts(
         version=settings.accounts_terms_version,
         version_us=_day_us(settings.accounts_terms_version),
         updated_us=TEXT_DATE_US,
-        minimum_age=settings.accounts_minimum_age,
-        session_days=settings.accounts_session_days,
-        choice_days=COOKIE_YEAR_DAYS,
-        notice_days=NOTICE_DAYS,
-        confirm_hours=LIFETIMES.confirm_hours,
-        reset_minutes=LIFETIMES.reset_minutes,
-        guess_limit=ACCOUNT_LIMIT,
-        guess_minutes=WINDOW_US // MINUTE_US,
-        playground_minutes=LIFETIME_US // MINUTE_US,
-        bcrypt_cost=settings.accounts_bcrypt_cost,
-        cache_hours=settings.cache_max_ttl_s // 3_600,
+        **{name: standing[name].value for name in stated},
     )
 
 

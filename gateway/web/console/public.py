@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.base.errors import CATALOGUE, StorageUnavailable
+from gateway.base.policy import strict
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Problem
 from gateway.platform.request_log.rollup import DAY_US
@@ -27,6 +28,7 @@ from gateway.web.guard import ACCOUNT, PROFILE, PUBLIC, Guard, public, redirect
 from gateway.web.security import is_https
 
 YEAR_S: Final = 365 * 24 * 3600
+CHOICE_S: Final = strict("choice_days") * 24 * 3600
 TRIAL_MODEL: Final = "sandbox/lorem"
 FOR_EVER: Final = {"Cache-Control": f"public, max-age={YEAR_S}, immutable"}
 SHOWN_ON_START: Final = 6
@@ -214,11 +216,11 @@ class PublicPages:
 
 
 def keep(request: web.Request, response: web.Response, name: str, value: str) -> None:
-    """A cookie of what somebody chose, for a year; scripts may not read it."""
+    """A cookie of what somebody chose, for as long as the policy says; no script may read it."""
     response.set_cookie(
         name,
         value,
-        max_age=YEAR_S,
+        max_age=CHOICE_S,
         path="/",
         httponly=True,
         samesite="Lax",

@@ -1,13 +1,15 @@
-"""Pages that only report: the ledger, usage drift, the audit log, the settings."""
+"""Pages that only report: the ledger, usage drift, the audit log, the settings, the policy."""
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
+from gateway.base.policy import POLICIES
 from gateway.platform.assembly import Platform
 from gateway.platform.audit import Entry, Head
 from gateway.platform.ledger import books
 from gateway.platform.ledger.reconcile import verify
+from gateway.platform.policy import in_force
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.rollup import PPM, Drift, drift
 from gateway.web.admin.ledger_check import keep_check, last_check
@@ -45,6 +47,7 @@ class ReportPages:
             guard.post("/admin/audit/verify", "audit.read", self.verify_audit),
             guard.get("/admin/audit/export", "audit.export", self.export),
             guard.get("/admin/settings", "settings.read", self.settings),
+            guard.get("/admin/policy", "settings.read", self.policy),
         ]
 
     async def ledger(self, request: web.Request) -> web.Response:
@@ -168,6 +171,17 @@ class ReportPages:
         """Every setting, its value and where that comes from; they are read at the start."""
         return self._pages.render(
             request, "admin/settings.html", rows=self._platform.settings.rows()
+        )
+
+    async def policy(self, request: web.Request) -> web.Response:
+        """Every number of the policy, what decided it, and which known policies state which."""
+        settings = self._platform.settings
+        return self._pages.render(
+            request,
+            "admin/policy.html",
+            rows=in_force(settings),
+            preset=settings.policy_preset,
+            policies=POLICIES,
         )
 
 
