@@ -19,6 +19,9 @@ POLICIES: Final = {
     "alltoken": "AllToken",
 }
 PRESETS: Final = (STRICT, *POLICIES)
+# What makes a change of the texts a material one (AI Nexus, privacy 9.2).
+CLASSES: Final = ("data", "purposes", "parties", "transfers", "retention", "rights")
+Class = Literal["data", "purposes", "parties", "transfers", "retention", "rights", ""]
 Document = Literal["privacy", "terms"]
 Unit = Literal["years", "days", "hours", "minutes", ""]
 
@@ -44,7 +47,7 @@ class Number(NamedTuple):
     """One row. `own` is the software's number where no policy states one.
 
     `setting` names the setting that the operator changes it by, `per` how many of the setting's
-    units are one of the row's.
+    units are one of the row's. `about` is the class of material change that another value is.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Number(NamedTuple):
     own: int = 0
     setting: str = ""
     per: int = 1
+    about: Class = ""
 
     @property
     def strict(self) -> int:
@@ -90,6 +94,7 @@ NUMBERS: Final = (
             Stated("alltoken", 18, "privacy", "10"),
         ),
         setting="accounts.minimum_age",
+        about="rights",
     ),
     Number(
         "session_days",
@@ -98,6 +103,7 @@ NUMBERS: Final = (
         "lower",
         (Stated("tokenmix", 7, "privacy", "8"), Stated("ainexus", 30, "privacy", "7.1")),
         setting="accounts.session_days",
+        about="retention",
     ),
     Number(
         "choice_days",
@@ -105,6 +111,7 @@ NUMBERS: Final = (
         "The cookies of language and theme are kept for this time.",
         "lower",
         (Stated("tokenmix", 365, "privacy", "8"),),
+        about="retention",
     ),
     Number(
         "cookies",
@@ -112,6 +119,7 @@ NUMBERS: Final = (
         "Cookies that pages set, by their names.",
         "lower",
         (Stated("tokenmix", 3, "privacy", "8"),),
+        about="data",
     ),
     Number(
         "bcrypt_cost",
@@ -134,6 +142,20 @@ NUMBERS: Final = (
         "A price that rises is announced this long ahead.",
         "higher",
         (Stated("tokenmix", 7, "terms", "4.4"),),
+        about="rights",
+    ),
+    Number(
+        "policy_notice_days",
+        "days",
+        "A material change of the legal texts is told this long ahead.",
+        "higher",
+        (
+            Stated("tokenmix", 14, "privacy", "15"),
+            Stated("tokenmix", 14, "terms", "20"),
+            Stated("ainexus", 30, "privacy", "9.1"),
+        ),
+        setting="policy.notice_days",
+        about="rights",
     ),
     Number(
         "breach_hours",
@@ -141,6 +163,7 @@ NUMBERS: Final = (
         "Time to notify the authority, and persons at high risk, of a breach.",
         "lower",
         (Stated("tokenmix", 72, "privacy", "10"), Stated("ainexus", 72, "privacy", "3.4")),
+        about="rights",
     ),
     Number(
         "microusd_per_usd",
@@ -148,6 +171,7 @@ NUMBERS: Final = (
         "Units of credit that are one US dollar.",
         "same",
         (Stated("tokenmix", 1_000_000, "terms", "4.1"),),
+        about="rights",
     ),
     Number(
         "languages",
@@ -155,6 +179,7 @@ NUMBERS: Final = (
         "Languages of pages, letters and these texts.",
         "higher",
         (Stated("ainexus", 6, "privacy", "1.1"),),
+        about="rights",
     ),
     Number(
         "cache_hours",
@@ -164,6 +189,7 @@ NUMBERS: Final = (
         own=24,
         setting="cache.max_ttl_s",
         per=3_600,
+        about="retention",
     ),
     Number(
         "confirm_hours",

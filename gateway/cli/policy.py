@@ -1,12 +1,13 @@
-"""`tallygate policy`: the numbers this place promises, what decided each, and who states which."""
+"""`tallygate policy`: the numbers this place promises, and the versions of its legal texts."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gateway.cli.client import load_settings
+from gateway.cli.client import call, load_settings
 from gateway.cli.output import Column, print_json, print_table, standard_options
-from gateway.platform.policy import report
+from gateway.platform.policy import in_force, report
 
 COLUMNS = (
     Column("name", "NUMBER"),
@@ -18,10 +19,19 @@ COLUMNS = (
     Column("setting", "SETTING"),
 )
 
+VERSIONS = (
+    Column("name", "VERSION"),
+    Column("state", "STATE"),
+    Column("announced", "ANNOUNCED"),
+    Column("effective", "EFFECTIVE"),
+    Column("told", "TOLD"),
+    Column("classes", "MATERIAL CHANGES"),
+)
+
 
 @click.group()
 def policy() -> None:
-    """Show the numbers that pages state and the software keeps."""
+    """Show the numbers that pages state; announce versions of the legal texts."""
 
 
 @policy.command()
@@ -51,3 +61,57 @@ def show(file: Path | None, data: Path, as_json: bool) -> None:
         for row in found["numbers"]
     ]
     print_table(rows, COLUMNS, "")
+
+
+@policy.command()
+@standard_options
+def versions(data: Path, as_json: bool) -> None:
+    """List the versions of the legal texts, the newest first."""
+    rows = call(data, "policy.list")
+    if as_json:
+        print_json(rows)
+        return
+    shown = [row | {"state": _state(row), "classes": row["classes"] or None} for row in rows]
+    print_table(shown, VERSIONS, "no version is noted yet; the server notes the first")
+
+
+@policy.command()
+@click.argument("name")
+@click.option("--effective", required=True, help="The day from which it holds: 2026-12-31.")
+@click.option("--words", required=True, help="What changes, in a few words for everybody.")
+@click.option("--class", "classes", multiple=True, help="A material change that words alone tell.")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="Settings of that day.")
+@standard_options
+def announce(
+    name: str,
+    effective: str,
+    words: str,
+    classes: tuple[str, ...],
+    file: Path | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Announce version NAME of the legal texts.
+
+    The console tells of it at once. Where it is a material change everybody gets a letter, and it
+    takes effect when its days of notice are over since then. Classes are data, purposes, parties,
+    transfers, retention and rights; what numbers, texts and providers tell is found without them.
+    """
+    numbers = {}
+    if file is not None:
+        numbers = {one: each.value for one, each in in_force(load_settings(file)).items()}
+    fields = {"name": name, "effective": effective, "words": words}
+    made = call(data, "policy.announce", **fields, classes=list(classes), numbers=numbers)
+    if as_json:
+        print_json(made)
+        return
+    kind = f"material: {', '.join(made['classes'])}" if made["classes"] else "minor"
+    click.echo(f"{made['name']}, announced for {made['effective'][:10]} ({kind})")
+    for each in made["numbers"]:
+        click.echo(f"  {each['name']}: {each['before']} -> {each['after']}")
+    for party in made["new_parties"]:
+        click.echo(f"  receives data from then on: {party}")
+
+
+def _state(row: dict[str, Any]) -> str:
+    return "in force" if row["in_force"] else "coming" if row["coming"] else "-"

@@ -1,5 +1,7 @@
 """`tallygate policy show` and what `config show` says of presets."""
 
+from datetime import UTC, datetime, timedelta
+
 from gateway.base.policy import NUMBERS
 
 
@@ -38,3 +40,26 @@ def test_config_show_names_the_preset_as_the_source(stopped, monkeypatch):
     monkeypatch.setenv("TALLYGATE_POLICY_PRESET", "lax")
     said = stopped.fails("config", "show")
     assert said.startswith("TALLYGATE_POLICY_PRESET: policy.preset is one of strict, tokenmix,")
+
+
+def test_a_version_is_announced_and_listed(cli, tmp_path):
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    later = (datetime.now(UTC) + timedelta(days=32)).strftime("%Y-%m-%d")
+    words = ("--words", "Sign-ins last longer.")
+    said = cli.ok("policy", "announce", "2", "--effective", tomorrow, *words)
+    assert said == f"2, announced for {tomorrow} (minor)\n"
+    file = tmp_path / "coming.toml"
+    file.write_text('[policy]\npreset = "ainexus"\n')
+    longer = ("policy", "announce", "3", *words, "--config", file)
+    refused = cli.fails(*longer, "--effective", tomorrow)
+    assert refused.startswith("a material change (retention) takes effect on ")
+    said = cli.ok(*longer, "--effective", later, "--class", "transfers")
+    assert said == (
+        f"3, announced for {later} (material: transfers, retention)\n  session_days: 7 -> 30\n"
+    )
+    [third, second, first] = cli.json("policy", "versions")
+    assert (first["name"], first["in_force"], second["coming"]) == ("1", True, False)
+    assert third["coming"] and third["told"] is None and third["notice_days"] == 30
+    lines = cli.ok("policy", "versions").splitlines()
+    assert lines[0].split()[0] == "VERSION" and "transfers, retention" in lines[1]
+    assert "already" in cli.fails("policy", "announce", "3", "--effective", later, *words)

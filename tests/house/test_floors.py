@@ -31,7 +31,6 @@ FLOORS = [
 PLATFORM_ROOMS = [
     *(
         "refusals",
-        "policy",
         "metering",
         "audit",
         "mail",
@@ -41,6 +40,7 @@ PLATFORM_ROOMS = [
         "keys",
         "pricing",
         "registers",
+        "policy",
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),

@@ -48,9 +48,12 @@ class Wish:
     locale: str = "en"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Policy:
-    """What the operator asks of those who sign up; `minimum_age` in years."""
+    """What the operator asks of those who sign up; `minimum_age` in years.
+
+    `terms_version` changes in place when another version of the texts begins.
+    """
 
     is_open: bool
     minimum_age: int

@@ -11,8 +11,9 @@ import msgspec
 from aiohttp import web
 
 from gateway.base.errors import CATALOGUE, StorageUnavailable
-from gateway.base.policy import strict
+from gateway.base.policy import NUMBERS, strict
 from gateway.platform.assembly import Platform
+from gateway.platform.policy.changes import Changes
 from gateway.platform.refusals import Problem
 from gateway.platform.request_log.rollup import DAY_US
 from gateway.platform.request_log.status import ModelDay, days_served, first_tokens_ms
@@ -141,12 +142,16 @@ class PublicPages:
         name = request.match_info["name"]
         if name not in LEGAL:
             raise web.HTTPNotFound
-        snapshot = self._platform.catalog.snapshot
+        platform, versions = self._platform, self._platform.versions
+        coming = versions.coming()
         return self._pages.render(
             request,
             f"public/{name}.html",
-            facts=facts(self._platform.settings),
-            sources=sources(snapshot.providers.values()),
+            facts=facts(platform.settings, versions.current()),
+            sources=sources(platform.catalog.snapshot.providers.values()),
+            coming=coming,
+            changes=versions.changes_of(coming) if coming is not None else Changes(),
+            numbers={number.name: number for number in NUMBERS},
         )
 
     async def prefer(self, request: web.Request) -> web.Response:

@@ -10,6 +10,8 @@ from gateway.platform.audit import Entry, Head
 from gateway.platform.ledger import books
 from gateway.platform.ledger.reconcile import verify
 from gateway.platform.policy import in_force
+from gateway.platform.policy.changes import Changes, changes
+from gateway.platform.policy.versions import Version
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.rollup import PPM, Drift, drift
 from gateway.web.admin.ledger_check import keep_check, last_check
@@ -23,6 +25,7 @@ from gateway.web.console.admin.frame import (
     number,
 )
 from gateway.web.console.forms import read_form
+from gateway.web.console.legal import state_of
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
 
@@ -182,7 +185,37 @@ class ReportPages:
             rows=in_force(settings),
             preset=settings.policy_preset,
             policies=POLICIES,
+            versions=_versions(self._platform),
+            drift=_drift(self._platform),
         )
+
+
+def _versions(platform: Platform) -> list[tuple[Version, str]]:
+    """Every version, the newest first, and where it stands."""
+    versions = platform.versions
+    current, coming, standing = versions.current(), versions.coming(), versions.standing()
+    return [
+        (
+            each,
+            "current"
+            if each == current
+            else "coming"
+            if each == coming
+            else "earlier"
+            if each in standing
+            else "replaced",
+        )
+        for each in reversed(versions.all)
+    ]
+
+
+def _drift(platform: Platform) -> Changes:
+    """What the texts say now that the version in force does not."""
+    current = platform.versions.current()
+    if current is None:
+        return Changes()
+    providers = platform.catalog.snapshot.providers.values()
+    return changes(current.state, state_of(platform.settings, providers))
 
 
 def _line(row: Entry) -> bytes:
