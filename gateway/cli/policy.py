@@ -80,6 +80,7 @@ def versions(data: Path, as_json: bool) -> None:
 @click.option("--effective", required=True, help="The day from which it holds: 2026-12-31.")
 @click.option("--words", required=True, help="What changes, in a few words for everybody.")
 @click.option("--class", "classes", multiple=True, help="A material change that words alone tell.")
+@click.option("--party", "parties", multiple=True, help="Who will receive data besides.")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="Settings of that day.")
 @standard_options
 def announce(
@@ -87,6 +88,7 @@ def announce(
     effective: str,
     words: str,
     classes: tuple[str, ...],
+    parties: tuple[str, ...],
     file: Path | None,
     data: Path,
     as_json: bool,
@@ -101,7 +103,8 @@ def announce(
     if file is not None:
         numbers = {one: each.value for one, each in in_force(load_settings(file)).items()}
     fields = {"name": name, "effective": effective, "words": words}
-    made = call(data, "policy.announce", **fields, classes=list(classes), numbers=numbers)
+    more = {"classes": list(classes), "parties": list(parties)}
+    made = call(data, "policy.announce", **fields, **more, numbers=numbers)
     if as_json:
         print_json(made)
         return

@@ -53,13 +53,14 @@ def test_a_version_is_announced_and_listed(cli, tmp_path):
     longer = ("policy", "announce", "3", *words, "--config", file)
     refused = cli.fails(*longer, "--effective", tomorrow)
     assert refused.startswith("a material change (retention) takes effect on ")
-    said = cli.ok(*longer, "--effective", later, "--class", "transfers")
+    said = cli.ok(*longer, "--effective", later, "--class", "transfers", "--party", "MiniMax")
     assert said == (
-        f"3, announced for {later} (material: transfers, retention)\n  session_days: 7 -> 30\n"
+        f"3, announced for {later} (material: parties, transfers, retention)\n"
+        "  session_days: 7 -> 30\n  receives data from then on: MiniMax\n"
     )
     [third, second, first] = cli.json("policy", "versions")
     assert (first["name"], first["in_force"], second["coming"]) == ("1", True, False)
     assert third["coming"] and third["told"] is None and third["notice_days"] == 30
     lines = cli.ok("policy", "versions").splitlines()
-    assert lines[0].split()[0] == "VERSION" and "transfers, retention" in lines[1]
+    assert lines[0].split()[0] == "VERSION" and "parties, transfers, retention" in lines[1]
     assert "already" in cli.fails("policy", "announce", "3", "--effective", later, *words)

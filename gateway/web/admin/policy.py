@@ -16,7 +16,8 @@ from gateway.web.console.legal import state_of
 class NewVersion(msgspec.Struct, forbid_unknown_fields=True):
     """A version: its name, the day 2026-12-31 from which it holds, what changes in words.
 
-    `classes` are material changes that only a person can tell; `numbers` replace present ones.
+    `classes` are material changes that only a person can tell; `numbers` replace present ones, and
+    `parties` will receive data besides those that do.
     """
 
     name: str = ""
@@ -24,6 +25,7 @@ class NewVersion(msgspec.Struct, forbid_unknown_fields=True):
     words: str = ""
     classes: list[str] = []
     numbers: dict[str, int] = {}
+    parties: list[str] = []
 
 
 async def versions_list(platform: Platform, _: Nothing) -> Any:
@@ -39,7 +41,10 @@ async def versions_announce(platform: Platform, p: NewVersion) -> Any:
     if unknown:
         raise Refusal(f"no number of the policy: {unknown[0][:40]}")
     fields = {"name": p.name, "words": p.words, "effective": p.effective}
-    wanted = state._replace(numbers={**state.numbers, **p.numbers})
+    wanted = state._replace(
+        numbers={**state.numbers, **p.numbers},
+        parties=tuple(sorted({*state.parties, *filter(None, map(str.strip, p.parties))})),
+    )
     return _shown(platform, await platform.versions.announce(None, fields, p.classes, wanted))
 
 
