@@ -16,6 +16,7 @@ from gateway.platform.assembly import Platform
 from gateway.platform.checks import LEDGER
 from gateway.platform.ledger.reconcile import verify
 from gateway.platform.request_log.rollup import drift
+from gateway.web.console.legal import state_of
 
 log = logging.getLogger("tallygate.workers")
 DAY_S = 86_400
@@ -65,6 +66,16 @@ async def low_balances(platform: Platform, metrics: Metrics) -> None:
     await platform.notices.tell()
 
 
+async def policy_versions(platform: Platform, metrics: Metrics) -> None:
+    """Note the first version of the legal texts, tell of a coming one, let one begin."""
+    versions, settings = platform.versions, platform.settings
+    if not versions.all:
+        providers = platform.catalog.snapshot.providers.values()
+        await versions.begin(settings.accounts_terms_version, state_of(settings, providers))
+    await versions.tell()
+    versions.refresh()
+
+
 async def rate_state(platform: Platform, metrics: Metrics) -> None:
     """Store what the rates have counted, so that a restart forgives nothing."""
     await platform.tiers.save()
@@ -85,6 +96,7 @@ JOBS: tuple[Job, ...] = (
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
+    Job("policy", 10, policy_versions),
     Job("limits", 1, rate_state),
     Job("short_keys", 0.5, short_keys),
 )

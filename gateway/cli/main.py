@@ -34,6 +34,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "audit": ("gateway.cli.audit", "Verify and export the log of administrative acts."),
     "ledger": ("gateway.cli.ledger", "Check the books."),
     "config": ("gateway.cli.config", "Show every setting."),
+    "policy": ("gateway.cli.policy", "Show the numbers that pages state and the software keeps."),
     "count": ("gateway.cli.count", "Count the tokens of a text."),
 }
 

@@ -35,6 +35,7 @@ from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.notices import Notices, Payer
 from gateway.platform.organisations import Invitations, Organisations
 from gateway.platform.people import People, open_people
+from gateway.platform.policy.versions import Versions
 from gateway.platform.refusals import Refusal
 from gateway.platform.registers import Agreements, Attestations, Breaches
 from gateway.platform.registers.register import Register
@@ -95,6 +96,7 @@ class Platform:
     notices: Notices
     incidents: Incidents
     checks: Checks
+    versions: Versions
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -202,6 +204,8 @@ async def _open_rooms(
     keys.on_end = short_keys.end_number
     incidents = Incidents(database, catalog, people.audit, clock, ids)
     await incidents.load()
+    versions = _versions(register, people, Outbox(secrets, clock, ids))
+    await versions.load()
     return Platform(
         settings=settings,
         clock=clock,
@@ -235,6 +239,7 @@ async def _open_rooms(
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
         incidents=incidents,
         checks=Checks(database, clock),
+        versions=versions,
     )
 
 
@@ -254,6 +259,13 @@ def _notices(
         partial(_payer, organisations),
         low_microusd,
     )
+
+
+def _versions(register: Register, people: People, outbox: Outbox) -> Versions:
+    def hold(name: str) -> None:
+        people.sign_up.policy.terms_version = name
+
+    return Versions(register, people.accounts, people.mail, outbox, hold)
 
 
 def _catalog(

@@ -41,6 +41,7 @@ PLATFORM_ROOMS = [
         "keys",
         "pricing",
         "registers",
+        "policy",
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),

@@ -188,6 +188,7 @@ DECLARED = {
     ("POST", "/admin/audit/verify"): "audit.read",
     ("GET", "/admin/audit/export"): "audit.export",
     ("GET", "/admin/settings"): "settings.read",
+    ("GET", "/admin/policy"): "settings.read",
     ("GET", "/openapi.json"): "public",
     ("GET", "/api/v1/account"): "own.read",
     ("PATCH", "/api/v1/account"): "own.write",

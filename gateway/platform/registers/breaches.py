@@ -1,8 +1,8 @@
 """The register of personal data breaches, with the time left to notify (GDPR, articles 33 and 34).
 
 Every breach stands in it, also one that nobody has to be told of. The authority, and the persons
-where the risk is high, are told within 72 hours of becoming aware. What is learnt or done later is
-added to the breach; nothing that stands there changes.
+where the risk is high, are told within the hours that the policy table names, from becoming aware
+on. What is learnt or done later is added to the breach; nothing that stands there changes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection, select
 
+from gateway.base.policy import strict
 from gateway.platform.accounts import Account
 from gateway.platform.refusals import Refusal
 from gateway.platform.registers.filled import Filled
@@ -18,7 +19,7 @@ from gateway.platform.registers.register import Register
 from gateway.store.schema.registers import breach_updates, breaches
 
 HOUR_US: Final = 3_600 * 1_000_000
-NOTICE_US: Final = 72 * HOUR_US
+NOTICE_US: Final = strict("breach_hours") * HOUR_US
 WRITE: Final = "breaches.write"
 PREFIX, UPDATE_PREFIX = "brc", "bru"
 ACTS: Final = (

@@ -35,6 +35,7 @@ from gateway.web.admin.people import (
     audit_verify,
     mail_list,
 )
+from gateway.web.admin.policy import VERSION_COMMANDS
 from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
 from gateway.web.admin.prices import PriceImport, prices_compare, prices_import
 from gateway.web.admin.registers import REGISTER_COMMANDS
@@ -334,6 +335,7 @@ COMMANDS: dict[str, Command] = {
     **{name: Command(*row) for name, row in ORGANISATION_COMMANDS.items()},
     **{name: Command(*row) for name, row in REGISTER_COMMANDS.items()},
     **{name: Command(*row) for name, row in INCIDENT_COMMANDS.items()},
+    **{name: Command(*row) for name, row in VERSION_COMMANDS.items()},
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),

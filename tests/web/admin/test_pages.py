@@ -43,6 +43,7 @@ PAGES = {
     "/admin/drift": "usage.read",
     "/admin/audit": "audit.read",
     "/admin/settings": "settings.read",
+    "/admin/policy": "settings.read",
 }
 
 

@@ -119,6 +119,7 @@ PAGES: dict[str, Places] = {
     "/admin/drift": by(STAFF, "/admin/drift"),
     "/admin/audit": by(STAFF, "/admin/audit", "/admin/audit?actor=none"),
     "/admin/settings": by(STAFF, "/admin/settings"),
+    "/admin/policy": by(STAFF, "/admin/policy"),
 }
 NOT_PAGES = {
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/realtime"),

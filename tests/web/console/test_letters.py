@@ -14,6 +14,7 @@ from tests.fakes.gateway import running
 VALUES = {
     "new_device": {"agent": "Mozilla/5.0 Firefox/140.0", "at_us": 1_700_000_000_000_000},
     "invitation": {"organisation": "Öst & Co", "by": "owner@example.com"},
+    "policy_change": {"name": "2", "words": "Kürzer.", "effective_us": 1_798_761_600_000_000},
     "low_balance": {"organisation": "", "balance_microusd": 1, "limit_microusd": 10**6},
 }
 LINKED = ("confirm", "reset", "address", "invitation")

@@ -16,8 +16,8 @@ from gateway.platform.registers import ACTS, KINDS, Agreement, Breach, Unfit
 from gateway.platform.registers.agreements import PREFIX as AGREEMENT
 from gateway.platform.registers.attestations import PREFIX as ATTESTATION
 from gateway.platform.registers.attestations import latest
+from gateway.platform.registers.breaches import HOUR_US, NOTICE_US, RISKS, UPDATE_PREFIX
 from gateway.platform.registers.breaches import PREFIX as BREACH
-from gateway.platform.registers.breaches import RISKS, UPDATE_PREFIX
 from gateway.web.console.admin.frame import Holder, allowed, holders, who
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
@@ -67,8 +67,10 @@ class RegisterPages:
         return redirect(f"{BREACHES}/{made}")
 
     async def _breaches(self, request: web.Request, refusal: Refusal | None = None) -> web.Response:
-        rows = await self._platform.breaches.listing()
-        return self._page(request, "breaches", refusal, BREACH, rows=rows, risks=RISKS)
+        rows, hours = await self._platform.breaches.listing(), NOTICE_US // HOUR_US
+        return self._page(
+            request, "breaches", refusal, BREACH, rows=rows, risks=RISKS, notice_hours=hours
+        )
 
     async def breach(self, request: web.Request) -> web.Response:
         """One breach: what is known, who is to be told, what was added, the text of a notice."""

@@ -1,4 +1,4 @@
-"""Pages that only report: the ledger, usage drift, the audit log, the settings."""
+"""Pages that only report: the ledger, usage drift, the audit log, the settings, the policy."""
 
 from functools import partial
 
@@ -6,11 +6,15 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
+from gateway.base.policy import POLICIES
 from gateway.platform.assembly import Platform
 from gateway.platform.audit import Entry, Head
 from gateway.platform.checks import AUDIT, LEDGER
 from gateway.platform.ledger import books
 from gateway.platform.ledger.reconcile import verify
+from gateway.platform.policy import in_force
+from gateway.platform.policy.changes import Changes, changes
+from gateway.platform.policy.versions import Version
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.rollup import PPM, Drift, drift
 from gateway.web.console.admin.frame import (
@@ -23,6 +27,7 @@ from gateway.web.console.admin.frame import (
     number,
 )
 from gateway.web.console.forms import read_form
+from gateway.web.console.legal import state_of
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
 
@@ -48,6 +53,7 @@ class ReportPages:
             guard.post("/admin/audit/verify", "audit.read", self.verify_audit),
             guard.get("/admin/audit/export", "audit.export", self.export),
             guard.get("/admin/settings", "settings.read", self.settings),
+            guard.get("/admin/policy", "settings.read", self.policy),
         ]
 
     async def ledger(self, request: web.Request) -> web.Response:
@@ -174,6 +180,47 @@ class ReportPages:
         return self._pages.render(
             request, "admin/settings.html", rows=self._platform.settings.rows()
         )
+
+    async def policy(self, request: web.Request) -> web.Response:
+        """Every number of the policy, what decided it, and which known policies state which."""
+        settings = self._platform.settings
+        return self._pages.render(
+            request,
+            "admin/policy.html",
+            rows=in_force(settings),
+            preset=settings.policy_preset,
+            policies=POLICIES,
+            versions=_versions(self._platform),
+            drift=_drift(self._platform),
+        )
+
+
+def _versions(platform: Platform) -> list[tuple[Version, str]]:
+    """Every version, the newest first, and where it stands."""
+    versions = platform.versions
+    current, coming, standing = versions.current(), versions.coming(), versions.standing()
+    return [
+        (
+            each,
+            "current"
+            if each == current
+            else "coming"
+            if each == coming
+            else "earlier"
+            if each in standing
+            else "replaced",
+        )
+        for each in reversed(versions.all)
+    ]
+
+
+def _drift(platform: Platform) -> Changes:
+    """What the texts say now that the version in force does not."""
+    current = platform.versions.current()
+    if current is None:
+        return Changes()
+    providers = platform.catalog.snapshot.providers.values()
+    return changes(current.state, state_of(platform.settings, providers))
 
 
 def _line(row: Entry) -> bytes:
