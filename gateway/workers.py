@@ -66,6 +66,12 @@ async def low_balances(platform: Platform, metrics: Metrics) -> None:
     await platform.notices.tell()
 
 
+async def review_cases(platform: Platform, metrics: Metrics) -> None:
+    """Open the cases of keys that too many networks use."""
+    opened = await platform.reviews.open_due()
+    metrics.count("review_cases_opened", len(opened))
+
+
 async def rate_state(platform: Platform, metrics: Metrics) -> None:
     """Store what the rates have counted, so that a restart forgives nothing."""
     await platform.tiers.save()
@@ -86,6 +92,7 @@ JOBS: tuple[Job, ...] = (
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
+    Job("reviews", 5, review_cases),
     Job("limits", 1, rate_state),
     Job("short_keys", 0.5, short_keys),
 )

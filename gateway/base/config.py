@@ -137,6 +137,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("accounts.session_days", int, 7, "A sign-in ends after this many days.", (), 1),
     Setting("accounts.four_eyes_usd", str, "100", "Larger adjustments need a second person."),
     Setting("accounts.low_balance_usd", str, "1", "A balance below it: a letter, once; 0: never."),
+    Setting(
+        "keys.spread_networks",
+        int,
+        20,
+        "A key that more networks use within the hours below: a review case; 0: never.",
+    ),
+    Setting("keys.spread_window_hours", int, 24, "Hours within which they are counted.", (), 1),
+    Setting(
+        "keys.spread_again_days", int, 30, "So long after its case was closed a key gets no other."
+    ),
     Setting("mail.smtp_host", str, "", "SMTP server; empty: links go to the log."),
     Setting("mail.smtp_port", int, 587, "Port of the SMTP server.", (), 1),
     Setting("mail.smtp_user", str, "", "User name at the SMTP server; empty: none."),

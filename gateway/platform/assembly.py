@@ -28,6 +28,7 @@ from gateway.platform.catalog.presets import offered
 from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
+from gateway.platform.keys.spread import Spread
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
@@ -37,6 +38,7 @@ from gateway.platform.people import People, open_people
 from gateway.platform.refusals import Refusal
 from gateway.platform.registers import Agreements, Attestations, Breaches
 from gateway.platform.registers.register import Register
+from gateway.platform.reviews import Reviews, Terms
 from gateway.platform.settlement import Settlements
 from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
@@ -49,6 +51,7 @@ DATABASE_FILE = "tallygate.db"
 ADMIN_SOCKET = "admin.sock"
 FIRST_ADMIN = "admin@localhost"
 FIRST_KEY = "first key"
+HOUR_US = 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Platform:
     sign_in: SignInLinks
     keys: Keys
     short_keys: ShortKeys
+    spread: Spread
     tiers: Tiers
     catalog: Catalog
     bank: Bank
@@ -93,6 +97,7 @@ class Platform:
     attestations: Attestations
     notices: Notices
     incidents: Incidents
+    reviews: Reviews
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -199,6 +204,7 @@ async def _open_rooms(
     keys.on_end = short_keys.end_number
     incidents = Incidents(database, catalog, people.audit, clock, ids)
     await incidents.load()
+    spread, terms = _watch(settings)
     return Platform(
         settings=settings,
         clock=clock,
@@ -211,6 +217,7 @@ async def _open_rooms(
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
         short_keys=short_keys,
+        spread=spread,
         tiers=tiers,
         catalog=catalog,
         bank=bank,
@@ -231,7 +238,15 @@ async def _open_rooms(
         attestations=Attestations(register),
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
         incidents=incidents,
+        reviews=Reviews(database, keys, shared, people.mail, people.audit, clock, ids, terms),
     )
+
+
+def _watch(settings: Settings) -> tuple[Spread, Terms]:
+    """What counts the networks of keys, and when that opens a case."""
+    most, hours = settings.keys_spread_networks, settings.keys_spread_window_hours
+    spread = Spread(most, hours * HOUR_US, secret=os.urandom(32))
+    return spread, Terms(most, hours, settings.keys_spread_again_days * 24 * HOUR_US)
 
 
 def _notices(

@@ -36,6 +36,7 @@ Kind = Literal[
     "factor_changed",
     "invitation",
     "low_balance",
+    "key_spread",
 ]
 
 

@@ -13,6 +13,7 @@ from gateway.store.schema import (
     outbox,
     registers,
     request_log,
+    reviews,
     sessions,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "outbox",
     "registers",
     "request_log",
+    "reviews",
     "sessions",
 ]
