@@ -145,7 +145,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("keys.spread_window_hours", int, 24, "Hours within which they are counted.", (), 1),
     Setting(
-        "keys.spread_again_days", int, 30, "So long after its case was closed a key gets no other."
+        "keys.spread_again_days",
+        int,
+        30,
+        "Days from the end of a case until its key may get another.",
     ),
     Setting("mail.smtp_host", str, "", "SMTP server; empty: links go to the log."),
     Setting("mail.smtp_port", int, 587, "Port of the SMTP server.", (), 1),

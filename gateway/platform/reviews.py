@@ -217,7 +217,7 @@ class Reviews:
     async def close(self, by: Account | None, id: str, finding: str, words: str) -> Case:
         """Say what it was, once; `by` None: whoever owns the host. Raises Refusal."""
         if finding not in FINDINGS:
-            raise Refusal(f"a finding is one of {', '.join(FINDINGS)}")
+            raise Refusal("there is no such finding")
         actor, role = (by.id, str(by.role)) if by is not None else (LOCAL, LOCAL)
         values = {
             "state": "closed",

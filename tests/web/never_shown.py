@@ -37,6 +37,7 @@ ELSEWHERE: Final = (
     "there is no organisation 'x'",
     "there is no breach 'x'",
     "there is no incident 'x'",
+    "there is no review case 'x'",
     "what is taken back goes where it came from",
 )
 # What would be a fault of ours: a form checks it before, or no form says it.
