@@ -178,9 +178,13 @@ async def test_the_holder_sees_what_was_noticed_and_then_what_it_was(
 
 
 async def test_staff_see_it_on_the_first_page_and_close_it(gateway: RunningGateway) -> None:
+    people = gateway.gateway.platform.people
+    first = await people.accounts.create("first@example.org", "operator")
+    browser = Browser(gateway, await people.sessions.open(first))
+    assert "No key was used from so many networks." in (await browser.get("/admin/reviews"))[1]
+    assert "Nothing waits." in (await browser.get("/admin"))[1]
     await use(gateway, *(forwarded(number) for number in range(4)))
     [case] = await cases(gateway)
-    people = gateway.gateway.platform.people
     one = f"/admin/reviews/{case['id']}"
     for role, writes in (("auditor", False), ("operator", True), ("support", True)):
         account = await people.accounts.create(f"{role}@example.org", role)  # type: ignore[arg-type]
