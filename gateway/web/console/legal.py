@@ -16,7 +16,7 @@ from gateway.platform.keys.short import LIFETIME_US
 from gateway.web.console.lifetimes import DAY_US, LIFETIMES, MINUTE_US
 
 TEXT_DATE_US: Final = 1_795_737_600_000_000  # 2026-11-27
-TEXT_DIGEST: Final = "5cd5cc84cf91e36d"  # of their templates on that day
+TEXT_DIGEST: Final = "0f389d43ec22ff76"  # of their templates on that day
 COOKIE_YEAR_DAYS: Final = 365
 
 
@@ -37,6 +37,8 @@ class Facts(NamedTuple):
     playground_minutes: int
     bcrypt_cost: int
     cache_hours: int
+    spread_networks: int  # 0: keys are not watched
+    spread_hours: int
 
 
 def facts(settings: Settings) -> Facts:
@@ -56,6 +58,8 @@ def facts(settings: Settings) -> Facts:
         playground_minutes=LIFETIME_US // MINUTE_US,
         bcrypt_cost=settings.accounts_bcrypt_cost,
         cache_hours=settings.cache_max_ttl_s // 3_600,
+        spread_networks=settings.keys_spread_networks,
+        spread_hours=settings.keys_spread_window_hours,
     )
 
 
