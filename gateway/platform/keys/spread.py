@@ -17,8 +17,8 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-# Networks held in all; a key counts for KEY_PLACES more. 12,000 keys at a limit of 20, which take 19
-# MB, or 60,000 with one network each, which take 30 (tracemalloc).
+# Networks held in all; a key counts for KEY_PLACES more. Thus 12,000 keys at a limit of 20, which
+# take 19 MB, or 60,000 with one network each, which take 30 (tracemalloc).
 MOST_PLACES: Final = 300_000
 KEY_PLACES: Final = 4
 MOST_ORIGINS: Final = 50_000  # of one slice of the window, then looked at anew
