@@ -21,6 +21,6 @@ cdef class Recall:
 
     cpdef Key key_of(self, KeyRing ring, str shown)
     cpdef keep(self, str shown, Key key)
-    cpdef bint is_placed(self, bytes hops, long long now_us)
+    cpdef bint is_placed(self, bytes hops, long long now_us) except -1
     cpdef place(self, bytes hops, long long until_us)
     cpdef forget(self)
