@@ -76,6 +76,12 @@ async def policy_versions(platform: Platform, metrics: Metrics) -> None:
     versions.refresh()
 
 
+async def review_cases(platform: Platform, metrics: Metrics) -> None:
+    """Open the cases of keys that too many networks use."""
+    opened = await platform.reviews.open_due()
+    metrics.count("review_cases_opened", len(opened))
+
+
 async def rate_state(platform: Platform, metrics: Metrics) -> None:
     """Store what the rates have counted, so that a restart forgives nothing."""
     await platform.tiers.save()
@@ -97,6 +103,7 @@ JOBS: tuple[Job, ...] = (
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
     Job("policy", 10, policy_versions),
+    Job("reviews", 5, review_cases),
     Job("limits", 1, rate_state),
     Job("short_keys", 0.5, short_keys),
 )

@@ -27,6 +27,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "requests": ("gateway.cli.requests", "Look into the request log."),
     "usage": ("gateway.cli.usage", "Compare reported and measured usage."),
     "incidents": ("gateway.cli.incidents", "Incidents and maintenance on the status page."),
+    "reviews": ("gateway.cli.reviews", "Look at keys that very many networks used."),
     "mail": ("gateway.cli.mail", "Show undelivered letters."),
     "breaches": ("gateway.cli.breaches", "The register of personal data breaches."),
     "agreements": ("gateway.cli.agreements", "Agreements with processors."),

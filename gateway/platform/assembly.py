@@ -29,6 +29,7 @@ from gateway.platform.checks import Checks
 from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
+from gateway.platform.keys.spread import Spread
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
@@ -39,6 +40,7 @@ from gateway.platform.policy.versions import Versions
 from gateway.platform.refusals import Refusal
 from gateway.platform.registers import Agreements, Attestations, Breaches
 from gateway.platform.registers.register import Register
+from gateway.platform.reviews import Reviews, Terms
 from gateway.platform.settlement import Settlements
 from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
@@ -51,6 +53,7 @@ DATABASE_FILE = "tallygate.db"
 ADMIN_SOCKET = "admin.sock"
 FIRST_ADMIN = "admin@localhost"
 FIRST_KEY = "first key"
+HOUR_US = 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Platform:
     sign_in: SignInLinks
     keys: Keys
     short_keys: ShortKeys
+    spread: Spread
     tiers: Tiers
     catalog: Catalog
     bank: Bank
@@ -97,6 +101,7 @@ class Platform:
     incidents: Incidents
     checks: Checks
     versions: Versions
+    reviews: Reviews
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -206,6 +211,7 @@ async def _open_rooms(
     await incidents.load()
     versions = _versions(register, people, Outbox(secrets, clock, ids))
     await versions.load()
+    spread, terms = _watch(settings)
     return Platform(
         settings=settings,
         clock=clock,
@@ -218,6 +224,7 @@ async def _open_rooms(
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
         short_keys=short_keys,
+        spread=spread,
         tiers=tiers,
         catalog=catalog,
         bank=bank,
@@ -240,7 +247,15 @@ async def _open_rooms(
         incidents=incidents,
         checks=Checks(database, clock),
         versions=versions,
+        reviews=Reviews(database, keys, shared, people.mail, people.audit, clock, ids, terms),
     )
+
+
+def _watch(settings: Settings) -> tuple[Spread, Terms]:
+    """What counts the networks of keys, and when that opens a case."""
+    most, hours = settings.keys_spread_networks, settings.keys_spread_window_hours
+    spread = Spread(most, hours * HOUR_US, secret=os.urandom(32))
+    return spread, Terms(most, hours, settings.keys_spread_again_days * 24 * HOUR_US)
 
 
 def _notices(

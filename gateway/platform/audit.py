@@ -20,6 +20,7 @@ from gateway.store.schema.audit import audit_log
 from gateway.store.secrets import Secrets
 
 LOCAL = "local"  # the actor behind the administration socket: whoever owns the data folder
+GATEWAY = "gateway"  # the actor of what happens by itself, such as a case that opens
 START = bytes(32)
 PART = 1_000
 MAX_TEXT = 300

@@ -35,6 +35,7 @@ from gateway.proxy.upstream.carrier import Carrier
 
 NO_SCAN = scan_request(b"")  # what an exchange has before its body is accepted
 NO_USAGE = Usage()
+HOPS = b"x-forwarded-for"  # the header in which proxies say whom they ask for
 
 
 class Client(Protocol):
@@ -153,6 +154,8 @@ class Plane:
         self.loop = loop
         # Where a request came from, as the door knows; asked only for keys bound to addresses.
         self.origin: Callable[[Exchange], str] = lambda _: ""
+        # Told of the use of a key that its connection has not told of; counts where it is from.
+        self.place: Callable[[Exchange], None] = lambda _: None
         self.active: set[Exchange] = set()
         self.attempts: set[Any] = set()
         self.carrier = Carrier(loop)

@@ -45,7 +45,7 @@ PLATFORM_ROOMS = [
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
-    *("people", "adjustments", "organisations", "incidents", "assembly"),
+    *("people", "adjustments", "organisations", "incidents", "reviews", "assembly"),
 ]
 
 PHASES = {
@@ -59,6 +59,7 @@ NATIVE_USERS = ("gateway.platform.metering", "gateway.proxy", "gateway.web.parse
 PROXY_USERS = {
     *("gateway.web.inference", "gateway.web.connection", "gateway.web.server"),
     *("gateway.web.health", "gateway.web.console.application", "gateway.web.realtime"),
+    "gateway.web.sightings",  # where requests come from, for the count of a key's networks
     "gateway.web.console.running",  # what runs now, for the pages of its account
 }
 BASE_THIRD_PARTY = {"msgspec"}

@@ -41,6 +41,7 @@ ELSEWHERE: Final = (
     "no class of change: 'x'; they are 'x'",
     "there is a version 'x' already; give this one another name",
     "'x' takes effect on 'x' at the earliest",
+    "there is no review case 'x'",
     "what is taken back goes where it came from",
 )
 # What would be a fault of ours: a form checks it before, or no form says it.

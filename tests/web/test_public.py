@@ -120,11 +120,14 @@ async def test_legal_texts_state_what_the_settings_say(tmp_path: Path, name: str
         accounts_minimum_age="13",
         accounts_terms_version="7",
         accounts_session_days=3,
+        keys_spread_networks=7,
+        keys_spread_window_hours=5,
     ) as one:
         _, text = await get(one, f"/legal/{name}")
         assert "Version 7" in text
         assert name != "terms" or "13 years" in text
         assert name != "cookies" or "3 days" in text
+        assert name != "privacy" or "more than 7 networks used a key within 5 hours" in text
         assert (await get(one, "/legal/other"))[0].status == 404
 
 

@@ -277,6 +277,20 @@ class Keys:
 
         return await self._database.read(read)
 
+    async def numbered(self, numbers: Collection[int]) -> dict[int, "KeyRow"]:
+        """Keys by number, ended ones too, as many as there are."""
+        columns, wanted = api_keys.c, sorted(set(numbers))
+
+        def read(connection: Connection) -> list[Any]:
+            found: list[Any] = []
+            for start in range(0, len(wanted), QUERY_NUMBERS):
+                part = wanted[start : start + QUERY_NUMBERS]
+                found += connection.execute(select(api_keys).where(columns.no.in_(part))).all()
+            return found
+
+        rows = await self._database.read(read) if wanted else []
+        return {row.no: KeyRow(row, self._accounts) for row in rows}
+
     async def listing(self, account: Account | None = None, limit: int = 1_000) -> list["KeyRow"]:
         """Keys, newest first, at most `limit`; of one account or of all."""
         query = select(api_keys).order_by(api_keys.c.no.desc()).limit(limit)

@@ -37,6 +37,7 @@ Kind = Literal[
     "invitation",
     "low_balance",
     "policy_change",
+    "key_spread",
 ]
 
 

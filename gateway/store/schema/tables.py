@@ -14,6 +14,7 @@ from gateway.store.schema import (
     policy,
     registers,
     request_log,
+    reviews,
     sessions,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "policy",
     "registers",
     "request_log",
+    "reviews",
     "sessions",
 ]

@@ -46,6 +46,8 @@ class Facts(NamedTuple):
     guess_minutes: int
     playground_minutes: int
     policy_notice_days: int
+    spread_networks: int  # 0: keys are not watched
+    spread_hours: int
     since_us: int | None = None  # from when the version in force holds
 
 
@@ -54,6 +56,7 @@ STATED: Final = {
     "privacy": (
         *("cache_hours", "encryption_bits", "bcrypt_cost", "session_days"),
         *("guess_limit", "guess_minutes", "confirm_hours", "reset_minutes"),
+        *("spread_networks", "spread_hours"),
     ),
     "terms": ("minimum_age", "price_notice_days", "policy_notice_days"),
     "cookies": ("session_days", "choice_days", "choice_days", "playground_minutes"),

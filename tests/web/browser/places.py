@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.platform.catalog.schedule import DAY_US
+from gateway.platform.keys import Key
+from gateway.platform.keys.spread import Crowd
 from gateway.platform.registers import KINDS
 from gateway.web.console.guides import NAMES as GUIDES
 from gateway.web.console.i18n import iso
@@ -113,6 +115,8 @@ PAGES: dict[str, Places] = {
     ),
     "/admin/incidents": by(STAFF, "/admin/incidents"),
     "/admin/incidents/{id}": by(STAFF, "/admin/incidents/{incident}", "/admin/incidents/{wrong}"),
+    "/admin/reviews": by(STAFF, "/admin/reviews", "/admin/reviews?state=closed&after=rev_0"),
+    "/admin/reviews/{id}": by(STAFF, "/admin/reviews/{case}", "/admin/reviews/{closed}"),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
@@ -210,6 +214,7 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
     filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
     filled |= await _keys(gateway) | await _people(gateway) | await _registers(gateway)
     filled |= await _incidents(gateway)
+    filled |= await _reviews(gateway, filled)
     tokens = {STRANGER: "", STAFF: await sign_in(gateway)}
     fresh = await platform.accounts.create("fresh@example.com")
     tokens[FRESH] = await platform.people.sessions.open(fresh)
@@ -282,6 +287,22 @@ async def _incidents(gateway: RunningGateway) -> dict[str, str]:
     one = await room.enter(me, "incident", "Αργές απαντήσεις", "Κοιτάμε\n\nτι συμβαίνει.")
     await room.add(me, one.id, "Ένας πάροχος δεν απαντά.")
     return {"incident": one.id, "wrong": wrong.id}
+
+
+async def _reviews(gateway: RunningGateway, filled: dict[str, str]) -> dict[str, str]:
+    """Cases of a key that lives, which is open, and of one that has ended."""
+    platform = gateway.gateway.platform
+    now_us = platform.clock.now_us()
+    made = {}
+    for name, place in (("ended", "closed"), ("key", "case")):
+        row = await platform.keys.named(filled[name])
+        key = Key(row.no, row.account, b"", None)
+        platform.reviews.suspect(key, Crowd(21, now_us - DAY_US // 3))
+        [case] = await platform.reviews.open_due()
+        made[place] = case.id
+    me = platform.accounts.named(EMAIL)
+    await platform.reviews.close(me, made["closed"], "leaked", "Βρέθηκε σε ένα αποθετήριο.")
+    return made
 
 
 async def _people(gateway: RunningGateway) -> dict[str, str]:

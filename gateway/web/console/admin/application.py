@@ -12,6 +12,7 @@ from gateway.web.console.admin.organisations import OrganisationAdminPages
 from gateway.web.console.admin.providers import ProviderPages
 from gateway.web.console.admin.registers import RegisterPages
 from gateway.web.console.admin.reports import ReportPages
+from gateway.web.console.admin.reviews import ReviewPages
 from gateway.web.console.admin.users import UserPages
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard
@@ -20,6 +21,6 @@ from gateway.web.guard import Guard
 def admin_routes(platform: Platform, pages: Pages, guard: Guard) -> list[web.RouteDef]:
     """The routes of every page under `/admin`."""
     people = (UserPages, OrganisationAdminPages, ActivityPages, LetterPages)
-    books = (RegisterPages, IncidentPages, ReportPages)
+    books = (RegisterPages, IncidentPages, ReviewPages, ReportPages)
     rooms = (HomePage, ProviderPages, ModelPages, *people, *books)
     return [route for room in rooms for route in room(platform, pages).routes(guard)]

@@ -46,6 +46,7 @@ class HomePage:
         waiting = await platform.adjustments.waiting() if "credits.decide" in may else []
         letters = await platform.people.mail.undelivered() if "mail.show" in may else []
         values |= await self._registers(may)
+        values["reviews"] = await platform.reviews.waiting() if "reviews.read" in may else 0
         return self._pages.render(
             request,
             "admin/home.html",
