@@ -194,7 +194,7 @@ NUMBERS: Final = (
     Number(
         "spread_networks",
         "",
-        "More networks than this on one key make a person ask; 0: none is watched.",
+        "A key that more networks than this use is looked at by a person; 0: none is.",
         "lower",
         own=20,
         setting="keys.spread_networks",

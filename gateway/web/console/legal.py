@@ -24,7 +24,7 @@ from gateway.web.console.lifetimes import DAY_US
 from gateway.web.console.offers import sources
 
 TEXT_DATE_US: Final = 1_795_737_600_000_000  # 2026-11-27
-TEXT_DIGEST: Final = "f7475aa8ca8bd740"  # of their templates on that day
+TEXT_DIGEST: Final = "4fa3f722f349d28e"  # of their templates on that day
 
 
 class Facts(NamedTuple):
