@@ -10,7 +10,7 @@ from gateway.proxy.routing.router cimport Router, Step
 
 
 cdef class Plane:
-    cdef public object active, attempts, cache, carrier, catalog, clock, limiter, limits
+    cdef public object active, applications, attempts, cache, carrier, catalog, clock, limiter, limits
     cdef public Metrics metrics
     cdef public object loop, origin, pool, pseudonym, settings, settlements
     cdef public object upstreams

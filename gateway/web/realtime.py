@@ -19,6 +19,7 @@ from gateway.proxy.realtime.dial import HEARTBEAT_S, dial
 from gateway.proxy.realtime.session import Phases, Session
 from gateway.web.security import REQUEST_ID
 
+APPLICATION_HEADERS = ("http-referer", "referer", "x-openrouter-title", "x-title")
 KEY_PROTOCOL = "openai-insecure-api-key."
 MAX_MODEL_CHARS = 256
 _PHASES = Phases(enter_turn, leave_turn)
@@ -68,6 +69,9 @@ class Realtime:
 
         hops = ",".join(request.headers.getall("X-Forwarded-For", []))
         headers = {b"x-forwarded-for": hops.encode("latin-1", "replace")}
+        for name_ in APPLICATION_HEADERS:
+            if name_ in request.headers:
+                headers[name_.encode()] = request.headers[name_].encode("utf-8", "surrogateescape")
 
         def turn() -> Exchange:
             client = cast(Client, _Nobody(request.transport))

@@ -18,6 +18,7 @@ from gateway.store.schema.ledger import ledger_entries, lots, wallets
 from gateway.store.schema.request_log import (
     request_log,
     service_daily,
+    usage_applications_hourly,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -137,6 +138,22 @@ def remainders(connection: Connection) -> Iterator[str]:
 
 def hours(connection: Connection) -> Iterator[str]:
     """The hourly usage is the sum of the log's rows."""
+    query, keys = _usage("provider")
+    of_log = _grouped(connection, query, keys)
+    of_rollup = _sorted(connection, usage_hourly, 5)
+    yield from _compare("the usage of the hour", of_log, of_rollup)
+
+
+def applications(connection: Connection) -> Iterator[str]:
+    """The hourly usage by application is the sum of the log's rows that name one."""
+    query, keys = _usage("application")
+    of_log = _grouped(connection, query.where(request_log.c.application != ""), keys)
+    of_rollup = _sorted(connection, usage_applications_hourly, 5)
+    yield from _compare("the applications of the hour", of_log, of_rollup)
+
+
+def _usage(last_key: str) -> tuple[sa.Select[Any], tuple[Any, ...]]:
+    """The sums of the log's rows by hour, account, key, model and one column more; and those."""
     log = request_log
     served = log.c.outcome.in_(("completed", "client_gone", "cache_hit"))
     sums = (
@@ -145,7 +162,7 @@ def hours(connection: Connection) -> Iterator[str]:
     )
     keys = (
         *(_whole(log.c.started_us, 3_600_000_000).label("hour"), log.c.account_no),
-        *(log.c.key_no, log.c.model, log.c.provider),
+        *(log.c.key_no, log.c.model, log.c[last_key]),
     )
     query = select(
         *keys,
@@ -153,9 +170,7 @@ def hours(connection: Connection) -> Iterator[str]:
         func.sum(sa.case((served, 0), else_=1)),
         *(func.sum(log.c[name]) for name in sums),
     )
-    of_log = _grouped(connection, query, keys)
-    of_rollup = _sorted(connection, usage_hourly, 5)
-    yield from _compare("the usage of the hour", of_log, of_rollup)
+    return query, keys
 
 
 def service(connection: Connection) -> Iterator[str]:

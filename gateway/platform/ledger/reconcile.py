@@ -66,6 +66,7 @@ def verify(connection: Connection) -> Report:
     _section(report, agreement.charges(connection))
     _section(report, agreement.remainders(connection))
     _section(report, agreement.hours(connection))
+    _section(report, agreement.applications(connection))
     _section(report, agreement.service(connection))
     _section(report, agreement.units(connection))
     _section(report, agreement.days(connection))

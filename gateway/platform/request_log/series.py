@@ -1,7 +1,8 @@
 """Usage over time for one account: sums of the hourly rollup by hour or day and by group.
 
 The rollup's key begins with the hour, so an account's rows are found by one seek an hour: the cost
-follows the length of the range and not the number of accounts. Absent buckets are absent, not zero.
+follows the length of the range and not the number of accounts. By application another rollup is
+read, of the requests that named one. Absent buckets are absent, not zero.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select
 
-from gateway.store.schema.request_log import usage_hourly
+from gateway.store.schema.request_log import usage_applications_hourly, usage_hourly
 
-Group = Literal["model", "key_no", "provider"]
-GROUPS: tuple[Group, ...] = ("model", "key_no", "provider")
+Group = Literal["model", "key_no", "provider", "application"]
+GROUPS: tuple[Group, ...] = ("model", "key_no", "provider", "application")
 MAX_HOURS = 366 * 24
 _table = usage_hourly.c
 
@@ -48,26 +49,36 @@ def series(
 ) -> list[Point]:
     """The points of a cut, by bucket and group. Raises ValueError for a range beyond a year."""
     # Whole numbers divided by SQL's own sign, which Core's `//` writes differently by database.
-    bucket: ColumnElement[Any] = _table.hour.op("/")(hours_a_bucket)
-    by: ColumnElement[Any] = _table[group] if group is not None else literal("")
+    table = usage_applications_hourly.c if group == "application" else _table
+    bucket: ColumnElement[Any] = table.hour.op("/")(hours_a_bucket)
+    by: ColumnElement[Any] = table[group] if group is not None else literal("")
     sums = [
         func.sum(column)
         for column in (
-            _table.requests,
-            _table.failures,
-            _table.input_tokens + _table.cache_read_tokens + _table.cache_write_tokens,
-            _table.output_tokens,
-            _table.cost_microusd,
+            table.requests,
+            table.failures,
+            table.input_tokens + table.cache_read_tokens + table.cache_write_tokens,
+            table.output_tokens,
+            table.cost_microusd,
         )
     ]
     keys = [bucket] if group is None else [bucket, by]
-    query = _within(select(bucket, by, *sums), cut).group_by(*keys).order_by(*keys)
+    query = within(select(bucket, by, *sums), cut, table).group_by(*keys).order_by(*keys)
     return [Point(*row[:2], *map(int, row[2:])) for row in connection.execute(query)]
+
+
+def rest_of(whole: Sequence[Point], parts: Sequence[Point]) -> list[Point]:
+    """What points of no group have beyond those of some groups, bucket by bucket, as group ''."""
+    left = {point.bucket: list(point[2:]) for point in whole}
+    for point in parts:
+        sums = left.setdefault(point.bucket, [0] * 5)
+        sums[:] = [total - part for total, part in zip(sums, point[2:], strict=True)]
+    return [Point(bucket, "", *sums) for bucket, sums in left.items() if any(sums)]
 
 
 def last_failed_hour(connection: Connection, cut: Cut) -> int | None:
     """The newest hour of a cut in which a request failed."""
-    query = _within(select(func.max(_table.hour)), cut).where(_table.failures > 0)
+    query = within(select(func.max(_table.hour)), cut).where(_table.failures > 0)
     found = connection.scalar(query)
     return None if found is None else int(found)
 
@@ -84,32 +95,33 @@ def use_by_key(connection: Connection, cut: Cut, since_hours: Sequence[int]) -> 
     spent = [
         func.sum(case((_table.hour >= hour, _table.cost_microusd), else_=0)) for hour in since_hours
     ]
-    query = _within(select(_table.key_no, func.max(_table.hour), *spent), cut)
+    query = within(select(_table.key_no, func.max(_table.hour), *spent), cut)
     rows = connection.execute(query.group_by(_table.key_no))
     return {row[0]: KeyUse(tuple(map(int, row[2:])), int(row[1])) for row in rows}
 
 
 def models_of(connection: Connection, cut: Cut) -> Sequence[str]:
     """The models that were asked for, by name."""
-    query = _within(select(_table.model).distinct(), cut)
+    query = within(select(_table.model).distinct(), cut)
     return sorted(name for name in connection.scalars(query) if name)
 
 
-def _within(query: Select[Any], cut: Cut) -> Select[Any]:
+def within(query: Select[Any], cut: Cut, table: Any = _table) -> Select[Any]:
+    """A query over an hourly rollup's columns, kept to a cut. Raises ValueError as `series`."""
     if not 0 <= cut.until_hour - cut.from_hour <= MAX_HOURS:
         raise ValueError("a range is at most a year")
     first = select(literal(cut.from_hour).label("hour")).cte("hours", recursive=True)
     later = select(first.c.hour + 1).where(first.c.hour + 1 < cut.until_hour)
     hours = first.union_all(later)
     query = query.where(
-        _table.hour.in_(select(hours.c.hour)),
-        _table.account_no == cut.account_no,
-        _table.hour < cut.until_hour,
+        table.hour.in_(select(hours.c.hour)),
+        table.account_no == cut.account_no,
+        table.hour < cut.until_hour,
     )
     if cut.model is not None:
-        query = query.where(_table.model == cut.model)
+        query = query.where(table.model == cut.model)
     if cut.key_no is not None:
-        query = query.where(_table.key_no == cut.key_no)
+        query = query.where(table.key_no == cut.key_no)
     if cut.key_nos is not None:
-        query = query.where(_table.key_no.in_(sorted(cut.key_nos)))
+        query = query.where(table.key_no.in_(sorted(cut.key_nos)))
     return query

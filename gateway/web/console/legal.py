@@ -16,7 +16,7 @@ from gateway.platform.keys.short import LIFETIME_US
 from gateway.web.console.lifetimes import DAY_US, LIFETIMES, MINUTE_US
 
 TEXT_DATE_US: Final = 1_795_737_600_000_000  # 2026-11-27
-TEXT_DIGEST: Final = "5cd5cc84cf91e36d"  # of their templates on that day
+TEXT_DIGEST: Final = "8be58ee7398a59c5"  # of their templates on that day
 COOKIE_YEAR_DAYS: Final = 365
 
 
@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     playground_minutes: int
     bcrypt_cost: int
     cache_hours: int
+    applications: bool  # whether the log says which application sent a request
 
 
 def facts(settings: Settings) -> Facts:
@@ -56,6 +57,7 @@ def facts(settings: Settings) -> Facts:
         playground_minutes=LIFETIME_US // MINUTE_US,
         bcrypt_cost=settings.accounts_bcrypt_cost,
         cache_hours=settings.cache_max_ttl_s // 3_600,
+        applications=settings.log_applications,
     )
 
 
