@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.platform.accounts.entrance import set_password
+from gateway.platform.accounts.identities import Person
 from gateway.platform.catalog.schedule import DAY_US
 from gateway.platform.registers import KINDS
 from gateway.web.console.guides import NAMES as GUIDES
@@ -84,6 +86,7 @@ PAGES: dict[str, Places] = {
     "/settings/sessions/{id}/revoke": by(STAFF, "/settings/sessions/{session}/revoke"),
     "/settings/sessions/revoke": by(STAFF, "/settings/sessions/revoke"),
     "/settings/factors/{id}/remove": by(STAFF, "/settings/factors/{factor}/remove"),
+    "/settings/identities/{provider}/remove": by(STAFF, "/settings/identities/github/remove"),
     "/settings/recovery-codes": by(STAFF, "/settings/recovery-codes"),
     "/admin": by(STAFF, "/admin"),
     "/admin/providers": by(STAFF, "/admin/providers"),
@@ -94,6 +97,7 @@ PAGES: dict[str, Places] = {
     "/admin/prices": by(STAFF, "/admin/prices"),
     "/admin/users": by(STAFF, "/admin/users", "/admin/users?q=none-of-these"),
     "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}"),
+    "/admin/keys": by(STAFF, "/admin/keys", "/admin/keys?q=none-of-it"),
     "/admin/keys/{id}/revoke": by(STAFF, "/admin/keys/{key}/revoke"),
     "/admin/users/{id}/suspend": by(STAFF, "/admin/users/{user}/suspend"),
     "/admin/users/{id}/sessions": by(STAFF, "/admin/users/{user}/sessions"),
@@ -135,6 +139,7 @@ ALIKE = {
     "/console/invitations/{id}/decline",
     "/settings/sessions/{id}/revoke",
     "/settings/sessions/revoke",
+    "/settings/identities/{provider}/remove",
     "/settings/recovery-codes",
     "/admin/models/{name}/price/keep",
     "/admin/users/{id}/sessions",
@@ -295,6 +300,10 @@ async def _people(gateway: RunningGateway) -> dict[str, str]:
     other = await room.found(user, "Elsewhere")
     invited = await platform.invitations.invite(user, other, EMAIL)
     await people.factors._add(me, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
+    people.passwords.cost = 4
+    made = await people.passwords.hash("long enough to be one")
+    await platform.database.write(lambda c: set_password(c, me, made, 1))
+    await people.identities.link(me, Person("github", "7", EMAIL))
     await people.sessions.open(me, agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
     await platform.adjustments.request(clerk, user, 5_000_000_000, "adjustment", "large")
     letters = [each.letter for each in await people.mail.undelivered()]
