@@ -26,6 +26,7 @@ STRANGER, STAFF, FRESH = "stranger", "staff", "fresh"
 SECOND, WELCOME = "second", "welcome"
 WHO = (STRANGER, STAFF, FRESH, SECOND, WELCOME)
 Places = tuple[tuple[str, str], ...]
+APPLICATION = {"X-Title": "Η εφαρμογή μου", "HTTP-Referer": "https://app.example.com/x"}
 
 
 def by(who: str, *paths: str) -> Places:
@@ -63,7 +64,11 @@ PAGES: dict[str, Places] = {
     "/console/keys/{id}": by(STAFF, "/console/keys/{key}", "/console/keys/{ended}"),
     "/console/keys/{id}/revoke": by(STAFF, "/console/keys/{key}/revoke"),
     "/console/keys/{id}/leaked": by(STAFF, "/console/keys/{key}/leaked"),
-    "/console/usage": _desk("/console/usage", "/console/usage?by=key&show=tokens&range=24h"),
+    "/console/usage": _desk(
+        "/console/usage",
+        "/console/usage?by=key&show=tokens&range=24h",
+        "/console/usage?by=application",
+    ),
     "/console/logs": _desk("/console/logs", "/console/logs?model=nix"),
     "/console/logs/{id}": by(STAFF, "/console/logs/{request}", "/console/logs/{failed}"),
     "/console/billing": _desk("/console/billing"),
@@ -206,7 +211,7 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
         chat() | {"model": "team/unreachable-model"},
         chat() | {"model": "sandbox/lorem:error=500"},
     ):
-        await gateway.post(body)
+        await gateway.post(body, **APPLICATION)
     rows = await gateway.rows()
     failed = next(row["id"] for row in rows if row["status"] >= 500)
     filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
