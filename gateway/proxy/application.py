@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from gateway.platform.request_log.applications import written_application
 
+TITLES = (b"x-openrouter-title", b"x-title")  # of two the first counts
+ADDRESSES = (b"http-referer", b"referer")
 TITLE_CHARS = 64
 _READ_CHARS = 1024  # of a title, before blanks are taken out
 _SITE = re.compile(
@@ -20,8 +22,8 @@ _SITE = re.compile(
 
 def named_application(headers: Mapping[bytes, bytes]) -> str:
     """The application as the log keeps it; empty for none."""
-    title = headers.get(b"x-openrouter-title") or headers.get(b"x-title") or b""
-    address = headers.get(b"http-referer") or headers.get(b"referer") or b""
+    title = next((headers[name] for name in TITLES if headers.get(name)), b"")
+    address = next((headers[name] for name in ADDRESSES if headers.get(name)), b"")
     return written_application(title_of(title), site_of(address))
 
 

@@ -10,6 +10,7 @@ from typing import cast
 from aiohttp import web
 
 from gateway.base.errors import GatewayError, InternalError, InvalidRequest
+from gateway.proxy.application import ADDRESSES, TITLES
 from gateway.proxy.dialects.endpoints import REALTIME
 from gateway.proxy.dialects.errors import error_body, error_headers
 from gateway.proxy.exchange import Client, Exchange, Plane
@@ -19,7 +20,6 @@ from gateway.proxy.realtime.dial import HEARTBEAT_S, dial
 from gateway.proxy.realtime.session import Phases, Session
 from gateway.web.security import REQUEST_ID
 
-APPLICATION_HEADERS = ("http-referer", "referer", "x-openrouter-title", "x-title")
 KEY_PROTOCOL = "openai-insecure-api-key."
 MAX_MODEL_CHARS = 256
 _PHASES = Phases(enter_turn, leave_turn)
@@ -69,9 +69,10 @@ class Realtime:
 
         hops = ",".join(request.headers.getall("X-Forwarded-For", []))
         headers = {b"x-forwarded-for": hops.encode("latin-1", "replace")}
-        for name_ in APPLICATION_HEADERS:
-            if name_ in request.headers:
-                headers[name_.encode()] = request.headers[name_].encode("utf-8", "surrogateescape")
+        for each in (*TITLES, *ADDRESSES):
+            value = request.headers.get(each.decode())
+            if value is not None:
+                headers[each] = value.encode("utf-8", "surrogateescape")
 
         def turn() -> Exchange:
             client = cast(Client, _Nobody(request.transport))

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from gateway.platform.request_log.applications import OTHER
-from gateway.proxy.application import TITLE_CHARS, named_application, site_of, title_of
+from gateway.proxy.application import (
+    ADDRESSES,
+    TITLE_CHARS,
+    TITLES,
+    named_application,
+    site_of,
+    title_of,
+)
 from gateway.proxy.dialects.endpoints import BY_NAME
 from tests.fakes.canary import Canaries
 from tests.fakes.endpoints import ASKED, catalog, provide
@@ -80,6 +87,20 @@ async def test_a_realtime_session_keeps_it_at_every_turn(tmp_path: Path) -> None
     heads = repr(provider.heads).lower()
     assert "secret-app" not in heads and "secret app" not in heads and "referer" not in heads
     await provider.stop()
+
+
+async def test_each_header_is_read(gateway: RunningGateway) -> None:
+    told = {name.decode(): b"https://a.example" for name in ADDRESSES}
+    told |= {name.decode(): b"A" for name in TITLES}
+    base = [("Authorization", f"Bearer {gateway.key}"), ("Content-Type", b"application/json")]
+    for name, value in told.items():
+        # Once as a client library writes it, and once in a form that only the full parser reads.
+        assert (await gateway.post(chat(model="x"), **{name: value.decode()})).status == 404
+        found = [(await last(gateway))["application"]]
+        await ask(gateway, "POST", b"/v1/chat/completions", [*base, (name, value)], b"{")
+        found.append((await last(gateway))["application"])
+        named = {"title": "", "site": ""} | {"site" if b":" in value else "title": value.decode()}
+        assert found == [named, named], name
 
 
 async def test_without_a_name_there_is_none(gateway: RunningGateway) -> None:

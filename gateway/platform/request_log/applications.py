@@ -16,7 +16,7 @@ from gateway.store.schema.request_log import usage_applications_hourly
 
 OTHER: Final = " "  # one that is beyond the bound: neither title nor site
 MOST: Final = 50  # of an account in a day
-MOST_KNOWN: Final = 100_000  # of all accounts in a day: 20 MiB of memory at worst
+MOST_KNOWN: Final = 100_000  # of all accounts in a day: 20 MiB of memory
 MOST_LISTED: Final = 100
 
 
@@ -44,30 +44,30 @@ def read_application(text: str) -> Application | None:
 
 
 class Applications:
-    """The applications of the day, by account. In memory: after a restart the count begins anew."""
+    """How many applications an account has named today, and which: kept as hashes, in memory, so
+    that after a restart the count begins anew."""
 
     def __init__(self, most: int = MOST, most_known: int = MOST_KNOWN) -> None:
         self._most = most
         self._most_known = most_known
         self._day = 0
-        self._named: dict[int, set[str]] = {}
-        self._count = 0
+        self._known: set[int] = set()
+        self._counts: dict[int, int] = {}
 
     def counted(self, account_no: int, at_us: int, text: str) -> str:
         """The text, or OTHER once the account has named too many since the day began."""
         day = at_us // DAY_US
         if day > self._day:
-            self._day, self._count = day, 0
-            self._named.clear()
-        named = self._named.get(account_no)
-        if named is None:
-            named = self._named[account_no] = set()
-        if text in named:
-            return text
-        if len(named) >= self._most or self._count >= self._most_known:
-            return OTHER
-        named.add(text)
-        self._count += 1
+            self._day = day
+            self._known.clear()
+            self._counts.clear()
+        mark = hash((account_no, text))
+        if mark not in self._known:
+            count = self._counts.get(account_no, 0)
+            if count >= self._most or len(self._known) >= self._most_known:
+                return OTHER
+            self._counts[account_no] = count + 1
+            self._known.add(mark)
         return text
 
 
