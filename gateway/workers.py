@@ -13,9 +13,9 @@ from gateway.base.beats import next_beat_s
 from gateway.base.telemetry import Metrics
 from gateway.platform.accounts.alive import alive
 from gateway.platform.assembly import Platform
+from gateway.platform.checks import LEDGER
 from gateway.platform.ledger.reconcile import verify
 from gateway.platform.request_log.rollup import drift
-from gateway.web.admin.ledger_check import keep_check
 
 log = logging.getLogger("tallygate.workers")
 DAY_S = 86_400
@@ -32,9 +32,8 @@ class Job(NamedTuple):
 
 async def reconcile(platform: Platform, metrics: Metrics) -> None:
     """The nightly check of the ledger; findings are logged as errors, one line each."""
-    report = await platform.database.read(verify)
+    report = await platform.checks.run(LEDGER, verify)
     metrics.gauges["ledger_findings"] = len(report.findings)
-    keep_check(platform, report)
     for finding in report.findings:
         log.error("ledger finding", extra={"f": {"finding": finding}})
 

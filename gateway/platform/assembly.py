@@ -25,6 +25,7 @@ from gateway.platform.accounts.sign_in import SignInLinks
 from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
+from gateway.platform.checks import Checks
 from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
@@ -93,6 +94,7 @@ class Platform:
     attestations: Attestations
     notices: Notices
     incidents: Incidents
+    checks: Checks
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -113,6 +115,7 @@ class Platform:
     async def close(self) -> None:
         """Write what is queued, close the database, give the folder up."""
         self.people.close()
+        await self.checks.close()
         try:
             await self.database.close()
         finally:
@@ -231,6 +234,7 @@ async def _open_rooms(
         attestations=Attestations(register),
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
         incidents=incidents,
+        checks=Checks(database, clock),
     )
 
 

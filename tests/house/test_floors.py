@@ -31,6 +31,7 @@ FLOORS = [
 PLATFORM_ROOMS = [
     *(
         "refusals",
+        "checks",
         "metering",
         "audit",
         "mail",

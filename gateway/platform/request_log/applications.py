@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from gateway.platform.request_log.rollup import DAY_US
-from gateway.platform.request_log.series import Cut, within
-from gateway.store.schema.request_log import usage_applications_hourly
+from gateway.platform.request_log.series import Cut, rows_by_application
 
 OTHER: Final = " "  # one that is beyond the bound: neither title nor site
 MOST: Final = 50  # of an account in a day
@@ -73,7 +72,7 @@ class Applications:
 
 def applications_of(connection: Connection, cut: Cut) -> list[str]:
     """The applications of a cut as texts, those with the most requests first; so many at most."""
-    columns = usage_applications_hourly.c
-    query = within(select(columns.application), cut, columns).group_by(columns.application)
-    query = query.order_by(func.sum(columns.requests).desc(), columns.application)
+    rows = rows_by_application(cut).c
+    query = select(rows.application).group_by(rows.application)
+    query = query.order_by(func.sum(rows.requests).desc(), rows.application)
     return list(connection.scalars(query.limit(MOST_LISTED)))

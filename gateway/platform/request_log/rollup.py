@@ -1,5 +1,5 @@
-"""The rollups: usage, units and applications per hour; per day what models served, and the drift
-of reported tokens.
+"""The rollups: usage per hour and day, units and applications per hour; per day what models
+served, and drift.
 
 All change in the transaction that writes the rows they sum up, so a chart, the log and the ledger
 cannot disagree. A batch is summed in memory first: one upsert for each distinct key.
@@ -17,6 +17,7 @@ from gateway.store.bulk import bulk_add
 from gateway.store.schema.request_log import (
     service_daily,
     usage_applications_hourly,
+    usage_daily,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -40,6 +41,7 @@ _key = itemgetter(*map(_at, ("account_no", "key_no", "model", "provider")))
 _amounts = itemgetter(*map(_at, (column.name for column in list(usage_hourly.c)[7:])))
 _COST = [column.name for column in list(usage_hourly.c)[7:]].index("cost_microusd")
 _hourly = bulk_add(usage_hourly, tuple(column.name for column in usage_hourly.c))
+_daily = bulk_add(usage_daily, tuple(column.name for column in usage_daily.c))
 _units = bulk_add(usage_units_hourly, tuple(column.name for column in usage_units_hourly.c))
 _applications = bulk_add(
     usage_applications_hourly, tuple(column.name for column in usage_applications_hourly.c)
@@ -96,7 +98,7 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
             for unit, quantity in read_units(row[_UNITS]).items():
                 units[(*key, unit)] = units.get((*key, unit), 0) + quantity
         if row[_APPLICATION]:
-            _add_named(named, (*key[:4], row[_APPLICATION]), row)
+            _add_named(named, (key[1], key[0], *key[2:4], row[_APPLICATION]), row)
         if row[_OUTCOME] != "completed":
             if row[_OUTCOME] not in SERVED:
                 failed[key] = failed.get(key, 0) + 1
@@ -115,16 +117,23 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
             sums[3] += ratio
             sums[4] += ratio * ratio // PPM
     flat: list[Any] = []
+    usage: dict[tuple[Any, ...], tuple[int, ...]] = {}
     served: dict[tuple[int, str], list[int]] = {}
     for key, amounts in hours.items():
         total = amounts[0] if len(amounts) == 1 else tuple(map(sum, zip(*amounts, strict=True)))
-        flat += (*key, len(amounts), failed.get(key, 0), *total)
+        sums_of = (len(amounts), failed.get(key, 0), *total)
+        flat += (*key, *sums_of)
+        day_key = (key[1], key[0] // 24, *key[2:])
+        if day_key in usage:  # a batch of two hours
+            sums_of = tuple(map(add, usage[day_key], sums_of))
+        usage[day_key] = sums_of
         whole = served.setdefault((key[0] // 24, key[3]), [0, 0, 0, 0])
         whole[0] += len(amounts)
         whole[1] += failed.get(key, 0)
         whole[2] += faults.get(key, 0)
         whole[3] += total[_COST]
     _hourly.run(connection, flat)
+    _daily.run(connection, [value for key, sums in usage.items() for value in (*key, *sums)])
     _service.run(connection, [value for key, sums in served.items() for value in (*key, *sums)])
     if units:
         _units.run(connection, [value for key, sum_ in units.items() for value in (*key, sum_)])

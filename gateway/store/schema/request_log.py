@@ -78,6 +78,29 @@ usage_hourly = Table(
     sqlite_with_rowid=False,
 )
 
+# The hours' sums once more, by day and the account first: a long range of one account is one walk.
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    integer("account_no"),
+    integer("day"),
+    integer("key_no"),
+    text("model"),
+    text("provider"),
+    integer("requests"),
+    integer("failures"),
+    integer("input_tokens"),
+    integer("cache_read_tokens"),
+    integer("cache_write_tokens"),
+    integer("output_tokens"),
+    integer("reasoning_tokens"),
+    integer("cost_microusd"),
+    integer("overrun_microusd"),
+    PrimaryKeyConstraint("account_no", "day", "key_no", "model", "provider"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
 usage_units_hourly = Table(
     "usage_units_hourly",
     metadata,
@@ -93,12 +116,13 @@ usage_units_hourly = Table(
     sqlite_with_rowid=False,
 )
 
-# Of the requests that named an application; the others are what is lacking to `usage_hourly`.
+# Of the requests that named an application; the others are what is lacking to `usage_hourly`. The
+# account comes first, so that a range of one is one walk.
 usage_applications_hourly = Table(
     "usage_applications_hourly",
     metadata,
-    integer("hour"),
     integer("account_no"),
+    integer("hour"),
     integer("key_no"),
     text("model"),
     text("application"),
@@ -111,7 +135,7 @@ usage_applications_hourly = Table(
     integer("reasoning_tokens"),
     integer("cost_microusd"),
     integer("overrun_microusd"),
-    PrimaryKeyConstraint("hour", "account_no", "key_no", "model", "application"),
+    PrimaryKeyConstraint("account_no", "hour", "key_no", "model", "application"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

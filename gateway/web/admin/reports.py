@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.base.money import format_price, format_usd
 from gateway.platform.assembly import Platform
+from gateway.platform.checks import LEDGER
 from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.applications import read_application
@@ -153,7 +154,7 @@ async def usage_drift(platform: Platform, p: DriftLimit) -> Any:
 
 async def ledger_verify(platform: Platform, _: Nothing) -> Any:
     """Check the whole ledger: chain, sums, balances, log and rollups."""
-    return ledger_report(await platform.database.read(verify))
+    return ledger_report(await platform.checks.run(LEDGER, verify))
 
 
 def ledger_report(report: Report) -> dict[str, Any]:

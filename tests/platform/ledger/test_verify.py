@@ -45,8 +45,13 @@ COLUMNS = {
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
     ),
+    "usage_daily": (
+        *("account_no", "day", "key_no", "model", "provider", "requests", "failures"),
+        *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
+        *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
+    ),
     "usage_applications_hourly": (
-        *("hour", "account_no", "key_no", "model", "application", "requests", "failures"),
+        *("account_no", "hour", "key_no", "model", "application", "requests", "failures"),
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
     ),
@@ -62,8 +67,8 @@ CASES = [(table, column) for table, columns in COLUMNS.items() for column in col
 
 
 NO_ROW_IDS = (
-    *("usage_hourly", "usage_units_hourly", "usage_applications_hourly", "usage_drift_daily"),
-    "service_daily",
+    *("usage_hourly", "usage_daily", "usage_units_hourly", "usage_drift_daily", "service_daily"),
+    "usage_applications_hourly",
 )
 
 
@@ -157,6 +162,7 @@ def test_every_altered_column_is_found(
         "DELETE FROM ledger_accounts WHERE code = 'lot:1'",
         "DELETE FROM ledger_balances WHERE ledger_no = 1",
         "DELETE FROM usage_hourly",
+        "DELETE FROM usage_daily",
         "DELETE FROM usage_units_hourly",
         "DELETE FROM usage_applications_hourly",
         "DELETE FROM usage_drift_daily",

@@ -134,8 +134,10 @@ NOT_PAGES = {
     *("/static/{digest}/{name}", "/console/events", "/console/usage.csv", "/admin/audit/export"),
     "/sign-in/with/{provider}/callback",  # it leads on, or says in the sign-in's words why not
 }
-# Pages that ask before an act, but for a few that stand for all: one template, other words.
+# Of pages that have one template and other words each, all but a few that stand for them: those
+# that ask before an act, and the guides.
 ALIKE = {
+    *(f"/docs/guides/{name}" for name in GUIDES[2:]),
     "/admin/keys/{id}/revoke",
     "/console/keys/{id}/leaked",
     "/console/organisations/{id}/invitations/{invitation}/withdraw",

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 
 INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SUMS = (
@@ -20,14 +20,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "usage_applications_hourly",
-        sa.Column("hour", INT64, nullable=False),
         sa.Column("account_no", INT64, nullable=False),
+        sa.Column("hour", INT64, nullable=False),
         sa.Column("key_no", INT64, nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("application", sa.Text(), nullable=False),
         *(sa.Column(name, INT64, nullable=False) for name in SUMS),
         sa.PrimaryKeyConstraint(
-            *("hour", "account_no", "key_no", "model", "application"),
+            *("account_no", "hour", "key_no", "model", "application"),
             name="pk_usage_applications_hourly",
         ),
         sqlite_strict=True,
