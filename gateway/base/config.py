@@ -183,6 +183,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("oauth.github_secret", str, "", "GitHub OAuth client secret.", (), 0, True),
     Setting("log.level", str, "info", "Log level.", ("debug", "info", "warning", "error")),
     Setting("log.requests", bool, False, "Log one line a request."),
+    Setting(
+        "log.applications",
+        bool,
+        True,
+        "Keep the title and site by which a calling program names itself.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _BY_ENV = {ENV_PREFIX + s.name.upper().replace(".", "_"): s for s in SETTINGS}

@@ -22,6 +22,7 @@ from gateway.platform.keys.ring import Key, KeyRing, Recall
 from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
+from gateway.platform.request_log.applications import Applications
 from gateway.platform.request_log.record import Attempt as AttemptMade
 from gateway.platform.settlement import Settlements
 from gateway.proxy.cache_store import ResponseCache
@@ -136,6 +137,7 @@ class Plane:
         self.settings = settings
         self.limits = limits_of(settings)
         self.log_requests: bool = settings.log_requests
+        self.applications = Applications() if settings.log_applications else None
         self.clock = clock
         self.ids = ids
         self.keys = keys

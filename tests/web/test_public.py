@@ -243,3 +243,10 @@ async def test_static_files_come_packed_to_who_takes_them(gateway: RunningGatewa
 def test_a_contact_is_an_address_or_an_https_link(contact: str) -> None:
     with pytest.raises(ConfigError, match=r"operator\.contact"):
         load(environ={}, flags={"operator.contact": contact})
+
+
+async def test_whether_applications_are_kept_is_said_as_it_is(tmp_path: Path) -> None:
+    for kept in (True, False):
+        async with running(tmp_path / str(kept), log_applications=kept) as one:
+            for path in ("/docs", "/legal/privacy"):
+                assert ("X-Title" in (await get(one, path))[1]) == kept, path

@@ -18,6 +18,7 @@ from gateway.store.schema.ledger import ledger_entries, lots, wallets
 from gateway.store.schema.request_log import (
     request_log,
     service_daily,
+    usage_applications_hourly,
     usage_daily,
     usage_drift_daily,
     usage_hourly,
@@ -138,25 +139,40 @@ def remainders(connection: Connection) -> Iterator[str]:
 
 def hours(connection: Connection) -> Iterator[str]:
     """The hourly usage is the sum of the log's rows."""
+    log = request_log.c
+    keys = (_hour(), log.account_no, log.key_no, log.model, log.provider)
+    of_log = _grouped(connection, _usage(keys), keys)
+    of_rollup = _sorted(connection, usage_hourly, 5)
+    yield from _compare("the usage of the hour", of_log, of_rollup)
+
+
+def applications(connection: Connection) -> Iterator[str]:
+    """The hourly usage by application is the sum of the log's rows that name one."""
+    log = request_log.c
+    keys = (log.account_no, _hour(), log.key_no, log.model, log.application)
+    of_log = _grouped(connection, _usage(keys).where(log.application != ""), keys)
+    of_rollup = _sorted(connection, usage_applications_hourly, 5)
+    yield from _compare("the applications of the hour", of_log, of_rollup)
+
+
+def _hour() -> Any:
+    return _whole(request_log.c.started_us, 3_600_000_000).label("hour")
+
+
+def _usage(keys: tuple[Any, ...]) -> sa.Select[Any]:
+    """The sums of the log's rows, still to be grouped by these."""
     log = request_log
     served = log.c.outcome.in_(("completed", "client_gone", "cache_hit"))
     sums = (
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
     )
-    keys = (
-        *(_whole(log.c.started_us, 3_600_000_000).label("hour"), log.c.account_no),
-        *(log.c.key_no, log.c.model, log.c.provider),
-    )
-    query = select(
+    return select(
         *keys,
         func.count(),
         func.sum(sa.case((served, 0), else_=1)),
         *(func.sum(log.c[name]) for name in sums),
     )
-    of_log = _grouped(connection, query, keys)
-    of_rollup = _sorted(connection, usage_hourly, 5)
-    yield from _compare("the usage of the hour", of_log, of_rollup)
 
 
 def usage_days(connection: Connection) -> Iterator[str]:

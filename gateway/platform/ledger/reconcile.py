@@ -73,6 +73,7 @@ def verify(connection: Connection, progress: Progress | None = None) -> Report:
         agreement.remainders(connection),
         agreement.hours(connection),
         agreement.usage_days(connection),
+        agreement.applications(connection),
         agreement.service(connection),
         agreement.units(connection),
         agreement.days(connection),

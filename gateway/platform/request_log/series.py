@@ -2,7 +2,8 @@
 
 Whole days are read from the rollup by day, where an account's rows stand together, and what a range
 has beyond them from the rollup by hour, whose key begins with the hour: one seek an hour. The cost
-follows the length of the range and not the number of accounts. Absent buckets are absent, not zero.
+follows the length of the range and not the number of accounts. By application another rollup is
+read, of the requests that named one. Absent buckets are absent, not zero.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from gateway.store.schema.request_log import usage_daily, usage_hourly
+from gateway.store.schema.request_log import (
+    usage_applications_hourly,
+    usage_daily,
+    usage_hourly,
+)
 
-Group = Literal["model", "key_no", "provider"]
-GROUPS: tuple[Group, ...] = ("model", "key_no", "provider")
+Group = Literal["model", "key_no", "provider", "application"]
+GROUPS: tuple[Group, ...] = ("model", "key_no", "provider", "application")
 HOURS_A_DAY = 24
 MAX_HOURS = 366 * HOURS_A_DAY
 
@@ -59,7 +64,10 @@ def series(
     connection: Connection, cut: Cut, *, group: Group | None, hours_a_bucket: int = HOURS_A_DAY
 ) -> list[Point]:
     """The points of a cut, by bucket and group. Raises ValueError for a range beyond a year."""
-    rows = _rows(cut, by_day=hours_a_bucket % HOURS_A_DAY == 0)
+    if group == "application":
+        rows = rows_by_application(cut)
+    else:
+        rows = _rows(cut, by_day=hours_a_bucket % HOURS_A_DAY == 0)
     # Whole numbers divided by SQL's own sign, which Core's `//` writes differently by database.
     bucket: ColumnElement[Any] = rows.c.hour.op("/")(hours_a_bucket)
     by: ColumnElement[Any] = rows.c[group] if group is not None else literal("")
@@ -67,6 +75,15 @@ def series(
     keys = [bucket] if group is None else [bucket, by]
     query = select(bucket, by, *sums).group_by(*keys).order_by(*keys)
     return [Point(*row[:2], *map(int, row[2:])) for row in connection.execute(query)]
+
+
+def rest_of(whole: Sequence[Point], parts: Sequence[Point]) -> list[Point]:
+    """What points of no group have beyond those of some groups, bucket by bucket, as group ''."""
+    left = {point.bucket: list(point[2:]) for point in whole}
+    for point in parts:
+        sums = left.setdefault(point.bucket, [0] * 5)
+        sums[:] = [total - part for total, part in zip(sums, point[2:], strict=True)]
+    return [Point(bucket, "", *sums) for bucket, sums in left.items() if any(sums)]
 
 
 def last_failed_hour(connection: Connection, cut: Cut) -> int | None:
@@ -126,10 +143,26 @@ def _day_end(hour: int, cut: Cut) -> int:
     return min((hour // HOURS_A_DAY + 1) * HOURS_A_DAY, cut.until_hour)
 
 
-def _rows(cut: Cut, *, by_day: bool) -> FromClause:
-    """The cut's rows; of whole days one row each, at the day's first hour, where that is enough."""
+def rows_by_application(cut: Cut) -> FromClause:
+    """The cut's rows by hour and application. Raises ValueError for a range beyond a year."""
+    _check(cut)
+    table = usage_applications_hourly.c
+    query = select(table.hour, table.application, *_shown(usage_applications_hourly)).where(
+        table.account_no == cut.account_no,
+        table.hour >= cut.from_hour,
+        table.hour < cut.until_hour,
+    )
+    return _narrowed(query, usage_applications_hourly, cut).subquery()
+
+
+def _check(cut: Cut) -> None:
     if not 0 <= cut.until_hour - cut.from_hour <= MAX_HOURS:
         raise ValueError("a range is at most a year")
+
+
+def _rows(cut: Cut, *, by_day: bool) -> FromClause:
+    """The cut's rows; of whole days one row each, at the day's first hour, where that is enough."""
+    _check(cut)
     first, end = -(-cut.from_hour // HOURS_A_DAY), cut.until_hour // HOURS_A_DAY
     if not by_day or first >= end:
         return _of_hours(cut).subquery()
@@ -160,9 +193,10 @@ def _of_hours(cut: Cut) -> Select[Any]:
 
 def _shown(table: Table) -> list[ColumnElement[Any]]:
     input_tokens = table.c.input_tokens + table.c.cache_read_tokens + table.c.cache_write_tokens
-    plain = ("model", "key_no", "provider", "requests", "failures", "output_tokens")
+    plain = ("model", "key_no", "requests", "failures", "output_tokens", "cost_microusd")
+    groups = ("provider",) if "provider" in table.c else ()
     return [
-        *(table.c[name] for name in (*plain, "cost_microusd")),
+        *(table.c[name] for name in (*plain, *groups)),
         input_tokens.label("input_tokens"),
     ]
 

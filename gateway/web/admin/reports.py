@@ -15,6 +15,7 @@ from gateway.platform.assembly import Platform
 from gateway.platform.checks import LEDGER
 from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.refusals import Refusal
+from gateway.platform.request_log.applications import read_application
 from gateway.platform.request_log.query import LoggedRequest, newest
 from gateway.platform.request_log.record import read_units
 from gateway.platform.request_log.rollup import Drift, drift
@@ -126,6 +127,7 @@ async def requests_list(platform: Platform, p: RequestListing) -> Any:
 
 def _request(platform: Platform, found: LoggedRequest, key_ids: dict[int, str]) -> dict[str, Any]:
     row = found.row._asdict()
+    application = read_application(row.pop("application"))
     return {
         "seq": found.seq,
         "id": row.pop("id"),
@@ -134,6 +136,7 @@ def _request(platform: Platform, found: LoggedRequest, key_ids: dict[int, str]) 
         "key": key_ids.get(row.pop("key_no")),
         **row,
         "units": read_units(found.row.units),
+        "application": application and application._asdict(),
         "cost_usd": format_usd(found.row.cost_microusd),
     }
 

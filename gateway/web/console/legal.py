@@ -24,7 +24,7 @@ from gateway.web.console.lifetimes import DAY_US
 from gateway.web.console.offers import sources
 
 TEXT_DATE_US: Final = 1_795_737_600_000_000  # 2026-11-27
-TEXT_DIGEST: Final = "4fa3f722f349d28e"  # of their templates on that day
+TEXT_DIGEST: Final = "df76b5b2327a3298"  # of their templates on that day
 
 
 class Facts(NamedTuple):
@@ -48,6 +48,7 @@ class Facts(NamedTuple):
     policy_notice_days: int
     spread_networks: int  # 0: keys are not watched
     spread_hours: int
+    applications: bool  # whether the log says which application sent a request
     since_us: int | None = None  # from when the version in force holds
 
 
@@ -87,6 +88,7 @@ def facts(settings: Settings, version: Version | None = None) -> Facts:
         updated_us=TEXT_DATE_US,
         since_us=None if version is None else version.begins_us,
         **{name: standing[name].value for name in stated},
+        applications=settings.log_applications,
     )
 
 

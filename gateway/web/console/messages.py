@@ -34,6 +34,7 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|\{\w+\}")
 _TAG = re.compile(r"</?[a-z][^>]*>")
 _OPTIONS: Any = {
     "trimmed": "true",
+    "silent": "false",  # a template that cannot be read is no template without words
     "newstyle_gettext": "true",
     "encoding": "utf-8",
     "extensions": "jinja2.ext.do",

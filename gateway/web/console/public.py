@@ -102,6 +102,7 @@ class PublicPages:
             "public/docs.html",
             errors=rows,
             trial_model=self._trial_model(),
+            applications=self._platform.settings.log_applications,
         )
 
     async def guide(self, request: web.Request) -> web.Response:

@@ -143,6 +143,7 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "incidents.add": incident,
         "incidents.update": {"id": told, "text": "Still slow."},
         "incidents.end": {"id": told},
+        "incidents.withdraw": {"id": told, "reason": "It was another place."},
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},

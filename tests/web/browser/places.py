@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.platform.accounts.entrance import set_password
+from gateway.platform.accounts.identities import Person
 from gateway.platform.catalog.schedule import DAY_US
 from gateway.platform.keys import Key
 from gateway.platform.keys.spread import Crowd
@@ -26,6 +28,7 @@ STRANGER, STAFF, FRESH = "stranger", "staff", "fresh"
 SECOND, WELCOME = "second", "welcome"
 WHO = (STRANGER, STAFF, FRESH, SECOND, WELCOME)
 Places = tuple[tuple[str, str], ...]
+APPLICATION = {"X-Title": "Η εφαρμογή μου", "HTTP-Referer": "https://app.example.com/x"}
 
 
 def by(who: str, *paths: str) -> Places:
@@ -63,7 +66,11 @@ PAGES: dict[str, Places] = {
     "/console/keys/{id}": by(STAFF, "/console/keys/{key}", "/console/keys/{ended}"),
     "/console/keys/{id}/revoke": by(STAFF, "/console/keys/{key}/revoke"),
     "/console/keys/{id}/leaked": by(STAFF, "/console/keys/{key}/leaked"),
-    "/console/usage": _desk("/console/usage", "/console/usage?by=key&show=tokens&range=24h"),
+    "/console/usage": _desk(
+        "/console/usage",
+        "/console/usage?by=key&show=tokens&range=24h",
+        "/console/usage?by=application",
+    ),
     "/console/logs": _desk("/console/logs", "/console/logs?model=nix"),
     "/console/logs/{id}": by(STAFF, "/console/logs/{request}", "/console/logs/{failed}"),
     "/console/billing": _desk("/console/billing"),
@@ -86,6 +93,7 @@ PAGES: dict[str, Places] = {
     "/settings/sessions/{id}/revoke": by(STAFF, "/settings/sessions/{session}/revoke"),
     "/settings/sessions/revoke": by(STAFF, "/settings/sessions/revoke"),
     "/settings/factors/{id}/remove": by(STAFF, "/settings/factors/{factor}/remove"),
+    "/settings/identities/{provider}/remove": by(STAFF, "/settings/identities/github/remove"),
     "/settings/recovery-codes": by(STAFF, "/settings/recovery-codes"),
     "/admin": by(STAFF, "/admin"),
     "/admin/providers": by(STAFF, "/admin/providers"),
@@ -96,6 +104,7 @@ PAGES: dict[str, Places] = {
     "/admin/prices": by(STAFF, "/admin/prices"),
     "/admin/users": by(STAFF, "/admin/users", "/admin/users?q=none-of-these"),
     "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}"),
+    "/admin/keys": by(STAFF, "/admin/keys", "/admin/keys?q=none-of-it"),
     "/admin/keys/{id}/revoke": by(STAFF, "/admin/keys/{key}/revoke"),
     "/admin/users/{id}/suspend": by(STAFF, "/admin/users/{user}/suspend"),
     "/admin/users/{id}/sessions": by(STAFF, "/admin/users/{user}/sessions"),
@@ -142,6 +151,7 @@ ALIKE = {
     "/console/invitations/{id}/decline",
     "/settings/sessions/{id}/revoke",
     "/settings/sessions/revoke",
+    "/settings/identities/{provider}/remove",
     "/settings/recovery-codes",
     "/admin/models/{name}/price/keep",
     "/admin/users/{id}/sessions",
@@ -208,7 +218,7 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
         chat() | {"model": "team/unreachable-model"},
         chat() | {"model": "sandbox/lorem:error=500"},
     ):
-        await gateway.post(body)
+        await gateway.post(body, **APPLICATION)
     rows = await gateway.rows()
     failed = next(row["id"] for row in rows if row["status"] >= 500)
     filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
@@ -319,6 +329,10 @@ async def _people(gateway: RunningGateway) -> dict[str, str]:
     other = await room.found(user, "Elsewhere")
     invited = await platform.invitations.invite(user, other, EMAIL)
     await people.factors._add(me, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
+    people.passwords.cost = 4
+    made = await people.passwords.hash("long enough to be one")
+    await platform.database.write(lambda c: set_password(c, me, made, 1))
+    await people.identities.link(me, Person("github", "7", EMAIL))
     await people.sessions.open(me, agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
     await platform.adjustments.request(clerk, user, 5_000_000_000, "adjustment", "large")
     letters = [each.letter for each in await people.mail.undelivered()]

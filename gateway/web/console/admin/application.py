@@ -6,6 +6,7 @@ from gateway.platform.assembly import Platform
 from gateway.web.console.admin.activity import ActivityPages
 from gateway.web.console.admin.home import HomePage
 from gateway.web.console.admin.incidents import IncidentPages
+from gateway.web.console.admin.keys import KeyAdminPages
 from gateway.web.console.admin.letters import LetterPages
 from gateway.web.console.admin.models import ModelPages
 from gateway.web.console.admin.organisations import OrganisationAdminPages
@@ -20,7 +21,7 @@ from gateway.web.guard import Guard
 
 def admin_routes(platform: Platform, pages: Pages, guard: Guard) -> list[web.RouteDef]:
     """The routes of every page under `/admin`."""
-    people = (UserPages, OrganisationAdminPages, ActivityPages, LetterPages)
+    people = (UserPages, OrganisationAdminPages, ActivityPages, KeyAdminPages, LetterPages)
     books = (RegisterPages, IncidentPages, ReviewPages, ReportPages)
     rooms = (HomePage, ProviderPages, ModelPages, *people, *books)
     return [route for room in rooms for route in room(platform, pages).routes(guard)]
