@@ -140,6 +140,7 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "breaches.add": breach,
         "agreements.add": signed,
         "attestations.add": {"kind": "firewall", "done_by": "x", "done": day, "result": "x"},
+        "policy.announce": {"name": "2", "words": "Shorter.", "effective": "2099-01-01"},
         "incidents.add": incident,
         "incidents.update": {"id": told, "text": "Still slow."},
         "incidents.end": {"id": told},
