@@ -66,6 +66,11 @@ async def low_balances(platform: Platform, metrics: Metrics) -> None:
     await platform.notices.tell()
 
 
+async def closed_credit(platform: Platform, metrics: Metrics) -> None:
+    """Post free credit of closed accounts back, once no request holds it."""
+    await platform.erasure.settle()
+
+
 async def rate_state(platform: Platform, metrics: Metrics) -> None:
     """Store what the rates have counted, so that a restart forgives nothing."""
     await platform.tiers.save()
@@ -86,6 +91,7 @@ JOBS: tuple[Job, ...] = (
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
+    Job("closed_credit", 60, closed_credit),
     Job("limits", 1, rate_state),
     Job("short_keys", 0.5, short_keys),
 )

@@ -25,6 +25,7 @@ from gateway.platform.accounts.sign_in import SignInLinks
 from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
+from gateway.platform.erasure import Erasure
 from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
@@ -93,6 +94,7 @@ class Platform:
     attestations: Attestations
     notices: Notices
     incidents: Incidents
+    erasure: Erasure
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -184,6 +186,7 @@ async def _open_rooms(
     await keys.load()
     tiers = Tiers(database, accounts, clock)
     people = open_people(settings, database, secrets, clock, ids, accounts)
+    await people.load()
     register = Register(database, people.audit, clock, ids)
     agreements = Agreements(register)
     catalog = _catalog(settings, database, secrets, clock, environ, agreements)
@@ -231,6 +234,7 @@ async def _open_rooms(
         attestations=Attestations(register),
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
         incidents=incidents,
+        erasure=Erasure(database, people, keys, short_keys, shared, ledger, bank, secrets, clock),
     )
 
 

@@ -4,13 +4,20 @@ No SQL, and the same answer for every way a key can be wrong. A key that is boun
 addresses is held to them here; to models, by `permit`, as soon as the body has named them.
 """
 
-from gateway.base.errors import AccountSuspended, InvalidKey, KeyNotAllowed
+from gateway.base.errors import (
+    AccountSuspended,
+    AgeUnproven,
+    ConsentMissing,
+    InvalidKey,
+    KeyNotAllowed,
+)
 from gateway.platform.keys.ring import Key, Recall
 from gateway.proxy.exchange import Exchange, Plane
 
 
 def authenticate(x: Exchange) -> None:
-    """Set `x.key`. Raises InvalidKey, AccountSuspended or KeyNotAllowed."""
+    """Set `x.key`. Raises InvalidKey, AccountSuspended, AgeUnproven, ConsentMissing or
+    KeyNotAllowed."""
     key = key_of(x.plane, x.authorization, x.recall)
     if key is None:
         if not x.authorization:
@@ -18,6 +25,8 @@ def authenticate(x: Exchange) -> None:
         raise InvalidKey()
     if key.account.state != "active":
         raise AccountSuspended()
+    if key.account.holds:
+        raise AgeUnproven() if "proof" in key.account.holds else ConsentMissing()
     x.key = key
     scope = key.scope
     if scope is None:

@@ -43,7 +43,7 @@ PLATFORM_ROOMS = [
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
-    *("people", "adjustments", "organisations", "incidents", "assembly"),
+    *("people", "adjustments", "organisations", "erasure", "incidents", "assembly"),
 ]
 
 PHASES = {

@@ -25,7 +25,7 @@ WINDOW_US = 15 * 60 * 1_000_000
 ACCOUNT_LIMIT = 10
 ADDRESS_LIMIT = 100
 LETTER_LIMIT = 3  # asking for a letter: nobody's mailbox is flooded from here
-LETTERS = frozenset({"sign-up", "reset", "address", "invited"})
+LETTERS = frozenset({"sign-up", "reset", "address", "invited", "guardian"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from gateway.store.schema import (
     accounts,
+    ages,
     audit,
     catalog,
     incidents,
@@ -18,6 +19,7 @@ from gateway.store.schema import (
 
 __all__ = [
     "accounts",
+    "ages",
     "audit",
     "catalog",
     "incidents",

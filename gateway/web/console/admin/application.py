@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.platform.assembly import Platform
 from gateway.web.console.admin.activity import ActivityPages
+from gateway.web.console.admin.ages import AgeAdminPages
 from gateway.web.console.admin.home import HomePage
 from gateway.web.console.admin.incidents import IncidentPages
 from gateway.web.console.admin.letters import LetterPages
@@ -19,7 +20,7 @@ from gateway.web.guard import Guard
 
 def admin_routes(platform: Platform, pages: Pages, guard: Guard) -> list[web.RouteDef]:
     """The routes of every page under `/admin`."""
-    people = (UserPages, OrganisationAdminPages, ActivityPages, LetterPages)
+    people = (UserPages, AgeAdminPages, OrganisationAdminPages, ActivityPages, LetterPages)
     books = (RegisterPages, IncidentPages, ReportPages)
     rooms = (HomePage, ProviderPages, ModelPages, *people, *books)
     return [route for room in rooms for route in room(platform, pages).routes(guard)]
