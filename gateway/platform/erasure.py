@@ -7,6 +7,7 @@ database overwrites what was deleted. Purchased credit stays in the ledger as ow
 cut short can be asked for again: each step finds what is left of it.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
@@ -88,6 +89,7 @@ class Erasure:
         self._secrets = secrets
         self._clock = clock
         self._random = random
+        self._running: set[asyncio.Task[Receipt]] = set()
         self._closed = {each.no: each for each in self._accounts if each.state == "closed"}
 
     def check(self, by: Account | None, account: Account) -> Parting:
@@ -110,6 +112,13 @@ class Erasure:
         """
         if ground not in GROUNDS:
             raise Refusal(f"a ground is one of {', '.join(GROUNDS)}, not {ground[:40]!r}")
+        task = asyncio.ensure_future(self._purge(by, account, ground))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        # A caller that goes away must not part what is durable from what requests meet.
+        return await asyncio.shield(task)
+
+    async def _purge(self, by: Account | None, account: Account, ground: str) -> Receipt:
         email = account.email
         async with self._organisations.changing:
             parting = self.check(by, account)
@@ -118,7 +127,8 @@ class Erasure:
             )
             self._forget(account, parting, gone)
         # What was on its way when the account closed found it open: nothing does any more.
-        await self._database.write(lambda c: self._sweep(c, account, email, parting))
+        late = await self._database.write(lambda c: self._sweep(c, account, email, parting))
+        self._end(late)
         for each in (account, *(each.account for each in parting.closed)):
             await self._strip(each)
         await self.settle()
@@ -137,7 +147,7 @@ class Erasure:
         What running requests still hold is taken when they have ended, by the next call.
         """
         taken = 0
-        for account in self._closed.values():
+        for account in list(self._closed.values()):
             wallet = self._bank.wallets.get(account.no)
             if wallet is None:
                 continue
@@ -202,12 +212,15 @@ class Erasure:
         for organisation in parting.closed:
             self._accounts.closed(organisation.account, organisation.account.email)
             organisation.name = organisation.account.id
+        self._end(gone)
+        for each in (account, *(one.account for one in parting.closed)):
+            self._closed[each.no] = each
+
+    def _end(self, gone: _Gone) -> None:
         for key in gone.keys:
             self._keys.ring.remove(key.digest)
             self._keys.on_end(key.no)
         self._short_keys.end(gone.erased.session_ids)
-        for each in (account, *(one.account for one in parting.closed)):
-            self._closed[each.no] = each
 
     async def _strip(self, account: Account) -> None:
         after: int | None = 0

@@ -1,5 +1,6 @@
 """A purge: nothing names the person any more, on disk either, and the books stay whole."""
 
+import asyncio
 import contextlib
 import re
 from pathlib import Path
@@ -311,7 +312,20 @@ async def test_who_and_what_is_refused(place):
     assert (await place.ask(place.own_key)).status == 401
 
 
-async def test_again_and_over_a_restart_it_stays_so(place, tmp_path):
+async def test_a_caller_that_goes_away_leaves_it_done(place):
+    asked = asyncio.create_task(place.platform.erasure.purge(place.boss, place.account, "minor"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    async with asyncio.timeout(20):
+        while place.platform.erasure._running:
+            await asyncio.sleep(0.01)
+    assert place.account.state == "closed" and (await place.ask(place.key)).status == 401
+    assert place.platform.ledger.balance(place.account.no) == 5 * USD
+
+
+async def test_again_it_stays_so_and_the_address_is_free(place):
     platform, account = place.platform, place.account
     await platform.erasure.purge(place.boss, account, "minor")
     again = await platform.erasure.purge(None, account, "minor")
