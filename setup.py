@@ -108,16 +108,22 @@ def compile_catalogues(target: Path) -> None:
             write_mo(write, read_po(read))
 
 
+# An error by itself since GCC 14: better everywhere than there alone.
+STRICT = "-Werror=incompatible-pointer-types"
+
+
 def flags() -> list[str]:
     if DEBUG or SANITIZE:
         extra = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else []
-        return ["-O1", "-g", "-std=c11", *extra]
-    return ["-O3", "-std=c11", "-fno-plt", "-fvisibility=hidden"]
+        return ["-O1", "-g", "-std=c11", STRICT, *extra]
+    return ["-O3", "-std=c11", STRICT, "-fno-plt", "-fvisibility=hidden"]
 
 
 def path_flags() -> list[str]:
     """Of the request path's modules: their generated C is long, and -O3 gains them little."""
-    return ["-O1", "-g"] if DEBUG else ["-O1", "-g0", "-std=c11", "-fvisibility=hidden"]
+    if DEBUG:
+        return ["-O1", "-g"]
+    return ["-O1", "-g0", "-std=c11", STRICT, "-fvisibility=hidden"]
 
 
 def request_path() -> list[str]:

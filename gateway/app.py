@@ -39,6 +39,7 @@ from gateway.proxy.routing.router import Router
 from gateway.proxy.upstream.pool import Pool, PoolLimits
 from gateway.web.admin.socket import AdminSocket
 from gateway.web.beginning import MAX_LINE_BYTES
+from gateway.web.client_address import parse_networks
 from gateway.web.connection import LINGER_S
 from gateway.web.console.application import build_app
 from gateway.web.console.letters import Letters
@@ -46,6 +47,7 @@ from gateway.web.console.operator import operator_of
 from gateway.web.hosts import base_url
 from gateway.web.security import Discreet
 from gateway.web.server import Server
+from gateway.web.sightings import Sightings
 from gateway.workers import JOBS, Job, Workers
 
 # Requests leave no cycles behind; scanning the young for them at every 700th would be for nothing.
@@ -130,6 +132,7 @@ class Gateway:
         if console is None:
             raise RuntimeError("the console's server was not built")
         self.server = Server(self.plane, console)
+        watch_keys(self.platform, self.plane)
         self.plane.carrier.start()
         self.port = await self.server.listen(host, port, bound)
         self.platform.live["providers.health"] = self.plane.router.report
@@ -154,6 +157,13 @@ class Gateway:
         with contextlib.suppress(StorageUnavailable):  # logged where it was raised
             await self.platform.tiers.save()
         await self.platform.close()
+
+
+def watch_keys(platform: Platform, plane: Plane) -> None:
+    """Count the networks that use each key, unless the operator wants none of it."""
+    if platform.settings.keys_spread_networks > 0:
+        trusted = parse_networks(platform.settings.server_trusted_proxies)
+        plane.place = Sightings(platform.spread, trusted, platform.reviews.suspect).place
 
 
 def console_log() -> logging.Logger:

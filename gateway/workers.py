@@ -13,9 +13,10 @@ from gateway.base.beats import next_beat_s
 from gateway.base.telemetry import Metrics
 from gateway.platform.accounts.alive import alive
 from gateway.platform.assembly import Platform
+from gateway.platform.checks import LEDGER
 from gateway.platform.ledger.reconcile import verify
 from gateway.platform.request_log.rollup import drift
-from gateway.web.admin.ledger_check import keep_check
+from gateway.web.console.legal import state_of
 
 log = logging.getLogger("tallygate.workers")
 DAY_S = 86_400
@@ -32,9 +33,8 @@ class Job(NamedTuple):
 
 async def reconcile(platform: Platform, metrics: Metrics) -> None:
     """The nightly check of the ledger; findings are logged as errors, one line each."""
-    report = await platform.database.read(verify)
+    report = await platform.checks.run(LEDGER, verify)
     metrics.gauges["ledger_findings"] = len(report.findings)
-    keep_check(platform, report)
     for finding in report.findings:
         log.error("ledger finding", extra={"f": {"finding": finding}})
 
@@ -71,6 +71,22 @@ async def closed_credit(platform: Platform, metrics: Metrics) -> None:
     await platform.erasure.settle()
 
 
+async def policy_versions(platform: Platform, metrics: Metrics) -> None:
+    """Note the first version of the legal texts, tell of a coming one, let one begin."""
+    versions, settings = platform.versions, platform.settings
+    if not versions.all:
+        providers = platform.catalog.snapshot.providers.values()
+        await versions.begin(settings.accounts_terms_version, state_of(settings, providers))
+    await versions.tell()
+    versions.refresh()
+
+
+async def review_cases(platform: Platform, metrics: Metrics) -> None:
+    """Open the cases of keys that too many networks use."""
+    opened = await platform.reviews.open_due()
+    metrics.count("review_cases_opened", len(opened))
+
+
 async def rate_state(platform: Platform, metrics: Metrics) -> None:
     """Store what the rates have counted, so that a restart forgives nothing."""
     await platform.tiers.save()
@@ -92,6 +108,8 @@ JOBS: tuple[Job, ...] = (
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
     Job("closed_credit", 60, closed_credit),
+    Job("policy", 10, policy_versions),
+    Job("reviews", 5, review_cases),
     Job("limits", 1, rate_state),
     Job("short_keys", 0.5, short_keys),
 )

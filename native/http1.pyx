@@ -223,14 +223,18 @@ cdef class Names:
 
     def __init__(self, names):
         self.names = tuple(sorted(names))
+        self.lengths = 0
         for name in self.names:
-            if type(name) is not bytes or not name or name != name.lower():
-                raise ValueError("names are bytes in lower case")
+            if type(name) is not bytes or not 0 < len(name) < 64 or name != name.lower():
+                raise ValueError("names are bytes in lower case, at most 63")
+            self.lengths |= <uint64_t>1 << <uint64_t>len(name)
 
     # The name that stands there in any case, or None: no object is made of what is not kept.
     cdef bytes find(self, const uint8_t *p, h1_span name):
         cdef Py_ssize_t i, size
         cdef bytes known
+        if name.len > 63 or not (self.lengths >> name.len) & 1:
+            return None  # most headers that are not kept have a length that no kept one has
         for i in range(PyTuple_GET_SIZE(self.names)):
             known = <bytes>PyTuple_GET_ITEM(self.names, i)
             size = PyBytes_GET_SIZE(known)

@@ -69,6 +69,13 @@ SELECT started_us / 3600000000, account_no, key_no, model, provider, count(*), 0
        sum(reasoning_tokens), 0, 0
 FROM request_log GROUP BY 1, 2, 3, 4, 5
 """
+_DAYS = """
+INSERT INTO usage_daily
+SELECT account_no, hour / 24, key_no, model, provider, sum(requests), sum(failures),
+       sum(input_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(output_tokens),
+       sum(reasoning_tokens), sum(cost_microusd), sum(overrun_microusd)
+FROM usage_hourly GROUP BY 1, 2, 3, 4, 5
+"""
 _SERVICE = """
 INSERT INTO service_daily
 SELECT started_us / 86400000000, model, count(*), 0, 0, 0 FROM request_log GROUP BY 1, 2
@@ -116,6 +123,7 @@ def fill_log(
     _insert(connection, statement, 1, rows, {**values, "begin": begin_us, "gap": gap_us})
     if rows:
         connection.execute(_HOURS)
+        connection.execute(_DAYS)
         connection.execute(_DRIFT)
         connection.execute(_SERVICE)
 

@@ -41,6 +41,7 @@ cdef class ResponseReader:
 
 cdef class Names:
     cdef tuple names
+    cdef uint64_t lengths  # bit n: some name has n bytes
     cdef bytes find(self, const uint8_t *p, h1_span name)
 
 

@@ -33,7 +33,7 @@ class ResponseReader:
         """The body's bytes in `data`, framing removed; None for none. Never raises on data."""
 
 class Names:
-    """The names of headers that `usual_request` keeps, in lower case."""
+    """The names of headers that `usual_request` keeps, in lower case, at most 63 bytes each."""
 
     def __init__(self, names: Iterable[bytes]) -> None: ...
 

@@ -1,8 +1,9 @@
 """The settings table: every setting with its default and help, read once into frozen Settings.
 
-Order of precedence: `tallygate.toml` < environment `TALLYGATE_*` < flags. A setting `server.port`
-is `[server] port = ...` in the file and `TALLYGATE_SERVER_PORT` in the environment. Unknown keys
-are errors that name the nearest known one. Values keep their source, for `tallygate config show`.
+Order of precedence: policy preset < `tallygate.toml` < environment `TALLYGATE_*` < flags. A setting
+`server.port` is `[server] port = ...` in the file and `TALLYGATE_SERVER_PORT` in the environment.
+Unknown keys are errors that name the nearest known one. Values keep their source, for
+`tallygate config show`.
 """
 
 import difflib
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from gateway.base.policy import PRESETS, STRICT, presets_of, strict
 
 ENV_PREFIX = "TALLYGATE_"
 # Environment names with the prefix that are not settings of the running gateway.
@@ -40,8 +43,9 @@ class Setting(NamedTuple):
 
 # An e-mail address or an https link: what stands in a page must be nothing else.
 _CONTACT = r"https://[^\s<>\"']+|[^\s@<>:/?&\"']+@[^\s@<>:/?&\"']+"
-_OPEN = ("open", "closed")
+_OPEN, _AGES = ("open", "closed"), ("13", "18")
 _TLS = ("starttls", "tls", "none")
+_AGE, _COST, _DAYS = (strict(name) for name in ("minimum_age", "bcrypt_cost", "session_days"))
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("server.host", str, "127.0.0.1", "Address to listen on."),
@@ -102,7 +106,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("usage.drift_limit_ppm", int, 50_000, "Usage reports off by more: a finding.", (), 1),
     Setting("cache.max_bytes", int, 64 * 2**20, "Cached answers, all accounts together."),
     Setting("cache.max_entries", int, 10_000, "Cached answers, all accounts together."),
-    Setting("cache.max_ttl_s", int, 86_400, "No answer is cached for longer."),
+    Setting(
+        "cache.max_ttl_s", int, strict("cache_hours") * 3_600, "No answer is cached for longer."
+    ),
     Setting(
         "store.url",
         str,
@@ -130,19 +136,47 @@ SETTINGS: tuple[Setting, ...] = (
         "Where the operator is written to: an e-mail address or an https link.",
         form=_CONTACT,
     ),
+    Setting(
+        "policy.preset",
+        str,
+        STRICT,
+        "Whose numbers hold where no setting gives one: the strictest of all, or one policy's.",
+        PRESETS,
+    ),
+    Setting(
+        "policy.notice_days",
+        int,
+        strict("policy_notice_days"),
+        "A material change of the legal texts is told this many days ahead.",
+        (),
+        1,
+    ),
     Setting("accounts.sign_up", str, "open", "Who may sign up: `open` or `closed`.", _OPEN),
     Setting(
         "accounts.minimum_age",
         str,
-        "18",
+        str(_AGE),
         "Least age at sign-up, in years; with 13 a minor's guardian has to consent.",
-        ("13", "18"),
+        _AGES,
     ),
-    Setting("accounts.terms_version", str, "1", "Version of the terms to accept at sign-up."),
-    Setting("accounts.bcrypt_cost", int, 12, "Work of a password hash: 2 to this.", (), 12),
-    Setting("accounts.session_days", int, 7, "A sign-in ends after this many days.", (), 1),
+    Setting("accounts.terms_version", str, "1", "Name of the first version of the legal texts."),
+    Setting("accounts.bcrypt_cost", int, _COST, "Work of a password hash: 2 to this.", (), 12),
+    Setting("accounts.session_days", int, _DAYS, "A sign-in ends after this many days.", (), 1),
     Setting("accounts.four_eyes_usd", str, "100", "Larger adjustments need a second person."),
     Setting("accounts.low_balance_usd", str, "1", "A balance below it: a letter, once; 0: never."),
+    Setting(
+        "keys.spread_networks",
+        int,
+        20,
+        "A key that more networks use within the hours below: a review case; 0: never.",
+    ),
+    Setting("keys.spread_window_hours", int, 24, "Hours within which they are counted.", (), 1),
+    Setting(
+        "keys.spread_again_days",
+        int,
+        30,
+        "Days from the end of a case until its key may get another.",
+    ),
     Setting("mail.smtp_host", str, "", "SMTP server; empty: links go to the log."),
     Setting("mail.smtp_port", int, 587, "Port of the SMTP server.", (), 1),
     Setting("mail.smtp_user", str, "", "User name at the SMTP server; empty: none."),
@@ -155,6 +189,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("oauth.github_secret", str, "", "GitHub OAuth client secret.", (), 0, True),
     Setting("log.level", str, "info", "Log level.", ("debug", "info", "warning", "error")),
     Setting("log.requests", bool, False, "Log one line a request."),
+    Setting(
+        "log.applications",
+        bool,
+        True,
+        "Keep the title and site by which a calling program names itself.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _BY_ENV = {ENV_PREFIX + s.name.upper().replace(".", "_"): s for s in SETTINGS}
@@ -162,10 +202,15 @@ _BY_ENV = {ENV_PREFIX + s.name.upper().replace(".", "_"): s for s in SETTINGS}
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A setting's value and where it came from: `default`, a file, a variable, or a flag."""
+    """A setting's value and where it came from.
+
+    The source is `default`, `preset` and its name, a file, a variable, or `flag`; `given`: the
+    operator gave the value itself.
+    """
 
     value: Any
     source: str
+    given: bool = True
 
 
 class Settings:
@@ -198,7 +243,7 @@ def load(
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Read file, environment and flags (dotted names; None means not given). Raises ConfigError."""
-    values = {setting.name: Value(setting.default, "default") for setting in SETTINGS}
+    values = {setting.name: Value(setting.default, "default", False) for setting in SETTINGS}
     if path is not None:
         for name, raw in _read_file(path).items():
             values[name] = Value(_convert(_known(name), raw, str(path)), str(path))
@@ -212,7 +257,16 @@ def load(
     for name, raw in (flags or {}).items():
         if raw is not None:
             values[name] = Value(_convert(_known(name), raw, "flag"), "flag")
+    _apply_preset(values)
     return Settings(values)
+
+
+def _apply_preset(values: dict[str, Value]) -> None:
+    """Every number of the chosen policy that the operator has not given."""
+    source = f"preset {values['policy.preset'].value}"
+    for name, number in presets_of(values["policy.preset"].value).items():
+        if not values[name].given:
+            values[name] = Value(_convert(_known(name), str(number), source), source, False)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -81,6 +81,15 @@ def end(id: str, ends: str | None, data: Path, as_json: bool) -> None:
     _print(call(data, "incidents.end", id=id, ends=ends), "ended", as_json)
 
 
+@incidents.command()
+@click.argument("id")
+@click.argument("reason")
+@standard_options
+def withdraw(id: str, reason: str, data: Path, as_json: bool) -> None:
+    """Take incident ID from the public for good; REASON stays on record."""
+    _print(call(data, "incidents.withdraw", id=id, reason=reason), "withdrew", as_json)
+
+
 def _print(made: dict[str, Any], act: str, as_json: bool) -> None:
     if as_json:
         print_json(made)

@@ -27,6 +27,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "requests": ("gateway.cli.requests", "Look into the request log."),
     "usage": ("gateway.cli.usage", "Compare reported and measured usage."),
     "incidents": ("gateway.cli.incidents", "Incidents and maintenance on the status page."),
+    "reviews": ("gateway.cli.reviews", "Look at keys that very many networks used."),
     "mail": ("gateway.cli.mail", "Show undelivered letters."),
     "breaches": ("gateway.cli.breaches", "The register of personal data breaches."),
     "agreements": ("gateway.cli.agreements", "Agreements with processors."),
@@ -34,6 +35,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "audit": ("gateway.cli.audit", "Verify and export the log of administrative acts."),
     "ledger": ("gateway.cli.ledger", "Check the books."),
     "config": ("gateway.cli.config", "Show every setting."),
+    "policy": ("gateway.cli.policy", "Show the numbers that pages state and the software keeps."),
     "count": ("gateway.cli.count", "Count the tokens of a text."),
 }
 

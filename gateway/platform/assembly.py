@@ -25,19 +25,23 @@ from gateway.platform.accounts.sign_in import SignInLinks
 from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
+from gateway.platform.checks import Checks
 from gateway.platform.erasure import Erasure
 from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
+from gateway.platform.keys.spread import Spread
 from gateway.platform.ledger.holds import Bank
 from gateway.platform.ledger.ledger import Ledger
 from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.notices import Notices, Payer
 from gateway.platform.organisations import Invitations, Organisations
 from gateway.platform.people import People, open_people
+from gateway.platform.policy.versions import Versions
 from gateway.platform.refusals import Refusal
 from gateway.platform.registers import Agreements, Attestations, Breaches
 from gateway.platform.registers.register import Register
+from gateway.platform.reviews import Reviews, Terms
 from gateway.platform.settlement import Settlements
 from gateway.platform.tiers import Tiers
 from gateway.store.database import Database
@@ -50,6 +54,7 @@ DATABASE_FILE = "tallygate.db"
 ADMIN_SOCKET = "admin.sock"
 FIRST_ADMIN = "admin@localhost"
 FIRST_KEY = "first key"
+HOUR_US = 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Platform:
     sign_in: SignInLinks
     keys: Keys
     short_keys: ShortKeys
+    spread: Spread
     tiers: Tiers
     catalog: Catalog
     bank: Bank
@@ -95,6 +101,9 @@ class Platform:
     notices: Notices
     incidents: Incidents
     erasure: Erasure
+    checks: Checks
+    versions: Versions
+    reviews: Reviews
     first_start: FirstStart | None = None
     live: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -115,6 +124,7 @@ class Platform:
     async def close(self) -> None:
         """Write what is queued, close the database, give the folder up."""
         self.people.close()
+        await self.checks.close()
         try:
             await self.database.close()
         finally:
@@ -202,6 +212,9 @@ async def _open_rooms(
     keys.on_end = short_keys.end_number
     incidents = Incidents(database, catalog, people.audit, clock, ids)
     await incidents.load()
+    versions = _versions(register, people, Outbox(secrets, clock, ids))
+    await versions.load()
+    spread, terms = _watch(settings)
     return Platform(
         settings=settings,
         clock=clock,
@@ -214,16 +227,12 @@ async def _open_rooms(
         sign_in=SignInLinks(database, accounts, secrets, clock),
         keys=keys,
         short_keys=short_keys,
+        spread=spread,
         tiers=tiers,
         catalog=catalog,
         bank=bank,
         ledger=ledger,
-        settlements=Settlements(
-            database,
-            bank,
-            settings.ledger_max_pending,
-            commit_delay_us=settings.ledger_commit_delay_us,
-        ),
+        settlements=_settlements(settings, database, bank),
         adjustments=Adjustments(
             database, accounts, ledger, people.audit, clock, ids, alone_microusd
         ),
@@ -235,7 +244,22 @@ async def _open_rooms(
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
         incidents=incidents,
         erasure=Erasure(database, people, keys, short_keys, shared, ledger, bank, secrets, clock),
+        checks=Checks(database, clock),
+        versions=versions,
+        reviews=Reviews(database, keys, shared, people.mail, people.audit, clock, ids, terms),
     )
+
+
+def _settlements(settings: Settings, database: Database, bank: Bank) -> Settlements:
+    delay_us = settings.ledger_commit_delay_us
+    return Settlements(database, bank, settings.ledger_max_pending, commit_delay_us=delay_us)
+
+
+def _watch(settings: Settings) -> tuple[Spread, Terms]:
+    """What counts the networks of keys, and when that opens a case."""
+    most, hours = settings.keys_spread_networks, settings.keys_spread_window_hours
+    spread = Spread(most, hours * HOUR_US, secret=os.urandom(32))
+    return spread, Terms(most, hours, settings.keys_spread_again_days * 24 * HOUR_US)
 
 
 def _notices(
@@ -254,6 +278,13 @@ def _notices(
         partial(_payer, organisations),
         low_microusd,
     )
+
+
+def _versions(register: Register, people: People, outbox: Outbox) -> Versions:
+    def hold(name: str) -> None:
+        people.sign_up.policy.terms_version = name
+
+    return Versions(register, people.accounts, people.mail, outbox, hold)
 
 
 def _catalog(

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from gateway.base.clock import Clock
+from gateway.base.progress import Progress
 from gateway.platform.refusals import Refusal
 from gateway.store.database import Database
 from gateway.store.schema.audit import audit_log
 from gateway.store.secrets import Secrets
 
 LOCAL = "local"  # the actor behind the administration socket: whoever owns the data folder
+GATEWAY = "gateway"  # the actor of what happens by itself, such as a case that opens
 START = bytes(32)
 PART = 1_000
 MAX_TEXT = 300
@@ -68,6 +70,7 @@ class AuditReport(NamedTuple):
     rows: int
     head: Head
     findings: list[str]
+    exported: Head | None = None  # what it was compared with
 
 
 class Audit:
@@ -134,14 +137,20 @@ class Audit:
 
     async def verify(self, exported: Head | None = None) -> AuditReport:
         """Recompute the chain; with a head exported earlier also that it is still in it."""
-        return await self._database.read(lambda c: self._verify(c, exported))
+        return await self._database.read(lambda c: self.check(c, Progress(), exported))
 
-    def _verify(self, connection: Connection, exported: Head | None) -> AuditReport:
+    def check(
+        self, connection: Connection, progress: Progress, exported: Head | None = None
+    ) -> AuditReport:
+        """`verify` on a connection, counted. Raises Stopped."""
+        newest = connection.scalar(select(func.max(audit_log.c.seq))) or 0
+        progress.begin(1, 1, newest)
         before, seq, rows = START, 0, 0
         findings: list[str] = []
         met = exported is None or (exported.seq == 0 and exported.digest == START)
         for entry in _in_order(connection):
             rows += 1
+            progress.count(1)
             if entry.seq != seq + 1:
                 findings.append(f"rows between {seq} and {entry.seq} are missing")
             if entry.digest != self._digest(entry[:-1], before):
@@ -152,7 +161,7 @@ class Audit:
                 break
         if not met and exported is not None:
             findings.append(f"the exported head {exported.seq} is not in the chain: it was cut")
-        return AuditReport(rows, Head(seq, before), findings)
+        return AuditReport(rows, Head(seq, before), findings, exported)
 
     def _digest(self, fields: tuple[Any, ...], before: bytes) -> bytes:
         return self._secrets.audit_digest(_encode(fields) + before)

@@ -29,6 +29,8 @@ from gateway.proxy.fields import field, limit_spans
 from gateway.proxy.media.request import read_request
 from gateway.proxy.routing.asked import HEADER, from_body, from_header
 
+# What a coroutine returns: named so, or Cython writes C of it that newer compilers refuse.
+Scan = RequestScan
 JSON = b"application/json"
 MAX_MODEL_CHARS = 256
 MAX_CHOICES = 128
@@ -109,7 +111,7 @@ def wrong(scan: RequestScan) -> InvalidRequest:
     return InvalidRequest(f"The field {scan.duplicate!r} is given twice.", param=scan.duplicate)
 
 
-async def _take_fallbacks(x: Exchange, scan: RequestScan) -> RequestScan:
+async def _take_fallbacks(x: Exchange, scan: RequestScan) -> Scan:
     """Read the fallback models a client lists, and take them out of the body."""
     x.fallback_names = from_header(x.headers.get(HEADER, b""))
     if scan.models is not None:
@@ -121,7 +123,7 @@ async def _take_fallbacks(x: Exchange, scan: RequestScan) -> RequestScan:
     return scan
 
 
-async def _refuse_unserved(x: Exchange, scan: RequestScan) -> RequestScan:
+async def _refuse_unserved(x: Exchange, scan: RequestScan) -> Scan:
     """Refuse what would pass unpriced, or is not the caller's. The scan of the body as it is now.
 
     Only a request that has one of the fields in question is looked at, and any of Responses.
@@ -160,7 +162,7 @@ async def _accept_media(x: Exchange) -> None:
         x.scan = media.scan
 
 
-async def scanned(body: bytes) -> RequestScan:
+async def scanned(body: bytes) -> Scan:
     """One native pass over the body, off the loop where it is long."""
     if len(body) > THREAD_SCAN_BYTES:
         return await asyncio.to_thread(scan_request, body)

@@ -1,7 +1,8 @@
 """Phase 1, authenticate: the key in the Authorization header names its account, from memory.
 
 No SQL, and the same answer for every way a key can be wrong. A key that is bound to endpoints or
-addresses is held to them here; to models, by `permit`, as soon as the body has named them.
+addresses is held to them here; to models, by `permit`, as soon as the body has named them. Where a
+key is used from is counted after that, once for each connection and not for each request.
 """
 
 from gateway.base.errors import (
@@ -12,7 +13,7 @@ from gateway.base.errors import (
     KeyNotAllowed,
 )
 from gateway.platform.keys.ring import Key, Recall
-from gateway.proxy.exchange import Exchange, Plane
+from gateway.proxy.exchange import HOPS, Exchange, Plane
 
 
 def authenticate(x: Exchange) -> None:
@@ -29,12 +30,14 @@ def authenticate(x: Exchange) -> None:
         raise AgeUnproven() if "proof" in key.account.holds else ConsentMissing()
     x.key = key
     scope = key.scope
-    if scope is None:
-        return
-    if not scope.admits_endpoint(x.endpoint.name):
-        raise KeyNotAllowed("This API key may not be used for this endpoint.")
-    if scope.networks and not scope.admits_address(x.plane.origin(x)):
-        raise KeyNotAllowed("This API key may not be used from this address.")
+    if scope is not None:
+        if not scope.admits_endpoint(x.endpoint.name):
+            raise KeyNotAllowed("This API key may not be used for this endpoint.")
+        if scope.networks and not scope.admits_address(x.plane.origin(x)):
+            raise KeyNotAllowed("This API key may not be used from this address.")
+    recall = x.recall
+    if recall is None or not recall.is_placed(x.headers.get(HOPS), x.started_us):
+        x.plane.place(x)
 
 
 def permit(x: Exchange) -> None:

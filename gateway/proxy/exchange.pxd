@@ -10,7 +10,8 @@ from gateway.proxy.routing.router cimport Router, Step
 
 
 cdef class Plane:
-    cdef public object active, attempts, cache, carrier, catalog, clock, limiter, limits
+    cdef public object active, applications, attempts, cache, carrier, catalog, clock, limiter
+    cdef public object limits, place
     cdef public Metrics metrics
     cdef public object loop, origin, pool, pseudonym, settings, settlements
     cdef public object upstreams

@@ -22,6 +22,7 @@ from gateway.platform.keys.ring import Key, KeyRing, Recall
 from gateway.platform.ledger.holds import Bank, Charge, Hold
 from gateway.platform.limits.limiter import Grant, Limiter
 from gateway.platform.metering.usage import Basis, Usage
+from gateway.platform.request_log.applications import Applications
 from gateway.platform.request_log.record import Attempt as AttemptMade
 from gateway.platform.settlement import Settlements
 from gateway.proxy.cache_store import ResponseCache
@@ -35,6 +36,7 @@ from gateway.proxy.upstream.carrier import Carrier
 
 NO_SCAN = scan_request(b"")  # what an exchange has before its body is accepted
 NO_USAGE = Usage()
+HOPS = b"x-forwarded-for"  # the header in which proxies say whom they ask for
 
 
 class Client(Protocol):
@@ -135,6 +137,7 @@ class Plane:
         self.settings = settings
         self.limits = limits_of(settings)
         self.log_requests: bool = settings.log_requests
+        self.applications = Applications() if settings.log_applications else None
         self.clock = clock
         self.ids = ids
         self.keys = keys
@@ -153,6 +156,8 @@ class Plane:
         self.loop = loop
         # Where a request came from, as the door knows; asked only for keys bound to addresses.
         self.origin: Callable[[Exchange], str] = lambda _: ""
+        # Told of the use of a key that its connection has not told of; counts where it is from.
+        self.place: Callable[[Exchange], None] = lambda _: None
         self.active: set[Exchange] = set()
         self.attempts: set[Any] = set()
         self.carrier = Carrier(loop)

@@ -3,7 +3,9 @@
 With durability `full` the end of an answer is released only when its charge is on disk, so "the
 client saw the end" implies "the charge is durable". One row per authenticated request, never with
 a prompt, a completion, a key or an address: the row's type has no place for one. The same holds
-for the log line, which names the catalog's model and never the name a client sent.
+for the log line, which names the catalog's model and never the name a client sent. Of the calling
+application the row has what `application` makes of it; a request that names none costs four looks
+at its headers.
 """
 
 import logging
@@ -13,6 +15,7 @@ from typing import Any, cast
 from gateway.base.telemetry import RequestSeries
 from gateway.platform.keys.ring import Key
 from gateway.platform.request_log.record import RequestRow, written_trail, written_units
+from gateway.proxy.application import named_application
 from gateway.proxy.exchange import Exchange
 
 log = logging.getLogger("tallygate.requests")
@@ -85,6 +88,22 @@ def log_line(x: Exchange, model: str, duration_ms: int) -> None:
     log.info("request", extra={"f": fields})
 
 
+def application_of(x: Exchange, key: Key) -> str:
+    """What the log is to say of the calling application. Setting `log.applications`."""
+    headers, applications = x.headers, x.plane.applications
+    if not (
+        b"x-title" in headers
+        or b"http-referer" in headers
+        or b"x-openrouter-title" in headers
+        or b"referer" in headers
+    ):
+        return ""
+    if applications is None:
+        return ""
+    named = named_application(headers)
+    return applications.counted(key.account.no, x.started_us, named) if named else ""
+
+
 def row_of(
     x: Exchange, key: Key, model: str, provider: str, duration_ms: int, tokens: tuple[int, ...]
 ) -> RequestRow:
@@ -123,5 +142,6 @@ def row_of(
         x.price.version if x.price is not None else 0,
         written_units(units) if units else "",
         written_trail(x.trail) if x.trail else "",
+        application_of(x, key),
     )
     return _new_row(RequestRow, begun + tokens + ended)

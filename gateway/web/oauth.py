@@ -73,6 +73,11 @@ KNOWN = {
 }
 
 
+def title_of(name: str) -> str:
+    """What a site is called; one that is known no more by its name."""
+    return KNOWN[name].title if name in KNOWN else name
+
+
 def configured(settings: Settings) -> dict[str, Provider]:
     """The sites whose client id and secret are set."""
     found = {}

@@ -42,18 +42,24 @@ _KEPT = frozenset(
         b"content-type",
         b"expect",
         b"host",
+        b"http-referer",
+        b"referer",
         b"transfer-encoding",
         b"x-api-key",
         b"x-forwarded-for",
         b"x-goog-api-key",
+        b"x-openrouter-title",
         b"x-session-id",
         b"x-tallygate-cache",
         b"x-tallygate-fallbacks",
+        b"x-title",
     )
 )
 
 _NAMES = Names(_KEPT)
 _LISTS = frozenset((b"anthropic-beta", b"x-forwarded-for"))  # RFC 9110, 5.3: lines of one list
+# Nothing depends on them but a name in the log, so that of several lines the first is as good.
+_ASIDE = frozenset((b"http-referer", b"referer", b"x-openrouter-title", b"x-title"))
 
 
 class Request:
@@ -236,6 +242,8 @@ class RequestParser:
         if name in _KEPT:
             if name in _LISTS and name in self._headers:
                 value = self._headers[name] + b"," + value
+            elif name in _ASIDE:
+                value = self._headers.get(name, value)
             elif name in self._headers:
                 self._refuse(InvalidRequest(f"The header {name.decode()} is repeated."))
             self._headers[name] = value

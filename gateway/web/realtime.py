@@ -10,6 +10,7 @@ from typing import cast
 from aiohttp import web
 
 from gateway.base.errors import GatewayError, InternalError, InvalidRequest
+from gateway.proxy.application import ADDRESSES, TITLES
 from gateway.proxy.dialects.endpoints import REALTIME
 from gateway.proxy.dialects.errors import error_body, error_headers
 from gateway.proxy.exchange import Client, Exchange, Plane
@@ -68,6 +69,10 @@ class Realtime:
 
         hops = ",".join(request.headers.getall("X-Forwarded-For", []))
         headers = {b"x-forwarded-for": hops.encode("latin-1", "replace")}
+        for each in (*TITLES, *ADDRESSES):
+            value = request.headers.get(each.decode())
+            if value is not None:
+                headers[each] = value.encode("utf-8", "surrogateescape")
 
         def turn() -> Exchange:
             client = cast(Client, _Nobody(request.transport))

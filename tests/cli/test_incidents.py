@@ -18,6 +18,17 @@ def test_an_incident_from_first_to_last(cli):
     assert "over already" in cli.fails("incidents", "end", made["id"])
 
 
+def test_a_wrong_one_is_withdrawn_and_stays_on_record(cli):
+    cli.ok("accounts", "create", "ann@example.com")
+    made = cli.json("incidents", "add", "Slow answers", "--text", "We look into it.")
+    assert "withdrew" in cli.ok("incidents", "withdraw", made["id"], "it was another place")
+    [row] = cli.json("incidents", "list")
+    assert row["withdrawn_for"] == "it was another place" and row["withdrawn"] is not None
+    assert row["state"] == "withdrawn"
+    assert "withdrawn already" in cli.fails("incidents", "withdraw", made["id"], "twice")
+    assert "REASON" in cli.fails("incidents", "withdraw", made["id"], status=2)
+
+
 def test_what_makes_no_sense_is_one_line(cli):
     cli.ok("accounts", "create", "ann@example.com")
     add = ("incidents", "add", "Move", "--text", "We move.")

@@ -31,6 +31,7 @@ FLOORS = [
 PLATFORM_ROOMS = [
     *(
         "refusals",
+        "checks",
         "metering",
         "audit",
         "mail",
@@ -40,10 +41,12 @@ PLATFORM_ROOMS = [
         "keys",
         "pricing",
         "registers",
+        "policy",
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
-    *("people", "adjustments", "organisations", "erasure", "incidents", "assembly"),
+    *("people", "adjustments", "organisations", "erasure", "incidents", "reviews"),
+    "assembly",
 ]
 
 PHASES = {
@@ -57,6 +60,7 @@ NATIVE_USERS = ("gateway.platform.metering", "gateway.proxy", "gateway.web.parse
 PROXY_USERS = {
     *("gateway.web.inference", "gateway.web.connection", "gateway.web.server"),
     *("gateway.web.health", "gateway.web.console.application", "gateway.web.realtime"),
+    "gateway.web.sightings",  # where requests come from, for the count of a key's networks
     "gateway.web.console.running",  # what runs now, for the pages of its account
 }
 BASE_THIRD_PARTY = {"msgspec"}

@@ -295,3 +295,14 @@ def test_unusual_requests_are_left_to_the_full_parser(line: bytes) -> None:
         usual_request(REQUEST.replace(b"\r\nUser", b"\r\n" + line + b"\r\nUser"), KEPT_NAMES)
         is None
     )
+
+
+def test_names_to_keep_are_short_and_lower_case() -> None:
+    for names in ((b"X-Title",), (b"",), (b"x" * 64,), ("x",)):
+        with pytest.raises(ValueError):
+            Names(names)  # type: ignore[arg-type]
+    kept = Names((b"x" * 63, b"y"))
+    lines = [b"Y: 1", b"X" * 63 + b": 2", b"z: 3", b"x" * 64 + b": 4", b"y" * 127 + b": 5"]
+    found = usual_request(b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""]), kept)
+    assert found is not None
+    assert found[2] == {b"y": b"1", b"x" * 63: b"2"}

@@ -30,6 +30,7 @@ from tests.fakes.upstream import FakeUpstream
 PASSWORD = "correct horse"
 USD = 1_000_000
 DAY_US = 86_400 * 10**6
+APPLICATION = "homework-of-kim-0815"
 ID = re.compile(r"[a-z]{3}_[0-9a-f]{20,}")  # random, and in the audit log for good
 # Tables of a person's that the rooms of accounts do not delete from, and why.
 ELSEWHERE = {
@@ -56,7 +57,8 @@ class Place:
         self.canaries = Canaries()
         self.email = f"kid-{'x' * 20}@example.com"
         self.guardian = f"guardian-{'y' * 20}@example.com"
-        for name, text in (("address", self.email), ("guardian", self.guardian)):
+        named = (("address", self.email), ("guardian", self.guardian), ("program", APPLICATION))
+        for name, text in named:
             self.canaries.needles[name] = forms(text)
         self.visit = Visit("198.51.100.7", "Firefox")
 
@@ -141,7 +143,9 @@ class Place:
         await self.gateway.settled()
 
     async def ask(self, key):
-        return await self.gateway.post(chat(), Authorization=f"Bearer {key.text}")
+        own = key is not getattr(self, "their_key", None)
+        headers = {"Authorization": f"Bearer {key.text}", "X-Title": APPLICATION if own else "B"}
+        return await self.gateway.post(chat(), **headers)
 
     async def traces(self):
         """Every stored value that is the person's: sealed, hashed or plain."""
@@ -191,7 +195,9 @@ def test_every_table_of_a_person_is_dealt_with():
         if any(key.column.table.name == "accounts" for key in table.foreign_keys)
         or "account_no" in table.c
     }
-    log = {"request_log", "usage_hourly", "usage_units_hourly"}  # numbers only; one is stripped
+    # Numbers only; one is stripped, and of one the rows that name an application go.
+    log = {"request_log", "usage_hourly", "usage_units_hourly", "usage_daily"}
+    log |= {"usage_applications_hourly", "review_cases"}
     money = {"lots", "wallets"}
     assert referring - log - money == {table.name for table in OWNED} | ELSEWHERE - {
         "accounts",
@@ -285,7 +291,8 @@ async def test_the_log_keeps_what_the_books_are_compared_with(place):
     assert len(after) == len(before) == 3
     for row in after:
         assert (row.endpoint, row.duration_ms, row.first_token_ms, row.trail) == ("", 0, None, "")
-        assert row.cost_picousd > 0 and row.model == "m"
+        assert row.cost_picousd > 0 and row.model == "m" and row.application == ""
+    assert before[0].application.strip() == APPLICATION
     elsewhere = await place.rows(request_log, request_log.c.account_no == place.theirs.account.no)
     assert elsewhere[0].endpoint == "chat"
     await place.sound()

@@ -124,6 +124,8 @@ class Scene:
             "Cookie": f"session={secret}",
             "X-Forwarded-For": secret,
             "Referer": f"http://{secret}/",
+            "HTTP-Referer": f"https://app.example/{secret}?{secret}#{secret}",
+            "X-Title": "An application",
             **more,
         }
 
@@ -401,3 +403,5 @@ async def test_nothing_that_passes_through_is_kept_anywhere(scene: Scene) -> Non
         assert (line["status"], line["model"]) == (row["status"], row["model"])
         assert line["cost_microusd"] == row["cost_microusd"]
         assert line["output_tokens"] == row["output_tokens"]
+    applications = [row["application"] for row in rows if row["application"] is not None]
+    assert {"title": "An application", "site": "https://app.example"} in applications

@@ -40,6 +40,11 @@ ELSEWHERE: Final = (
     "there is no organisation 'x'",
     "there is no breach 'x'",
     "there is no incident 'x'",
+    "there is no version in force yet; start the server first",
+    "no class of change: 'x'; they are 'x'",
+    "there is a version 'x' already; give this one another name",
+    "'x' takes effect on 'x' at the earliest",
+    "there is no review case 'x'",
     "what is taken back goes where it came from",
 )
 # What would be a fault of ours: a form checks it before, or no form says it.

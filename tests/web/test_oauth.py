@@ -112,9 +112,53 @@ async def test_a_verified_address_opens_its_account(
     assert await come_back(browser, sites, name) == (303, "/console")
     _, text = await browser.get("/console")
     assert "ann@example.com" in text
-    assert (await browser.post(f"/settings/identities/{name}/remove", password="wrong"))[0] == 403
-    done = await browser.post(f"/settings/identities/{name}/remove", password=PASSWORD)
-    assert done == (303, "/settings/security")
+
+
+@pytest.mark.parametrize("name", BOTH)
+async def test_an_account_elsewhere_is_unlinked_once_that_is_sure(
+    gateway: RunningGateway, sites: FakeSites, name: str
+) -> None:
+    await signed_up(gateway)
+    browser = Browser(gateway, "")
+    assert await come_back(browser, sites, name) == (303, "/console")
+    platform = gateway.gateway.platform
+    account = platform.accounts.named("ann@example.com")
+    path = f"/settings/identities/{name}/remove"
+    _, text = await browser.get("/settings/security")
+    assert f'href="{path}"' in text and "Accounts of other sites" in text
+
+    async def linked() -> bool:
+        return await platform.people.identities.providers(account) == [name]
+
+    status, text = await browser.get(path)
+    assert status == 200 and oauth.title_of(name) in text and await linked()
+    assert (await browser.post(path, password=PASSWORD))[0] == 200 and await linked()  # it asks
+    status, text = await browser.post(path, confirm="yes", password="wrong")
+    assert status == 422 and 'class="problem"' in text and await linked()
+    done = await browser.post(path, confirm="yes", password=PASSWORD)
+    assert done == (303, "/settings/security") and not await linked()
+    assert (await browser.get(path))[0] == 404
+    assert "Accounts of other sites" not in (await browser.get("/settings/security"))[1]
+    others = {"google", "github"} - {name}
+    assert (await browser.post(f"/settings/identities/{others.pop()}/remove"))[0] == 404
+
+
+async def test_whoever_has_no_password_is_not_locked_out(
+    gateway: RunningGateway, sites: FakeSites
+) -> None:
+    browser = Browser(gateway, "")
+    assert await come_back(browser, sites, "github") == (303, "/sign-in/welcome")
+    assert await browser.post("/sign-in/welcome", **TERMS) == (303, "/console")
+    path = "/settings/identities/github/remove"
+    _, text = await browser.get("/settings/security")
+    assert "GitHub" in text and path not in text and "Set a password above" in text
+    for method in (browser.get, browser.post):
+        status, text = await method(path)
+        assert status == 403 and "Set a password first" in text
+    assert (await browser.post(path, confirm="yes"))[0] == 403
+    platform = gateway.gateway.platform
+    account = platform.accounts.named("ann@example.com")
+    assert await platform.people.identities.providers(account) == ["github"]
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -175,3 +175,14 @@ def test_a_list_of_hosts_restricts() -> None:
     allowed = parse_allowed("Example.com, 127.0.0.1")
     assert host_is_allowed(b"example.COM:8080", allowed)
     assert not host_is_allowed(b"evil.com", allowed)
+
+
+def test_names_of_an_application_may_be_repeated_and_the_first_counts() -> None:
+    lines = b"X-Title: one\r\nx-title: two\r\nHTTP-Referer: a\r\nReferer: b\r\nReferer: c\r\n"
+    for data in (POST, POST.replace(b"Host: h", b"Host: h\r\nConnection: close")):
+        one = parser()
+        one.feed(data.replace(b"Authorization", lines + b"Authorization"))
+        assert one.error is None
+        headers = one.requests[0].headers
+        assert headers[b"x-title"] == b"one"
+        assert (headers[b"http-referer"], headers[b"referer"]) == (b"a", b"b")

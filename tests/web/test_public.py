@@ -120,11 +120,14 @@ async def test_legal_texts_state_what_the_settings_say(tmp_path: Path, name: str
         accounts_minimum_age="13",
         accounts_terms_version="7",
         accounts_session_days=3,
+        keys_spread_networks=7,
+        keys_spread_window_hours=5,
     ) as one:
         _, text = await get(one, f"/legal/{name}")
         assert "Version 7" in text
         assert name != "terms" or "13 years" in text
         assert name != "cookies" or "3 days" in text
+        assert name != "privacy" or "more than 7 networks used a key within 5 hours" in text
         assert (await get(one, "/legal/other"))[0].status == 404
 
 
@@ -240,3 +243,10 @@ async def test_static_files_come_packed_to_who_takes_them(gateway: RunningGatewa
 def test_a_contact_is_an_address_or_an_https_link(contact: str) -> None:
     with pytest.raises(ConfigError, match=r"operator\.contact"):
         load(environ={}, flags={"operator.contact": contact})
+
+
+async def test_whether_applications_are_kept_is_said_as_it_is(tmp_path: Path) -> None:
+    for kept in (True, False):
+        async with running(tmp_path / str(kept), log_applications=kept) as one:
+            for path in ("/docs", "/legal/privacy"):
+                assert ("X-Title" in (await get(one, path))[1]) == kept, path

@@ -99,10 +99,15 @@ def test_whatever_a_check_finds_has_words(name: str) -> None:
 
 def test_each_sum_that_is_compared_has_words() -> None:
     path = SOURCES / FINDERS[2]
-    sums = [str(call.args[0].value) for call in calls(path, "_compare")]  # type: ignore[attr-defined]
+    sums = [
+        [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        for call in calls(path, "_compare")
+    ]
     with i18n.speaking(i18n.LANGUAGES["fr"]):
         assert sums and not [
-            each for each in sums if said(f"{each} 1, x says (1,), the request log None").english
+            each
+            for each, *rows in sums
+            if said(f"{each} 1, x says (1,), {(*rows, 'the request log')[0]} None").english
         ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
+from gateway.base.policy import strict
 from gateway.platform.accounts.accounts import Account, Accounts, normal_email
 from gateway.platform.accounts.guesses import Guesses, Try, Visit
 from gateway.platform.accounts.passwords import Passwords, check_new
@@ -26,7 +27,7 @@ from gateway.store.database import Database
 from gateway.store.schema.accounts import credentials, mail_links
 from gateway.store.schema.sessions import devices, factors
 
-RESET_LIFETIME_US = 3600 * 1_000_000
+RESET_LIFETIME_US = strict("reset_minutes") * 60 * 1_000_000
 RECENT_US = 15 * 60 * 1_000_000
 
 

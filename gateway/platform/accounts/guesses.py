@@ -15,14 +15,15 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
 from gateway.base.errors import Overloaded, TooManyAttempts
+from gateway.base.policy import strict
 from gateway.platform.accounts.accounts import Account
 from gateway.platform.accounts.sessions import remember_device, token_digest
 from gateway.store.database import Database
 from gateway.store.schema.sessions import devices, guesses
 from gateway.store.secrets import Secrets
 
-WINDOW_US = 15 * 60 * 1_000_000
-ACCOUNT_LIMIT = 10
+WINDOW_US = strict("guess_minutes") * 60 * 1_000_000
+ACCOUNT_LIMIT = strict("guess_limit")
 ADDRESS_LIMIT = 100
 LETTER_LIMIT = 3  # asking for a letter: nobody's mailbox is flooded from here
 LETTERS = frozenset({"sign-up", "reset", "address", "invited", "guardian"})

@@ -18,14 +18,14 @@ _EVERY_READ = (
     *_READ_PEOPLE,
     *("catalog.read", "ledger.read", "audit.read", "settings.read", "usage.read"),
     *("breaches.read", "agreements.read", "attestations.read"),
-    "incidents.read",
+    *("incidents.read", "reviews.read"),
 )
 
 TABLE: Final[dict[Role, frozenset[str]]] = {
     "member": OWN,
     "support": OWN
     | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke", "incidents.read"}
-    | {"accounts.age"},
+    | {"accounts.age", "reviews.read", "reviews.write"},
     "finance": OWN
     | {ADMIN_READ, "accounts.read", "credits.read", "ledger.read"}
     | {"credits.request", "credits.decide"},
@@ -34,6 +34,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
         ADMIN_READ,
         *("catalog.read", "catalog.write", "requests.read", "usage.read", "settings.read"),
         *("keys.read", "keys.revoke", "agreements.read", "incidents.read", "incidents.write"),
+        *("reviews.read", "reviews.write"),
     },
     "auditor": OWN | {ADMIN_READ, *_EVERY_READ, "audit.export"},
     "administrator": OWN
@@ -46,7 +47,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
         *("mail.show", "sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
         *("credits.request", "credits.decide", "audit.export", "organisations.write"),
         *("breaches.write", "agreements.write", "attestations.write"),
-        "incidents.write",
+        *("incidents.write", "reviews.write"),
     },
 }
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

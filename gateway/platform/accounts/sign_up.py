@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
 from gateway.base.errors import Overloaded
+from gateway.base.policy import strict
 from gateway.platform.accounts.accounts import Account, Accounts, is_reserved, normal_email
 from gateway.platform.accounts.ages import Attested, Guardian, Said, attest
 from gateway.platform.accounts.guardians import Guardians
@@ -29,7 +30,7 @@ from gateway.store.database import Database
 from gateway.store.schema.accounts import agreements, credentials, sign_ups
 from gateway.store.secrets import Secrets
 
-LINK_LIFETIME_US = 48 * 3600 * 1_000_000
+LINK_LIFETIME_US = strict("confirm_hours") * 3600 * 1_000_000
 MAX_WAITING = 100_000  # rows of sign-ups that nobody has confirmed yet
 RETRY_S = 3600
 TERMS = "terms"
@@ -46,9 +47,12 @@ class Wish:
     locale: str = "en"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Policy:
-    """What the operator asks of those who sign up; `minimum_age` in years."""
+    """What the operator asks of those who sign up; `minimum_age` in years.
+
+    `terms_version` changes in place when another version of the texts begins.
+    """
 
     is_open: bool
     minimum_age: int

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from gateway.base.policy import strict
 from gateway.platform.catalog import rows
 from gateway.platform.catalog.snapshot import Announced
 from gateway.platform.pricing.prices import TOKEN_FIELDS, Price
 from gateway.platform.refusals import Refusal
 
-NOTICE_DAYS = 7
+NOTICE_DAYS = strict("price_notice_days")
 DAY_US = 86_400 * 1_000_000
 MAX_AHEAD_US = 366 * DAY_US
 

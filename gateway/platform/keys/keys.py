@@ -277,11 +277,37 @@ class Keys:
 
         return await self._database.read(read)
 
-    async def listing(self, account: Account | None = None, limit: int = 1_000) -> list["KeyRow"]:
-        """Keys, newest first, at most `limit`; of one account or of all."""
+    async def numbered(self, numbers: Collection[int]) -> dict[int, "KeyRow"]:
+        """Keys by number, ended ones too, as many as there are."""
+        columns, wanted = api_keys.c, sorted(set(numbers))
+
+        def read(connection: Connection) -> list[Any]:
+            found: list[Any] = []
+            for start in range(0, len(wanted), QUERY_NUMBERS):
+                part = wanted[start : start + QUERY_NUMBERS]
+                found += connection.execute(select(api_keys).where(columns.no.in_(part))).all()
+            return found
+
+        rows = await self._database.read(read) if wanted else []
+        return {row.no: KeyRow(row, self._accounts) for row in rows}
+
+    async def listing(
+        self,
+        account: Account | None = None,
+        limit: int = 1_000,
+        *,
+        before_no: int | None = None,
+        prefix: str | None = None,
+    ) -> list["KeyRow"]:
+        """Keys, newest first, at most `limit`; of one account or of all, made before the one of a
+        number, with a shown prefix."""
         query = select(api_keys).order_by(api_keys.c.no.desc()).limit(limit)
         if account is not None:
             query = query.where(api_keys.c.account_no == account.no)
+        if before_no is not None:
+            query = query.where(api_keys.c.no < before_no)
+        if prefix is not None:
+            query = query.where(api_keys.c.prefix == prefix)
 
         def read(connection: Connection) -> list[Any]:
             return list(connection.execute(query).all())

@@ -16,7 +16,11 @@ cdef class KeyRing:
 cdef class Recall:
     cdef str _shown
     cdef Key _key
+    cdef bytes _hops
+    cdef long long _placed_until_us
 
     cpdef Key key_of(self, KeyRing ring, str shown)
     cpdef keep(self, str shown, Key key)
+    cpdef bint is_placed(self, bytes hops, long long now_us) except -1
+    cpdef place(self, bytes hops, long long until_us)
     cpdef forget(self)

@@ -120,12 +120,16 @@ class Recall:
     """What one connection showed last and the key it named, which saves it the next HMAC.
 
     In memory only, and gone with the connection. The text is compared in constant time, and the
-    ring must still hold that very key: a key that was revoked or changed is looked up anew.
+    ring must still hold that very key: a key that was revoked or changed is looked up anew. It
+    also knows until when the key's use from here is counted (see `spread`): while the connection,
+    the key and what proxies said of the client stay, nothing is to be looked at again.
     """
 
     def __init__(self) -> None:
         self._shown = ""
         self._key: Key | None = None
+        self._hops: bytes | None = None
+        self._placed_until_us = 0
 
     def key_of(self, ring: KeyRing, shown: str) -> Key | None:
         """The key, if this very text named it before and would again; else None."""
@@ -139,10 +143,20 @@ class Recall:
     def keep(self, shown: str, key: Key) -> None:
         """Remember what named a key just now; a key is ASCII, and so is its text."""
         self._shown, self._key = shown, key
+        self._placed_until_us = 0
+
+    def is_placed(self, hops: bytes | None, now_us: int) -> bool:
+        """Whether the key's use is counted already; `hops` is what proxies said of the client."""
+        return now_us < self._placed_until_us and hops == self._hops
+
+    def place(self, hops: bytes | None, until_us: int) -> None:
+        """The key's use is counted until then."""
+        self._hops, self._placed_until_us = hops, until_us
 
     def forget(self) -> None:
         """The connection is gone."""
         self._shown, self._key = "", None
+        self.place(None, 0)
 
 
 class IssuedKey:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from gateway.base.clock import Clock
+from gateway.base.policy import strict
 from gateway.platform.accounts.accounts import Account
 from gateway.platform.keys.ring import Key, KeyRing, new_key_text
 from gateway.store.secrets import Secrets
 
 PLAYGROUND_NO: Final = 0  # numbers of stored keys begin at 1
-LIFETIME_US: Final = 10 * 60 * 10**6
+LIFETIME_US: Final = strict("playground_minutes") * 60 * 10**6
 MOST: Final = 10_000
 
 

@@ -18,6 +18,8 @@ from gateway.store.schema.ledger import ledger_entries, lots, wallets
 from gateway.store.schema.request_log import (
     request_log,
     service_daily,
+    usage_applications_hourly,
+    usage_daily,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -137,25 +139,54 @@ def remainders(connection: Connection) -> Iterator[str]:
 
 def hours(connection: Connection) -> Iterator[str]:
     """The hourly usage is the sum of the log's rows."""
+    log = request_log.c
+    keys = (_hour(), log.account_no, log.key_no, log.model, log.provider)
+    of_log = _grouped(connection, _usage(keys), keys)
+    of_rollup = _sorted(connection, usage_hourly, 5)
+    yield from _compare("the usage of the hour", of_log, of_rollup)
+
+
+def applications(connection: Connection) -> Iterator[str]:
+    """The hourly usage by application is the sum of the log's rows that name one."""
+    log = request_log.c
+    keys = (log.account_no, _hour(), log.key_no, log.model, log.application)
+    of_log = _grouped(connection, _usage(keys).where(log.application != ""), keys)
+    of_rollup = _sorted(connection, usage_applications_hourly, 5)
+    yield from _compare("the applications of the hour", of_log, of_rollup)
+
+
+def _hour() -> Any:
+    return _whole(request_log.c.started_us, 3_600_000_000).label("hour")
+
+
+def _usage(keys: tuple[Any, ...]) -> sa.Select[Any]:
+    """The sums of the log's rows, still to be grouped by these."""
     log = request_log
     served = log.c.outcome.in_(("completed", "client_gone", "cache_hit"))
     sums = (
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
     )
-    keys = (
-        *(_whole(log.c.started_us, 3_600_000_000).label("hour"), log.c.account_no),
-        *(log.c.key_no, log.c.model, log.c.provider),
-    )
-    query = select(
+    return select(
         *keys,
         func.count(),
         func.sum(sa.case((served, 0), else_=1)),
         *(func.sum(log.c[name]) for name in sums),
     )
-    of_log = _grouped(connection, query, keys)
-    of_rollup = _sorted(connection, usage_hourly, 5)
-    yield from _compare("the usage of the hour", of_log, of_rollup)
+
+
+def usage_days(connection: Connection) -> Iterator[str]:
+    """The daily usage is the sum of the hourly."""
+    hourly = usage_hourly.c
+    keys = (
+        *(hourly.account_no, _whole(hourly.hour, 24).label("day")),
+        *(hourly.key_no, hourly.model, hourly.provider),
+    )
+    query = select(*keys, *(func.sum(column) for column in list(hourly)[5:]))
+    of_hours = _grouped(connection, query, keys)
+    yield from _compare(
+        "the usage of the day", of_hours, _sorted(connection, usage_daily, 5), "the hours"
+    )
 
 
 def service(connection: Connection) -> Iterator[str]:
@@ -252,10 +283,12 @@ def _sorted(connection: Connection, table: sa.Table, keys: int) -> Keyed:
         yield tuple(row[:keys]), tuple(row[keys:])
 
 
-def _compare(what: str, of_log: Keyed, of_rollup: Keyed) -> Iterator[str]:
-    for key, logged, rolled in merged(of_log, of_rollup):
-        if logged != rolled:
-            yield f"{what} {', '.join(map(str, key))} says {rolled}, the request log {logged}"
+def _compare(
+    what: str, of_rows: Keyed, of_rollup: Keyed, rows: str = "the request log"
+) -> Iterator[str]:
+    for key, summed, rolled in merged(of_rows, of_rollup):
+        if summed != rolled:
+            yield f"{what} {', '.join(map(str, key))} says {rolled}, {rows} {summed}"
 
 
 def _stream(connection: Connection, query: sa.Select[Any]) -> Iterator[Any]:

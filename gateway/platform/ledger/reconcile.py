@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, func, select
 
+from gateway.base.progress import Progress
 from gateway.platform.ledger import agreement, journal
 from gateway.platform.ledger.chart import FIXED, LOT_BASE, lot_account, lot_code
 from gateway.store.schema.ledger import (
@@ -54,21 +55,33 @@ class _Folds:
     opening: dict[int, tuple[int, str, int]] = field(default_factory=dict)
 
 
-def verify(connection: Connection) -> Report:
-    """Check everything on one snapshot; minutes for ten million entries, a second for most."""
+def verify(connection: Connection, progress: Progress | None = None) -> Report:
+    """Check everything on one snapshot; minutes for ten million entries, a second for most.
+
+    Raises Stopped.
+    """
     report = Report()
     folds = _Folds()
-    _section(report, _chain(connection, 0, folds, report))
-    _section(report, _accounts(connection, folds))
-    _section(report, _lots(connection, folds))
-    _section(report, _wallets(connection))
-    _section(report, _operator_balances(connection, folds))
-    _section(report, agreement.charges(connection))
-    _section(report, agreement.remainders(connection))
-    _section(report, agreement.hours(connection))
-    _section(report, agreement.service(connection))
-    _section(report, agreement.units(connection))
-    _section(report, agreement.days(connection))
+    progress = progress or Progress()
+    parts = (
+        _chain(connection, 0, folds, report, progress),
+        _accounts(connection, folds),
+        _lots(connection, folds),
+        _wallets(connection),
+        _operator_balances(connection, folds),
+        agreement.charges(connection),
+        agreement.remainders(connection),
+        agreement.hours(connection),
+        agreement.usage_days(connection),
+        agreement.applications(connection),
+        agreement.service(connection),
+        agreement.units(connection),
+        agreement.days(connection),
+    )
+    for number, findings in enumerate(parts, 1):
+        whole = journal.head(connection).seq if number == 1 else 0
+        progress.begin(number, len(parts), whole)
+        _section(report, findings)
     return report
 
 
@@ -78,7 +91,7 @@ def check_start(connection: Connection) -> Report:
     folds = _Folds()
     since = max(journal.head(connection).seq - START_ENTRIES, 0)
     report.complete = since == 0
-    _section(report, _chain(connection, since, folds, report))
+    _section(report, _chain(connection, since, folds, report, Progress()))
     if report.complete:
         _section(report, _accounts(connection, folds))
         _section(report, _lots(connection, folds))
@@ -96,7 +109,9 @@ def _section(report: Report, findings: Iterable[str]) -> None:
         report.add(f"the database cannot be read: {type(error.orig).__name__}")
 
 
-def _chain(connection: Connection, since: int, folds: _Folds, report: Report) -> Iterator[str]:
+def _chain(
+    connection: Connection, since: int, folds: _Folds, report: Report, progress: Progress
+) -> Iterator[str]:
     """Follow the chain after entry `since`, whose own hash is taken as given, and fold it."""
     table = ledger_entries
     previous = journal.GENESIS
@@ -109,6 +124,7 @@ def _chain(connection: Connection, since: int, folds: _Folds, report: Report) ->
         seq, _, _, kind, debit_no, credit_no, amount, at_us, _, _, stored = row
         expected += 1
         report.entries += 1
+        progress.count(1)
         if seq != expected:
             yield f"ledger entries {expected} to {seq - 1} are missing"
             expected = seq

@@ -41,6 +41,8 @@ Kind = Literal[
     "guardian_decided",
     "age_proof",
     "age_proof_lifted",
+    "policy_change",
+    "key_spread",
 ]
 
 

@@ -6,13 +6,13 @@ day it was signed to the end of the day it is valid until.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, exists, tuple_
 
 from gateway.platform.accounts import Account
 from gateway.platform.registers.filled import DAY_US, Filled
-from gateway.platform.registers.register import Register
+from gateway.platform.registers.register import Register, newest_first
 from gateway.store.schema.registers import processor_agreements
 
 WRITE: Final = "agreements.write"
@@ -64,16 +64,34 @@ class Agreements:
 
     async def listing(self) -> list[Agreement]:
         """Every agreement, the last entered first: of each provider, the first is the one."""
-        return await self._register.database.read(_read)
+        return await self._register.database.read(lambda c: _read(c, _LAST_FIRST))
+
+    async def last(self) -> list[Agreement]:
+        """The one that counts of each provider, by the provider's name."""
+        query = _LAST_FIRST.where(~_replaced)
+        found = await self._register.database.read(lambda c: _read(c, query))
+        return sorted(found, key=lambda each: each.provider)
+
+    async def replaced(self, limit: int, before: str | None = None) -> list[Agreement]:
+        """Those before them, the last entered first: so many after the one with an id."""
+        query = newest_first(processor_agreements, ("entered_us",), before=before, limit=limit)
+        return await self._register.database.read(lambda c: _read(c, query.where(_replaced)))
 
     def lacking(self, connection: Connection, providers: Iterable[str]) -> list[str]:
         """Those among some providers with which no agreement is in force."""
         now_us = self._register.clock.now_us()
-        last = {each.provider: each for each in reversed(_read(connection))}
+        last = {each.provider: each for each in reversed(_read(connection, _LAST_FIRST))}
         return [name for name in providers if name not in last or not last[name].in_force(now_us)]
 
 
-def _read(connection: Connection) -> list[Agreement]:
-    columns = processor_agreements.c
-    query = select(processor_agreements).order_by(columns.entered_us.desc(), columns.id.desc())
+_later = processor_agreements.alias("later")
+_columns = processor_agreements.c
+_replaced = exists().where(
+    _later.c.provider == _columns.provider,
+    tuple_(_later.c.entered_us, _later.c.id) > tuple_(_columns.entered_us, _columns.id),
+)
+_LAST_FIRST = newest_first(processor_agreements, ("entered_us",))
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Agreement]:
     return [Agreement(*row) for row in connection.execute(query)]

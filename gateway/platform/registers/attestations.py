@@ -5,13 +5,13 @@ The last one of a kind and a scope says when the next is due; the gateway itself
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select
 
 from gateway.platform.accounts import Account
 from gateway.platform.registers.filled import DAY_US, Filled
-from gateway.platform.registers.register import Register
+from gateway.platform.registers.register import Register, newest_first
 from gateway.store.schema.registers import attestations
 
 WRITE: Final = "attestations.write"
@@ -69,9 +69,13 @@ class Attestations:
         filled.done()
         return await self._register.add(by, attestations, PREFIX, WRITE, values, id=id)
 
-    async def listing(self) -> list[Attestation]:
-        """Every record, the newest first."""
-        return await self._register.database.read(_read)
+    async def listing(
+        self, limit: int | None = None, before: str | None = None
+    ) -> list[Attestation]:
+        """Records, the newest first: all, or so many after the one with an id."""
+        order = ("done_us", "entered_us")
+        query = newest_first(attestations, order, before=before, limit=limit)
+        return await self._register.database.read(lambda c: _read(c, query))
 
     async def overdue(self) -> list[Attestation]:
         """The last of each kind and scope whose next is overdue, the longest overdue first."""
@@ -88,9 +92,5 @@ def latest(newest_first: list[Attestation]) -> list[Attestation]:
     return list(found.values())
 
 
-def _read(connection: Connection) -> list[Attestation]:
-    columns = attestations.c
-    query = select(attestations).order_by(
-        columns.done_us.desc(), columns.entered_us.desc(), columns.id.desc()
-    )
+def _read(connection: Connection, query: Select[Any]) -> list[Attestation]:
     return [Attestation(*row) for row in connection.execute(query)]

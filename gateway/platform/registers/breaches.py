@@ -1,24 +1,25 @@
 """The register of personal data breaches, with the time left to notify (GDPR, articles 33 and 34).
 
 Every breach stands in it, also one that nobody has to be told of. The authority, and the persons
-where the risk is high, are told within 72 hours of becoming aware. What is learnt or done later is
-added to the breach; nothing that stands there changes.
+where the risk is high, are told within the hours that the policy table names, from becoming aware
+on. What is learnt or done later is added to the breach; nothing that stands there changes.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
+from gateway.base.policy import strict
 from gateway.platform.accounts import Account
 from gateway.platform.refusals import Refusal
 from gateway.platform.registers.filled import Filled
-from gateway.platform.registers.register import Register
+from gateway.platform.registers.register import Register, newest_first
 from gateway.store.schema.registers import breach_updates, breaches
 
 HOUR_US: Final = 3_600 * 1_000_000
-NOTICE_US: Final = 72 * HOUR_US
+NOTICE_US: Final = strict("breach_hours") * HOUR_US
 WRITE: Final = "breaches.write"
 PREFIX, UPDATE_PREFIX = "brc", "bru"
 ACTS: Final = (
@@ -170,14 +171,17 @@ class Breaches:
 
     async def named(self, id: str) -> Breach:
         """One breach. Raises Refusal."""
-        found = await self._register.database.read(lambda c: _read(c, id))
+        found = await self._register.database.read(
+            lambda c: _read(c, select(breaches).where(breaches.c.id == id))
+        )
         if not found:
             raise Refusal(f"there is no breach {id[:64]!r}")
         return found[0]
 
-    async def listing(self) -> list[Breach]:
-        """Every breach, the newest first."""
-        return await self._register.database.read(_read)
+    async def listing(self, limit: int | None = None, before: str | None = None) -> list[Breach]:
+        """Breaches, the newest first: all, or so many after the one with an id."""
+        query = newest_first(breaches, ("aware_us",), before=before, limit=limit)
+        return await self._register.database.read(lambda c: _read(c, query, limit is None))
 
     async def waiting(self) -> list[Breach]:
         """Those of which somebody is still to be told, the most urgent first."""
@@ -185,17 +189,14 @@ class Breaches:
         return sorted(found, key=lambda each: each.due_us)
 
 
-def _read(connection: Connection, id: str | None = None) -> list[Breach]:
-    rows = select(breaches).order_by(breaches.c.aware_us.desc(), breaches.c.id.desc())
+def _read(connection: Connection, query: Select[Any], is_whole: bool = False) -> list[Breach]:
+    """What a query finds, with its updates; `is_whole`: it finds all there are."""
+    rows = connection.execute(query).all()
     later = select(breach_updates).order_by(breach_updates.c.entered_us, breach_updates.c.id)
-    if id is not None:
-        rows = rows.where(breaches.c.id == id)
-        later = later.where(breach_updates.c.breach_id == id)
+    if not is_whole:
+        later = later.where(breach_updates.c.breach_id.in_([row.id for row in rows]))
     added = _by_breach(Update(*row) for row in connection.execute(later))
-    return [
-        Breach(**row._mapping, updates=tuple(added.get(row.id, ())))
-        for row in connection.execute(rows)
-    ]
+    return [Breach(**row._mapping, updates=tuple(added.get(row.id, ()))) for row in rows]
 
 
 def _by_breach(updates: Iterable[Update]) -> dict[str, list[Update]]:

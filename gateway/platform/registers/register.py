@@ -1,10 +1,10 @@
-"""What every register does alike: add a row once, with its audit row, under whoever adds it."""
+"""What every register does alike: add a row once, with its audit row, and turn its pages by key."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Select, Table, insert, select, tuple_
 
 from gateway.base.clock import Clock
 from gateway.base.ids import IdFactory
@@ -56,3 +56,16 @@ class Register:
 
         await self.database.write(write)
         return made
+
+
+def newest_first(
+    table: Table, order: Sequence[str], *, before: str | None = None, limit: int | None = None
+) -> Select[Any]:
+    """The rows by some columns and then the id, the highest first; `before` is the id that ended
+    the page before. An id that is none's is before nothing."""
+    columns = [*(table.c[name] for name in order), table.c.id]
+    query = select(table).order_by(*(column.desc() for column in columns)).limit(limit)
+    if before is not None:
+        last = select(*columns).where(table.c.id == before).scalar_subquery()
+        query = query.where(tuple_(*columns) < last)
+    return query

@@ -10,11 +10,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, case, func, select
 
 from gateway.platform.request_log.record import FIELDS, RequestRow
-from gateway.store.schema.request_log import request_log, usage_hourly, usage_units_hourly
+from gateway.store.schema.request_log import (
+    request_log,
+    usage_applications_hourly,
+    usage_hourly,
+    usage_units_hourly,
+)
 
 MAX_PAGE = 1_000
-GROUPS = ("hour", "account_no", "key_no", "model", "provider")
-SUMS = tuple(column.name for column in usage_hourly.c if column.name not in GROUPS)
+SUMS = tuple(column.name for column in list(usage_hourly.c)[5:])
+GROUPS = ("hour", "account_no", "key_no", "model", "provider", "application")
 _columns = [request_log.c[name] for name in FIELDS]
 
 
@@ -83,11 +88,12 @@ def totals(
 ) -> list[Totals]:
     """Sums over from_hour <= hour < until_hour (hours since the Unix epoch), by columns of GROUPS.
 
-    Ordered by the group. Raises ValueError for a column that cannot be grouped by.
+    By application: only of the requests that named one. Ordered by the group. Raises ValueError for
+    a column that cannot be grouped by, and for application together with provider.
     """
-    if not set(group_by) <= set(GROUPS):
-        raise ValueError(f"group by some of {', '.join(GROUPS)}")
-    table = usage_hourly
+    table = usage_applications_hourly if "application" in group_by else usage_hourly
+    if not set(group_by) <= {*GROUPS} & {column.name for column in table.c}:
+        raise ValueError(f"group by some of {', '.join(GROUPS)}; not by application and provider")
     groups = [table.c[name] for name in group_by]
     sums = [func.coalesce(func.sum(table.c[name]), 0) for name in SUMS]
     query = select(*groups, *sums).where(table.c.hour >= from_hour, table.c.hour < until_hour)

@@ -21,7 +21,7 @@ class RequestRow(NamedTuple):
     Outcomes: completed, client_gone, upstream_failed, credit_exhausted, budget_exhausted, refused,
     shutdown, cache_hit. Bases: reported, measured, none. `units` and `trail` are what
     `written_units` and `written_trail` make. `first_token_ms` is -1 where no token came, and NULL
-    in the table.
+    in the table. `application` is what `written_application` makes.
     """
 
     id: str
@@ -56,6 +56,7 @@ class RequestRow(NamedTuple):
     price_version: int
     units: str = ""
     trail: str = ""
+    application: str = ""
 
 
 class Attempt(NamedTuple):

@@ -1,4 +1,5 @@
-"""The rollups: usage and units per hour; per day what models served, and drift of reported tokens.
+"""The rollups: usage per hour and day, units and applications per hour; per day what models
+served, and drift.
 
 All change in the transaction that writes the rows they sum up, so a chart, the log and the ledger
 cannot disagree. A batch is summed in memory first: one upsert for each distinct key.
@@ -6,7 +7,7 @@ cannot disagree. A batch is summed in memory first: one upsert for each distinct
 
 from collections.abc import Iterable
 from math import isqrt
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -15,6 +16,8 @@ from gateway.platform.request_log.record import RequestRow, read_units
 from gateway.store.bulk import bulk_add
 from gateway.store.schema.request_log import (
     service_daily,
+    usage_applications_hourly,
+    usage_daily,
     usage_drift_daily,
     usage_hourly,
     usage_units_hourly,
@@ -31,14 +34,18 @@ MEANS = frozenset({"credit_exhausted", "budget_exhausted"})
 
 _at = RequestRow._fields.index
 _STARTED, _PROVIDER, _UPSTREAM = _at("started_us"), _at("provider"), _at("upstream_model")
-_OUTCOME, _UNITS = _at("outcome"), _at("units")
+_OUTCOME, _UNITS, _APPLICATION = _at("outcome"), _at("units"), _at("application")
 _STATUS, _ERROR = _at("status"), _at("error_code")
 _REPORTED, _MEASURED = _at("reported_output_tokens"), _at("measured_output_tokens")
 _key = itemgetter(*map(_at, ("account_no", "key_no", "model", "provider")))
 _amounts = itemgetter(*map(_at, (column.name for column in list(usage_hourly.c)[7:])))
 _COST = [column.name for column in list(usage_hourly.c)[7:]].index("cost_microusd")
 _hourly = bulk_add(usage_hourly, tuple(column.name for column in usage_hourly.c))
+_daily = bulk_add(usage_daily, tuple(column.name for column in usage_daily.c))
 _units = bulk_add(usage_units_hourly, tuple(column.name for column in usage_units_hourly.c))
+_applications = bulk_add(
+    usage_applications_hourly, tuple(column.name for column in usage_applications_hourly.c)
+)
 _service = bulk_add(service_daily, tuple(column.name for column in service_daily.c))
 _drift = bulk_add(usage_drift_daily, tuple(column.name for column in usage_drift_daily.c))
 
@@ -79,6 +86,7 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
     faults: dict[tuple[Any, ...], int] = {}
     days: dict[tuple[Any, ...], list[int]] = {}
     units: dict[tuple[Any, ...], int] = {}
+    named: dict[tuple[Any, ...], list[int]] = {}
     row: Any
     for row in rows:
         key = (row[_STARTED] // HOUR_US, *_key(row))
@@ -89,6 +97,8 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
         if row[_UNITS]:
             for unit, quantity in read_units(row[_UNITS]).items():
                 units[(*key, unit)] = units.get((*key, unit), 0) + quantity
+        if row[_APPLICATION]:
+            _add_named(named, (key[1], key[0], *key[2:4], row[_APPLICATION]), row)
         if row[_OUTCOME] != "completed":
             if row[_OUTCOME] not in SERVED:
                 failed[key] = failed.get(key, 0) + 1
@@ -107,21 +117,37 @@ def add_rows(connection: Connection, rows: Iterable[RequestRow]) -> None:
             sums[3] += ratio
             sums[4] += ratio * ratio // PPM
     flat: list[Any] = []
+    usage: dict[tuple[Any, ...], tuple[int, ...]] = {}
     served: dict[tuple[int, str], list[int]] = {}
     for key, amounts in hours.items():
         total = amounts[0] if len(amounts) == 1 else tuple(map(sum, zip(*amounts, strict=True)))
-        flat += (*key, len(amounts), failed.get(key, 0), *total)
+        sums_of = (len(amounts), failed.get(key, 0), *total)
+        flat += (*key, *sums_of)
+        day_key = (key[1], key[0] // 24, *key[2:])
+        if day_key in usage:  # a batch of two hours
+            sums_of = tuple(map(add, usage[day_key], sums_of))
+        usage[day_key] = sums_of
         whole = served.setdefault((key[0] // 24, key[3]), [0, 0, 0, 0])
         whole[0] += len(amounts)
         whole[1] += failed.get(key, 0)
         whole[2] += faults.get(key, 0)
         whole[3] += total[_COST]
     _hourly.run(connection, flat)
+    _daily.run(connection, [value for key, sums in usage.items() for value in (*key, *sums)])
     _service.run(connection, [value for key, sums in served.items() for value in (*key, *sums)])
     if units:
         _units.run(connection, [value for key, sum_ in units.items() for value in (*key, sum_)])
+    if named:
+        _applications.run(connection, [each for key in named for each in (*key, *named[key])])
     if days:
         _drift.run(connection, [value for key, sums in days.items() for value in (*key, *sums)])
+
+
+def _add_named(named: dict[tuple[Any, ...], list[int]], key: tuple[Any, ...], row: Any) -> None:
+    """Add a row to the sums of its application: requests, failures, amounts."""
+    sums = named.setdefault(key, [0] * 9)
+    amounts = (1, row[_OUTCOME] not in SERVED, *_amounts(row))
+    sums[:] = map(add, sums, amounts)
 
 
 def drift(

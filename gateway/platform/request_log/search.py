@@ -33,6 +33,7 @@ class Wanted(NamedTuple):
     from_us: int | None = None
     until_us: int | None = None
     key_nos: frozenset[int] | None = None
+    application: str | None = None
 
 
 class Found(NamedTuple):
@@ -81,6 +82,8 @@ def _filtered(query: Select[Any], wanted: Wanted) -> Select[Any]:
         query = query.where(_table.model == wanted.model)
     if wanted.key_no is not None:
         query = query.where(_table.key_no == wanted.key_no)
+    if wanted.application is not None:
+        query = query.where(_table.application == wanted.application)
     if wanted.key_nos is not None:
         query = query.where(_table.key_no.in_(sorted(wanted.key_nos)))
     if wanted.failed is not None:

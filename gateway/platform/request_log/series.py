@@ -1,20 +1,37 @@
-"""Usage over time for one account: sums of the hourly rollup by hour or day and by group.
+"""Usage over time for one account: sums of the rollups by hour or day and by group.
 
-The rollup's key begins with the hour, so an account's rows are found by one seek an hour: the cost
-follows the length of the range and not the number of accounts. Absent buckets are absent, not zero.
+Whole days are read from the rollup by day, where an account's rows stand together, and what a range
+has beyond them from the rollup by hour, whose key begins with the hour: one seek an hour. The cost
+follows the length of the range and not the number of accounts. By application another rollup is
+read, of the requests that named one. Absent buckets are absent, not zero.
 """
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
-from gateway.store.schema.request_log import usage_hourly
+from gateway.store.schema.request_log import (
+    usage_applications_hourly,
+    usage_daily,
+    usage_hourly,
+)
 
-Group = Literal["model", "key_no", "provider"]
-GROUPS: tuple[Group, ...] = ("model", "key_no", "provider")
-MAX_HOURS = 366 * 24
-_table = usage_hourly.c
+Group = Literal["model", "key_no", "provider", "application"]
+GROUPS: tuple[Group, ...] = ("model", "key_no", "provider", "application")
+HOURS_A_DAY = 24
+MAX_HOURS = 366 * HOURS_A_DAY
 
 
 class Point(NamedTuple):
@@ -44,32 +61,40 @@ class Cut(NamedTuple):
 
 
 def series(
-    connection: Connection, cut: Cut, *, group: Group | None, hours_a_bucket: int = 24
+    connection: Connection, cut: Cut, *, group: Group | None, hours_a_bucket: int = HOURS_A_DAY
 ) -> list[Point]:
     """The points of a cut, by bucket and group. Raises ValueError for a range beyond a year."""
+    if group == "application":
+        rows = rows_by_application(cut)
+    else:
+        rows = _rows(cut, by_day=hours_a_bucket % HOURS_A_DAY == 0)
     # Whole numbers divided by SQL's own sign, which Core's `//` writes differently by database.
-    bucket: ColumnElement[Any] = _table.hour.op("/")(hours_a_bucket)
-    by: ColumnElement[Any] = _table[group] if group is not None else literal("")
-    sums = [
-        func.sum(column)
-        for column in (
-            _table.requests,
-            _table.failures,
-            _table.input_tokens + _table.cache_read_tokens + _table.cache_write_tokens,
-            _table.output_tokens,
-            _table.cost_microusd,
-        )
-    ]
+    bucket: ColumnElement[Any] = rows.c.hour.op("/")(hours_a_bucket)
+    by: ColumnElement[Any] = rows.c[group] if group is not None else literal("")
+    sums = [func.sum(rows.c[name]) for name in Point._fields[2:]]
     keys = [bucket] if group is None else [bucket, by]
-    query = _within(select(bucket, by, *sums), cut).group_by(*keys).order_by(*keys)
+    query = select(bucket, by, *sums).group_by(*keys).order_by(*keys)
     return [Point(*row[:2], *map(int, row[2:])) for row in connection.execute(query)]
+
+
+def rest_of(whole: Sequence[Point], parts: Sequence[Point]) -> list[Point]:
+    """What points of no group have beyond those of some groups, bucket by bucket, as group ''."""
+    left = {point.bucket: list(point[2:]) for point in whole}
+    for point in parts:
+        sums = left.setdefault(point.bucket, [0] * 5)
+        sums[:] = [total - part for total, part in zip(sums, point[2:], strict=True)]
+    return [Point(bucket, "", *sums) for bucket, sums in left.items() if any(sums)]
 
 
 def last_failed_hour(connection: Connection, cut: Cut) -> int | None:
     """The newest hour of a cut in which a request failed."""
-    query = _within(select(func.max(_table.hour)), cut).where(_table.failures > 0)
-    found = connection.scalar(query)
-    return None if found is None else int(found)
+    rows = _rows(cut, by_day=True)
+    found = connection.scalar(select(func.max(rows.c.hour)).where(rows.c.failures > 0))
+    if found is None:
+        return None
+    first = max(cut.from_hour, int(found))  # of a whole day only its first hour is known
+    hours = _of_hours(cut._replace(from_hour=first, until_hour=_day_end(first, cut))).subquery()
+    return int(connection.scalars(select(func.max(hours.c.hour)).where(hours.c.failures > 0)).one())
 
 
 class KeyUse(NamedTuple):
@@ -81,35 +106,106 @@ class KeyUse(NamedTuple):
 
 def use_by_key(connection: Connection, cut: Cut, since_hours: Sequence[int]) -> dict[int, KeyUse]:
     """Every key of a cut that was used, by its number."""
+    by_day = all(hour % HOURS_A_DAY == 0 for hour in since_hours)
+    rows = _rows(cut, by_day=by_day)
     spent = [
-        func.sum(case((_table.hour >= hour, _table.cost_microusd), else_=0)) for hour in since_hours
+        func.sum(case((rows.c.hour >= hour, rows.c.cost_microusd), else_=0)) for hour in since_hours
     ]
-    query = _within(select(_table.key_no, func.max(_table.hour), *spent), cut)
-    rows = connection.execute(query.group_by(_table.key_no))
-    return {row[0]: KeyUse(tuple(map(int, row[2:])), int(row[1])) for row in rows}
+    query = select(rows.c.key_no, func.max(rows.c.hour), *spent).group_by(rows.c.key_no)
+    found = {
+        row[0]: KeyUse(tuple(map(int, row[2:])), int(row[1])) for row in connection.execute(query)
+    }
+    if by_day:
+        for key_no, hour in _last_hours(connection, cut, found).items():
+            found[key_no] = found[key_no]._replace(last_hour=hour)
+    return found
+
+
+def _last_hours(connection: Connection, cut: Cut, uses: dict[int, KeyUse]) -> dict[int, int]:
+    """The last hours of keys of whose last day only the beginning is known yet."""
+    days = {use.last_hour // HOURS_A_DAY for use in uses.values()}
+    found: dict[int, int] = {}
+    for day in sorted(days):
+        first = max(day * HOURS_A_DAY, cut.from_hour)
+        rows = _of_hours(cut._replace(from_hour=first, until_hour=_day_end(first, cut))).subquery()
+        query = select(rows.c.key_no, func.max(rows.c.hour)).group_by(rows.c.key_no)
+        found.update({row[0]: int(row[1]) for row in connection.execute(query)})
+    return found
 
 
 def models_of(connection: Connection, cut: Cut) -> Sequence[str]:
     """The models that were asked for, by name."""
-    query = _within(select(_table.model).distinct(), cut)
-    return sorted(name for name in connection.scalars(query) if name)
+    rows = _rows(cut, by_day=True)
+    return sorted(name for name in connection.scalars(select(rows.c.model).distinct()) if name)
 
 
-def _within(query: Select[Any], cut: Cut) -> Select[Any]:
+def _day_end(hour: int, cut: Cut) -> int:
+    return min((hour // HOURS_A_DAY + 1) * HOURS_A_DAY, cut.until_hour)
+
+
+def rows_by_application(cut: Cut) -> FromClause:
+    """The cut's rows by hour and application. Raises ValueError for a range beyond a year."""
+    _check(cut)
+    table = usage_applications_hourly.c
+    query = select(table.hour, table.application, *_shown(usage_applications_hourly)).where(
+        table.account_no == cut.account_no,
+        table.hour >= cut.from_hour,
+        table.hour < cut.until_hour,
+    )
+    return _narrowed(query, usage_applications_hourly, cut).subquery()
+
+
+def _check(cut: Cut) -> None:
     if not 0 <= cut.until_hour - cut.from_hour <= MAX_HOURS:
         raise ValueError("a range is at most a year")
-    first = select(literal(cut.from_hour).label("hour")).cte("hours", recursive=True)
+
+
+def _rows(cut: Cut, *, by_day: bool) -> FromClause:
+    """The cut's rows; of whole days one row each, at the day's first hour, where that is enough."""
+    _check(cut)
+    first, end = -(-cut.from_hour // HOURS_A_DAY), cut.until_hour // HOURS_A_DAY
+    if not by_day or first >= end:
+        return _of_hours(cut).subquery()
+    table = usage_daily.c
+    days = select((table.day * HOURS_A_DAY).label("hour"), *_shown(usage_daily)).where(
+        table.account_no == cut.account_no, table.day >= first, table.day < end
+    )
+    parts = [_narrowed(days, usage_daily, cut)]
+    if cut.from_hour < first * HOURS_A_DAY:
+        parts.append(_of_hours(cut._replace(until_hour=first * HOURS_A_DAY)))
+    if end * HOURS_A_DAY < cut.until_hour:
+        parts.append(_of_hours(cut._replace(from_hour=end * HOURS_A_DAY)))
+    return union_all(*parts).subquery()
+
+
+def _of_hours(cut: Cut) -> Select[Any]:
+    table = usage_hourly.c
+    first = select(literal(cut.from_hour).label("hour")).cte("hours", recursive=True, nesting=True)
     later = select(first.c.hour + 1).where(first.c.hour + 1 < cut.until_hour)
     hours = first.union_all(later)
-    query = query.where(
-        _table.hour.in_(select(hours.c.hour)),
-        _table.account_no == cut.account_no,
-        _table.hour < cut.until_hour,
+    query = select(table.hour, *_shown(usage_hourly)).where(
+        table.hour.in_(select(hours.c.hour)),
+        table.account_no == cut.account_no,
+        table.hour < cut.until_hour,
     )
+    return _narrowed(query, usage_hourly, cut)
+
+
+def _shown(table: Table) -> list[ColumnElement[Any]]:
+    input_tokens = table.c.input_tokens + table.c.cache_read_tokens + table.c.cache_write_tokens
+    plain = ("model", "key_no", "requests", "failures", "output_tokens", "cost_microusd")
+    groups = ("provider",) if "provider" in table.c else ()
+    return [
+        *(table.c[name] for name in (*plain, *groups)),
+        input_tokens.label("input_tokens"),
+    ]
+
+
+def _narrowed(query: Select[Any], table: Table, cut: Cut) -> Select[Any]:
     if cut.model is not None:
-        query = query.where(_table.model == cut.model)
+        query = query.where(table.c.model == cut.model)
     if cut.key_no is not None:
-        query = query.where(_table.key_no == cut.key_no)
+        query = query.where(table.c.key_no == cut.key_no)
     if cut.key_nos is not None:
-        query = query.where(_table.key_no.in_(sorted(cut.key_nos)))
+        query = query.where(table.c.key_no.in_(sorted(cut.key_nos)))
     return query

@@ -4,7 +4,8 @@
 needs: ids sort by time, so both grow near their ends and a row costs the same at any size. The
 rollups are keyed by what a person asks for, without the log's own order. Tokens that did not come
 are NULL (absent is not zero); an `error_code` or `price_version` that does not apply is '' or 0.
-`units` is JSON by name of unit, or ''; `trail` the attempts that failed, or ''.
+`units` is JSON by name of unit, or ''; `trail` the attempts that failed, or ''; `application` what
+the calling program says it is (see `request_log.applications`), or ''.
 """
 
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table
@@ -47,6 +48,7 @@ request_log = Table(
     integer("price_version"),
     text("units", server_default=""),
     text("trail", server_default=""),
+    text("application", server_default=""),
     CheckConstraint(
         "cost_picousd >= 0 AND cost_microusd >= 0 AND overrun_microusd >= 0", name="cost"
     ),
@@ -76,6 +78,29 @@ usage_hourly = Table(
     sqlite_with_rowid=False,
 )
 
+# The hours' sums once more, by day and the account first: a long range of one account is one walk.
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    integer("account_no"),
+    integer("day"),
+    integer("key_no"),
+    text("model"),
+    text("provider"),
+    integer("requests"),
+    integer("failures"),
+    integer("input_tokens"),
+    integer("cache_read_tokens"),
+    integer("cache_write_tokens"),
+    integer("output_tokens"),
+    integer("reasoning_tokens"),
+    integer("cost_microusd"),
+    integer("overrun_microusd"),
+    PrimaryKeyConstraint("account_no", "day", "key_no", "model", "provider"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
 usage_units_hourly = Table(
     "usage_units_hourly",
     metadata,
@@ -87,6 +112,30 @@ usage_units_hourly = Table(
     text("unit"),
     integer("quantity"),
     PrimaryKeyConstraint("hour", "account_no", "key_no", "model", "provider", "unit"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+# Of the requests that named an application; the others are what is lacking to `usage_hourly`. The
+# account comes first, so that a range of one is one walk.
+usage_applications_hourly = Table(
+    "usage_applications_hourly",
+    metadata,
+    integer("account_no"),
+    integer("hour"),
+    integer("key_no"),
+    text("model"),
+    text("application"),
+    integer("requests"),
+    integer("failures"),
+    integer("input_tokens"),
+    integer("cache_read_tokens"),
+    integer("cache_write_tokens"),
+    integer("output_tokens"),
+    integer("reasoning_tokens"),
+    integer("cost_microusd"),
+    integer("overrun_microusd"),
+    PrimaryKeyConstraint("account_no", "hour", "key_no", "model", "application"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

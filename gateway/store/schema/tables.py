@@ -12,8 +12,10 @@ from gateway.store.schema import (
     metadata,
     organisations,
     outbox,
+    policy,
     registers,
     request_log,
+    reviews,
     sessions,
 )
 
@@ -29,7 +31,9 @@ __all__ = [
     "metadata",
     "organisations",
     "outbox",
+    "policy",
     "registers",
     "request_log",
+    "reviews",
     "sessions",
 ]

@@ -36,6 +36,7 @@ from gateway.web.admin.people import (
     audit_verify,
     mail_list,
 )
+from gateway.web.admin.policy import VERSION_COMMANDS
 from gateway.web.admin.presets import NewProvider, providers_add, providers_presets
 from gateway.web.admin.prices import PriceImport, prices_compare, prices_import
 from gateway.web.admin.registers import REGISTER_COMMANDS
@@ -55,6 +56,7 @@ from gateway.web.admin.reports import (
     shown_time,
     usage_drift,
 )
+from gateway.web.admin.reviews import REVIEW_COMMANDS
 
 # What a command may be refused with; each is one line for the operator.
 REFUSALS = (Refusal, MoneyError, SecretsError, GatewayError)
@@ -336,6 +338,8 @@ COMMANDS: dict[str, Command] = {
     **{name: Command(*row) for name, row in REGISTER_COMMANDS.items()},
     **{name: Command(*row) for name, row in INCIDENT_COMMANDS.items()},
     **{name: Command(*row) for name, row in ERASURE_COMMANDS.items()},
+    **{name: Command(*row) for name, row in VERSION_COMMANDS.items()},
+    **{name: Command(*row) for name, row in REVIEW_COMMANDS.items()},
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),
     "catalog.export": Command(Nothing, catalog_export),
     "catalog.list": Command(Nothing, catalog_list),

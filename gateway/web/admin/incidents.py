@@ -44,6 +44,13 @@ class IncidentEnd(msgspec.Struct, forbid_unknown_fields=True):
     ends: str | None = None
 
 
+class IncidentWithdrawal(msgspec.Struct, forbid_unknown_fields=True):
+    """Which one is taken from the public, and why; the reason stays on record."""
+
+    id: str
+    reason: str
+
+
 def _shown(platform: Platform, incident: Incident) -> dict[str, Any]:
     return {
         "id": incident.id,
@@ -94,6 +101,12 @@ async def incidents_end(platform: Platform, p: IncidentEnd) -> Any:
     return _shown(platform, ended)
 
 
+async def incidents_withdraw(platform: Platform, p: IncidentWithdrawal) -> Any:
+    """Take one from the public for good."""
+    await platform.incidents.withdraw(None, p.id, p.reason)
+    return _shown(platform, await platform.incidents.named(p.id))
+
+
 INCIDENT_COMMANDS: dict[
     str, tuple[type[msgspec.Struct], Callable[[Platform, Any], Awaitable[Any]]]
 ] = {
@@ -101,4 +114,5 @@ INCIDENT_COMMANDS: dict[
     "incidents.add": (NewIncident, incidents_add),
     "incidents.update": (NewUpdate, incidents_update),
     "incidents.end": (IncidentEnd, incidents_end),
+    "incidents.withdraw": (IncidentWithdrawal, incidents_withdraw),
 }

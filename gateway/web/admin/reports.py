@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 
 from gateway.base.money import format_price, format_usd
 from gateway.platform.assembly import Platform
+from gateway.platform.checks import LEDGER
 from gateway.platform.ledger.reconcile import Report, verify
 from gateway.platform.refusals import Refusal
+from gateway.platform.request_log.applications import read_application
 from gateway.platform.request_log.query import LoggedRequest, newest
 from gateway.platform.request_log.record import read_units
 from gateway.platform.request_log.rollup import Drift, drift
@@ -125,6 +127,7 @@ async def requests_list(platform: Platform, p: RequestListing) -> Any:
 
 def _request(platform: Platform, found: LoggedRequest, key_ids: dict[int, str]) -> dict[str, Any]:
     row = found.row._asdict()
+    application = read_application(row.pop("application"))
     return {
         "seq": found.seq,
         "id": row.pop("id"),
@@ -133,6 +136,7 @@ def _request(platform: Platform, found: LoggedRequest, key_ids: dict[int, str]) 
         "key": key_ids.get(row.pop("key_no")),
         **row,
         "units": read_units(found.row.units),
+        "application": application and application._asdict(),
         "cost_usd": format_usd(found.row.cost_microusd),
     }
 
@@ -150,7 +154,7 @@ async def usage_drift(platform: Platform, p: DriftLimit) -> Any:
 
 async def ledger_verify(platform: Platform, _: Nothing) -> Any:
     """Check the whole ledger: chain, sums, balances, log and rollups."""
-    return ledger_report(await platform.database.read(verify))
+    return ledger_report(await platform.checks.run(LEDGER, verify))
 
 
 def ledger_report(report: Report) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from gateway.base.errors import InvalidRequest, NotFound
 from gateway.platform.accounts.roles import OWN_READ
 from gateway.platform.keys import KeyRow
 from gateway.platform.refusals import Refusal
+from gateway.platform.request_log.applications import Application, read_application
 from gateway.platform.request_log.query import LoggedRequest, Totals, find, newest, totals
 from gateway.platform.request_log.record import read_units
 from gateway.web.api.door import Call, Operation
@@ -18,9 +19,9 @@ HOUR_S = 3_600
 DAY_HOURS = 24
 MAX_HOURS = 400 * DAY_HOURS
 MAX_HOURS_BY_HOUR = 31 * DAY_HOURS
-Group = Literal["hour", "day", "model", "key", "provider"]
+Group = Literal["hour", "day", "model", "key", "provider", "application"]
 _COLUMNS = {"hour": "hour", "day": "hour", "model": "model", "key": "key_no"}
-_COLUMNS["provider"] = "provider"
+_COLUMNS |= {"provider": "provider", "application": "application"}
 _AMOUNTS = Totals._fields[1:8]
 
 Hour = Annotated[
@@ -30,7 +31,10 @@ Hour = Annotated[
 
 
 class UsageQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """From which hour on, until before which, of what, and how to group: at most 400 days."""
+    """From which hour on, until before which, of what, and how to group: at most 400 days.
+
+    By `application` are only the requests that named one.
+    """
 
     since: Hour | None = None
     until: Hour | None = None
@@ -70,6 +74,13 @@ class RequestsQuery(msgspec.Struct, forbid_unknown_fields=True):
     model: Name | None = None
 
 
+class ApplicationNamed(msgspec.Struct):
+    """What a calling program said of itself; both null: one of too many in a day."""
+
+    title: str | None
+    site: str | None
+
+
 class RequestAnswer(msgspec.Struct):
     """One request as it was logged and charged; neither prompt nor answer is kept anywhere."""
 
@@ -94,6 +105,7 @@ class RequestAnswer(msgspec.Struct):
     units: dict[str, int]
     cost: Money
     price_version: int | None
+    application: ApplicationNamed | None
 
 
 class RequestPage(msgspec.Struct):
@@ -178,6 +190,9 @@ def _name(row: Totals, by: Group | None, names: dict[int, str]) -> str | None:
         return written(value * HOUR_S * 1_000_000)
     if by == "day":
         return written(value * HOUR_S * 1_000_000)[:10]
+    if by == "application":
+        named = read_application(value)
+        return named.shown if named is not None else ""
     return names.get(value, "") if by == "key" else str(value)
 
 
@@ -240,7 +255,12 @@ def _request(found: LoggedRequest, key_ids: dict[int, str]) -> RequestAnswer:
         units=read_units(row.units),
         cost=money(row.cost_microusd),
         price_version=row.price_version or None,
+        application=_application(read_application(row.application)),
     )
+
+
+def _application(named: Application | None) -> ApplicationNamed | None:
+    return None if named is None else ApplicationNamed(named.title or None, named.site or None)
 
 
 OPERATIONS = (

@@ -62,6 +62,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     """The console and the health pages of one gateway."""
     pages = Pages(operator_of(platform.settings))
     pages.announced = platform.incidents.announced
+    pages.coming = platform.versions.coming
 
     def error_page(request: web.Request, status: int, words: str) -> web.Response:
         if request.path.startswith(f"{PREFIX}/"):

@@ -84,6 +84,7 @@ FILTERS: Final = {
     "iso": i18n.iso,
     "duration": i18n.duration,
     "grouped": i18n.number,
+    "lasting": i18n.lasting,
     "compact": i18n.compact,
     "percent": i18n.percent,
     "size": i18n.size,

@@ -18,6 +18,7 @@ from gateway.platform.refusals import Problem
 from gateway.web.console.ages import said_of
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
+from gateway.web.console.sure import Matter, ask, unsure
 from gateway.web.guard import (
     ACCOUNT,
     COOKIE,
@@ -28,7 +29,7 @@ from gateway.web.guard import (
     visit_of,
     with_token,
 )
-from gateway.web.oauth import Errand, Provider, configured, send_off, welcome_back
+from gateway.web.oauth import Errand, Provider, configured, send_off, title_of, welcome_back
 from gateway.web.security import is_https
 
 AWAY, WELCOME = "step.elsewhere", "step.welcome"
@@ -51,7 +52,7 @@ class ElsewherePages:
             guard.get("/sign-in/with/{provider}/callback", AWAY, self.come_back),
             guard.get("/sign-in/welcome", WELCOME, self.welcome),
             guard.post("/sign-in/welcome", WELCOME, self.accept),
-            guard.post("/settings/identities/{provider}/remove", OWN_WRITE, self.unlink),
+            *guard.asked("/settings/identities/{provider}/remove", OWN_WRITE, self.unlink),
         ]
 
     async def leave(self, request: web.Request) -> web.Response:
@@ -125,19 +126,26 @@ class ElsewherePages:
         return self._let_in(request, await people.entrance.enter(account, visit))
 
     async def unlink(self, request: web.Request) -> web.Response:
-        """Forget an account elsewhere; never the only way in."""
+        """Forget an account elsewhere; never the only way in. Raises HTTPNotFound."""
         account, session = request[ACCOUNT], _session(request)
         if account is None:
             raise web.HTTPForbidden
+        name, people = request.match_info["provider"], self._people
+        if name not in await people.identities.providers(account):
+            raise web.HTTPNotFound
+        if not await people.entrance.has_password(account):
+            problem = Problem("elsewhere", "only_way")
+            return self._pages.render(request, "elsewhere.html", status=403, problem=problem)
+        matter = Matter(title_of(name), "/settings/security", password=True)
+        first = await unsure(self._pages, request, "identity.remove", matter)
+        if first is not None:
+            return first
         form = await read_form(request)
-        people = self._people
         try:
-            if not await people.entrance.has_password(account):
-                raise Problem("elsewhere", "only_way")
             await people.entrance.confirm_owner(session, form.text("password"), visit_of(request))
         except Problem as problem:
-            return self._pages.render(request, "elsewhere.html", status=403, problem=problem)
-        await people.identities.unlink(account, request.match_info["provider"])
+            return ask(self._pages, request, "identity.remove", matter, problem)
+        await people.identities.unlink(account, name)
         return redirect("/settings/security")
 
     async def _link(self, session: Session, person: Person) -> None:

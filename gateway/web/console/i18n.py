@@ -301,6 +301,12 @@ def duration(value_ms: int | None) -> str:
     return format_unit(round(value_ms / 3_600_000), "duration-hour", "short", locale=locale)
 
 
+def lasting(value: int, unit: str) -> str:
+    """A time of whole years, days, hours or minutes in words, such as 30 days."""
+    name = f"duration-{unit.removesuffix('s')}"
+    return format_unit(value, name, "long", locale=_current.get().locale)
+
+
 def size(count_bytes: int) -> str:
     """Bytes as people say them."""
     locale = _current.get().locale

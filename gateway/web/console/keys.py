@@ -15,6 +15,7 @@ from gateway.platform.limits.terms import Limits
 from gateway.platform.organisations import Desk
 from gateway.platform.refusals import Problem, Refusal
 from gateway.platform.request_log.series import Cut, KeyUse, use_by_key
+from gateway.platform.reviews import Case
 from gateway.web.console.forms import read_form
 from gateway.web.console.key_forms import (
     BUDGETS,
@@ -46,6 +47,7 @@ class Listed(NamedTuple):
     last_used_us: int | None
     is_new: bool  # younger than what "last used" looks back, so unused is never used
     owner: str = ""  # whom an organisation's key was issued to
+    case: Case | None = None  # its last review, if there was one
 
 
 class KeyPages:
@@ -216,7 +218,9 @@ class KeyPages:
         uses: dict[int, KeyUse] = {}
         if rows:
             uses = await platform.database.read(lambda c: use_by_key(c, cut, since))
-        return [self._line(row, uses.get(row.no), now_us, at) for row in rows]
+        cases = await platform.reviews.latest([row.no for row in rows])
+        lines = [self._line(row, uses.get(row.no), now_us, at) for row in rows]
+        return [line._replace(case=cases.get(line.row.no)) for line in lines]
 
     def _line(self, row: KeyRow, use: KeyUse | None, now_us: int, at: Desk) -> Listed:
         limits = self._platform.tiers.of_key(row)

@@ -19,10 +19,15 @@ from gateway.platform.ledger.ledger import CHARGE_PREFIX
 from gateway.platform.metering.usage import Usage
 from gateway.platform.pricing.arithmetic import Line, lines_of
 from gateway.platform.pricing.prices import Price
+from gateway.platform.request_log.applications import (
+    Application,
+    applications_of,
+    read_application,
+)
 from gateway.platform.request_log.query import find
 from gateway.platform.request_log.record import Attempt, RequestRow, read_trail, read_units
 from gateway.platform.request_log.search import Found, Wanted, newest_seq, search
-from gateway.platform.request_log.series import Cut, Point, models_of, series
+from gateway.platform.request_log.series import Cut, Group, Point, models_of, series
 from gateway.web.console.figures import Figure, figure
 from gateway.web.console.meanings import MEANINGS
 from gateway.web.console.ranges import PRESETS, Range, read_range
@@ -33,6 +38,7 @@ from gateway.web.guard import Guard
 
 ROWS: Final = 50
 MAX_MODEL: Final = 200
+MAX_APPLICATION: Final = 400
 STATES: Final = {"ok": False, "failed": True}
 HOUR_US: Final = 3_600 * 10**6
 
@@ -55,6 +61,7 @@ class Whole(NamedTuple):
     effective_us: int
     lines: list[Line]
     attempts: list[Attempt]
+    application: Application | None
 
 
 class LogPages:
@@ -84,19 +91,22 @@ class LogPages:
         names = await key_names(platform, at, request)
         key_no = _number(query.get("key", ""))
         failed = STATES.get(query.get("state", ""))
+        application = query.get("app", "")[:MAX_APPLICATION] or None
         until_us = span.until_hour * HOUR_US if not span.name else None
-        wanted = Wanted(model, key_no, failed, span.from_hour * HOUR_US, until_us, key_nos)
+        from_us = span.from_hour * HOUR_US
+        wanted = Wanted(model, key_no, failed, from_us, until_us, key_nos, application)
         cut = Cut(account.no, span.from_hour, span.until_hour, model, key_no, key_nos)
         before = _number(query.get("before", ""))
 
-        def read(c: Connection) -> tuple[list[Point], list[str], Found, int]:
-            points = series(c, cut, group=None, hours_a_bucket=span.hours_a_bucket)
+        def read(c: Connection) -> tuple[list[Point], list[str], list[str], Found, int]:
+            points = _points(c, cut, span, application)
             whole = Cut(account.no, span.from_hour, span.until_hour, key_nos=key_nos)
             models = models_of(c, whole)
             found = search(c, account.no, wanted, before_seq=before, limit=ROWS)
-            return points, list(models), found, newest_seq(c, account.no)
+            named = applications_of(c, whole)
+            return points, list(models), named, found, newest_seq(c, account.no)
 
-        points, models, found, newest = await platform.database.read(read)
+        points, models, named, found, newest = await platform.database.read(read)
         return self._pages.render(
             request,
             "console/logs.html",
@@ -104,6 +114,8 @@ class LogPages:
             ranges=tuple(PRESETS),
             model=model or "",
             models=models,
+            application=application or "",
+            applications=_shown(named, application),
             key=query.get("key", "") if key_no is not None else "",
             key_names=names,
             state=query.get("state", "") if failed is not None else "",
@@ -160,7 +172,8 @@ def read_whole(connection: Connection, account_no: int, id: str) -> Whole | None
     ]
     version = read_version(connection, row.price_version) if row.price_version else None
     price, effective_us = version if version is not None else (None, 0)
-    return Whole(row, entries, price, effective_us, _lines(row, price), _attempts(row))
+    application = read_application(row.application)
+    return Whole(row, entries, price, effective_us, _lines(row, price), _attempts(row), application)
 
 
 def _lines(row: RequestRow, price: Price | None) -> list[Line]:
@@ -184,6 +197,20 @@ def _attempts(row: RequestRow) -> list[Attempt]:
     begin_ms = trail[-1].end_ms if trail else 0
     last = (row.provider, row.upstream_model, begin_ms, row.duration_ms, row.error_code)
     return [*trail, Attempt(*last)]
+
+
+def _points(connection: Connection, cut: Cut, span: Range, application: str | None) -> list[Point]:
+    """What the histogram shows: of one application, or of all requests."""
+    by: Group | None = None if application is None else "application"
+    points = series(connection, cut, group=by, hours_a_bucket=span.hours_a_bucket)
+    return [point for point in points if by is None or point.group == application]
+
+
+def _shown(named: list[str], chosen: str | None) -> dict[str, str]:
+    """Applications as they are called, by what stands for them in the address."""
+    texts = [*named, chosen] if chosen is not None and chosen not in named else named
+    found = ((text, read_application(text)) for text in texts)
+    return {text: each.shown for text, each in found if each is not None}
 
 
 def _histogram(points: list[Point], span: Range) -> Figure:

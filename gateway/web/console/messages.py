@@ -2,9 +2,9 @@
 
 `python -m gateway.web.console.messages update | check | compile`. Messages are those of
 the templates (pages and mail), sentences marked `spoken(...)`, and what the error catalogue, the
-settings and the API's operations say of themselves. A message without a translation, a fuzzy or a
-stale one, and a translation whose placeholders or plural forms differ are findings, and so are
-those of the guides (`guide_findings`): with any, `check` fails.
+settings, the policy table and the API's operations say of themselves. A message without a
+translation, a fuzzy or a stale one, and a translation whose placeholders or plural forms differ
+are findings, and so are those of the guides (`guide_findings`): with any, `check` fails.
 It is never imported by the running gateway.
 """
 
@@ -22,6 +22,7 @@ from babel.messages.pofile import read_po, write_po
 
 from gateway.base.config import SETTINGS
 from gateway.base.errors import CATALOGUE
+from gateway.base.policy import NUMBERS
 from gateway.web.api.application import OPERATIONS
 from gateway.web.api.openapi import SUMMARIES
 from gateway.web.console import guide_findings
@@ -33,6 +34,7 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%|\{\w+\}")
 _TAG = re.compile(r"</?[a-z][^>]*>")
 _OPTIONS: Any = {
     "trimmed": "true",
+    "silent": "false",  # a template that cannot be read is no template without words
     "newstyle_gettext": "true",
     "encoding": "utf-8",
     "extensions": "jinja2.ext.do",
@@ -49,7 +51,7 @@ def collect() -> Catalog:
         WEB, _METHODS, options_map=options, keywords=_KEYWORDS
     ):
         found.add(message)
-    for sentence in (*map(words_of, CATALOGUE.values()), *helps(), *summaries()):
+    for sentence in (*map(words_of, CATALOGUE.values()), *helps(), *meanings(), *summaries()):
         found.add(sentence)
     return found
 
@@ -62,6 +64,11 @@ def words_of(error: type[Exception]) -> str:
 def helps() -> list[str]:
     """What the page of settings says of each."""
     return [setting.help for setting in SETTINGS]
+
+
+def meanings() -> list[str]:
+    """What the page of the policy says of each number."""
+    return [number.meaning for number in NUMBERS]
 
 
 def summaries() -> list[str]:

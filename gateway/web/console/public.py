@@ -11,7 +11,9 @@ import msgspec
 from aiohttp import web
 
 from gateway.base.errors import CATALOGUE, StorageUnavailable
+from gateway.base.policy import NUMBERS, strict
 from gateway.platform.assembly import Platform
+from gateway.platform.policy.changes import Changes
 from gateway.platform.refusals import Problem
 from gateway.platform.request_log.rollup import DAY_US
 from gateway.platform.request_log.status import ModelDay, days_served, first_tokens_ms
@@ -27,6 +29,7 @@ from gateway.web.guard import ACCOUNT, PROFILE, PUBLIC, Guard, public, redirect
 from gateway.web.security import is_https
 
 YEAR_S: Final = 365 * 24 * 3600
+CHOICE_S: Final = strict("choice_days") * 24 * 3600
 TRIAL_MODEL: Final = "sandbox/lorem"
 FOR_EVER: Final = {"Cache-Control": f"public, max-age={YEAR_S}, immutable"}
 SHOWN_ON_START: Final = 6
@@ -99,6 +102,7 @@ class PublicPages:
             "public/docs.html",
             errors=rows,
             trial_model=self._trial_model(),
+            applications=self._platform.settings.log_applications,
         )
 
     async def guide(self, request: web.Request) -> web.Response:
@@ -139,12 +143,16 @@ class PublicPages:
         name = request.match_info["name"]
         if name not in LEGAL:
             raise web.HTTPNotFound
-        snapshot = self._platform.catalog.snapshot
+        platform, versions = self._platform, self._platform.versions
+        coming = versions.coming()
         return self._pages.render(
             request,
             f"public/{name}.html",
-            facts=facts(self._platform.settings),
-            sources=sources(snapshot.providers.values()),
+            facts=facts(platform.settings, versions.current()),
+            sources=sources(platform.catalog.snapshot.providers.values()),
+            coming=coming,
+            changes=versions.changes_of(coming) if coming is not None else Changes(),
+            numbers={number.name: number for number in NUMBERS},
         )
 
     async def prefer(self, request: web.Request) -> web.Response:
@@ -214,11 +222,11 @@ class PublicPages:
 
 
 def keep(request: web.Request, response: web.Response, name: str, value: str) -> None:
-    """A cookie of what somebody chose, for a year; scripts may not read it."""
+    """A cookie of what somebody chose, for as long as the policy says; no script may read it."""
     response.set_cookie(
         name,
         value,
-        max_age=YEAR_S,
+        max_age=CHOICE_S,
         path="/",
         httponly=True,
         samesite="Lax",

@@ -100,6 +100,9 @@ SENTENCES: Final = (
     spoken("it was withdrawn already"),
     spoken("what has not begun is withdrawn, not ended"),
     spoken("there are %(count)s updates already; enter it anew"),
+    # Of review cases.
+    spoken("there is no such finding"),
+    spoken("the case was closed already"),
     *catalog_refusals.SENTENCES,
     *report_findings.SENTENCES,
 )

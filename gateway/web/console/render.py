@@ -55,7 +55,8 @@ class Pages:
     """The templates, ready to render.
 
     `paths` are the pages that exist and the action of each, for the navigation. `announced` tells
-    from memory what the frame of the console says of an incident, a plain value.
+    from memory what the frame of the console says of an incident, a plain value; `coming` the
+    version of the legal texts that the console and the start page tell of.
     """
 
     def __init__(self, operator: Operator) -> None:
@@ -63,6 +64,7 @@ class Pages:
         self.paths: Mapping[str, str] = {}
         self._operator = operator
         self.announced: Callable[[], Any] = lambda: None
+        self.coming: Callable[[], Any] = lambda: None
         self._errors: OrderedDict[tuple[str, ...], str] = OrderedDict()
         # What stands for the nonce and the request's id in a page that is kept.
         self._mark, self._id_mark = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
@@ -123,6 +125,8 @@ class Pages:
             "zone": profile.time_zone if profile is not None else "",
         }
         frame["announced"] = self.announced() if frame["area"] == "console" else None
+        told = request.path == "/" or frame["area"] == "console"
+        frame["coming_version"] = self.coming() if told else None
         write = functools.partial(
             self.text,
             template,

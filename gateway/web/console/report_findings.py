@@ -44,7 +44,9 @@ SENTENCES: Final = (
         "%(settled)s microusd were settled and %(carried)s picousd are carried"
     ),
     spoken("the usage of the hour %(at)s says %(sum)s, the request log %(logged)s"),
+    spoken("the usage of the day %(at)s says %(sum)s, the hours %(logged)s"),
     spoken("the service of the day %(at)s says %(sum)s, the request log %(logged)s"),
+    spoken("the applications of the hour %(at)s says %(sum)s, the request log %(logged)s"),
     spoken("the units of the hour %(at)s says %(sum)s, the request log %(logged)s"),
     spoken("the drift of the day %(at)s says %(sum)s, the request log %(logged)s"),
 )

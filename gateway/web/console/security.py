@@ -32,6 +32,7 @@ from gateway.web.guard import (
     visit_of,
     with_token,
 )
+from gateway.web.oauth import title_of
 from gateway.web.security import is_https
 
 PAGE = "/settings/security"
@@ -66,7 +67,7 @@ class SecurityPages:
     # --- the settings ---------------------------------------------------------------------------
 
     async def page(self, request: web.Request) -> web.Response:
-        """Password, sessions, second factors."""
+        """Password, second factors, accounts of other sites, sessions."""
         return await self._page(request)
 
     async def change_password(self, request: web.Request) -> web.Response:
@@ -281,6 +282,9 @@ class SecurityPages:
             factors=await people.factors.listing(account),
             codes_left=await people.factors.codes_left(account),
             has_password=await people.entrance.has_password(account),
+            elsewhere=[
+                (name, title_of(name)) for name in await people.identities.providers(account)
+            ],
             passkey_options=people.factors.passkey_options(
                 session, account, self._site(request), existing
             ),

@@ -134,6 +134,11 @@ ACTS: Final = {
         spoken("It is no longer asked for when you sign in."),
         False,
     ),
+    "identity.remove": Act(
+        spoken("Unlink the account"),
+        spoken("It no longer signs you in here. The account at the other site stays as it is."),
+        False,
+    ),
     "codes.renew": Act(
         spoken("Make new recovery codes"), spoken("The codes you have now stop working."), False
     ),

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from gateway.platform.accounts.roles import OWN_READ
 from gateway.platform.assembly import Platform
-from gateway.platform.request_log.series import Cut, Group, Point, series
+from gateway.platform.request_log.applications import read_application
+from gateway.platform.request_log.series import Cut, Group, Point, rest_of, series
 from gateway.web.console import i18n
 from gateway.web.console.figures import MEASURES, as_csv, figure
 from gateway.web.console.ranges import PRESETS, Range, read_range
@@ -18,7 +20,12 @@ from gateway.web.console.render import Pages
 from gateway.web.console.signed_in import desk, key_names
 from gateway.web.guard import Guard, language_of
 
-BY: Final[dict[str, Group]] = {"model": "model", "key": "key_no", "provider": "provider"}
+BY: Final[dict[str, Group]] = {
+    "model": "model",
+    "key": "key_no",
+    "provider": "provider",
+    "application": "application",
+}
 
 
 class UsagePages:
@@ -74,16 +81,27 @@ class UsagePages:
         by = request.query.get("by", "")
         by = by if by in BY else "model"
         cut = Cut(at.account.no, span.from_hour, span.until_hour, key_nos=at.key_nos)
-        points = await platform.database.read(
-            lambda c: series(c, cut, group=BY[by], hours_a_bucket=span.hours_a_bucket)
-        )
+        points = await platform.database.read(lambda c: _points(c, cut, span, BY[by]))
         names = await key_names(platform, at, request) if by == "key" else {}
         with i18n.speaking(language_of(request)):
-            none = i18n.gettext("none")
+            none, other = i18n.gettext("none"), i18n.gettext("Other")
 
         def name_of(group: Any) -> str:
             if by == "key":
                 return names.get(group, f"#{group}")
+            if by == "application" and group:
+                named = read_application(group)
+                return named.shown if named is not None and named.shown else other
             return str(group) or none
 
         return span, by, points, name_of
+
+
+def _points(connection: Connection, cut: Cut, span: Range, by: Group) -> list[Point]:
+    """The points of a range by group. Requests that named no application are a group, too."""
+    hours = span.hours_a_bucket
+    points = series(connection, cut, group=by, hours_a_bucket=hours)
+    if by == "application":
+        points += rest_of(series(connection, cut, group=None, hours_a_bucket=hours), points)
+        points.sort(key=lambda point: (point.bucket, point.group))
+    return points

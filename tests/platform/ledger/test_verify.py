@@ -34,6 +34,7 @@ COLUMNS = {
         *("outcome", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "reported_output_tokens", "measured_output_tokens"),
         *("cost_picousd", "cost_microusd", "overrun_microusd", "units"),
+        "application",
     ),
     "service_daily": ("day", "model", "requests", "failures", "faults", "cost_microusd"),
     "usage_units_hourly": (
@@ -44,6 +45,16 @@ COLUMNS = {
         *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
         *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
     ),
+    "usage_daily": (
+        *("account_no", "day", "key_no", "model", "provider", "requests", "failures"),
+        *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
+        *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
+    ),
+    "usage_applications_hourly": (
+        *("account_no", "hour", "key_no", "model", "application", "requests", "failures"),
+        *("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"),
+        *("reasoning_tokens", "cost_microusd", "overrun_microusd"),
+    ),
     "usage_drift_daily": (
         *("day", "provider", "model", "requests", "reported_tokens", "measured_tokens"),
         *("ratio_ppm_sum", "ratio_square_ppm_sum"),
@@ -51,10 +62,14 @@ COLUMNS = {
 }
 FLIPS = int(os.environ.get("LEDGER_FLIPS", "60"))  # copies of the file with one byte changed
 UNITS = '{"image_hd_1024x1024":2,"audio_hour":1500}'
+APP = "https://app.example My App"
 CASES = [(table, column) for table, columns in COLUMNS.items() for column in columns]
 
 
-NO_ROW_IDS = ("usage_hourly", "usage_units_hourly", "usage_drift_daily", "service_daily")
+NO_ROW_IDS = (
+    *("usage_hourly", "usage_daily", "usage_units_hourly", "usage_drift_daily", "service_daily"),
+    "usage_applications_hourly",
+)
 
 
 async def write_ledger(path: Path) -> None:
@@ -64,7 +79,7 @@ async def write_ledger(path: Path) -> None:
         await books.grant(1, 700, "promotion")
         await books.grant(2, 300, "adjustment")
         for number in range(30):
-            books.charge(1 + number % 2, 40 * PICO + 137_001 + number, units=UNITS)
+            books.charge(1 + number % 2, 40 * PICO + 137_001 + number, units=UNITS, application=APP)
             if number == 15:
                 books.clock.advance(90_000)
         books.submit(None, 2, outcome="refused", status=402)
@@ -147,7 +162,9 @@ def test_every_altered_column_is_found(
         "DELETE FROM ledger_accounts WHERE code = 'lot:1'",
         "DELETE FROM ledger_balances WHERE ledger_no = 1",
         "DELETE FROM usage_hourly",
+        "DELETE FROM usage_daily",
         "DELETE FROM usage_units_hourly",
+        "DELETE FROM usage_applications_hourly",
         "DELETE FROM usage_drift_daily",
         "DELETE FROM service_daily",
         "INSERT INTO ledger_entries SELECT seq + 1, 'grant:x', 0, kind, debit_no, credit_no, 1, "

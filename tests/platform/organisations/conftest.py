@@ -1,13 +1,13 @@
 """An organisation and its people over every open room, on a clock that stands."""
 
 import pytest
-from sqlalchemy import insert
 
 from gateway.base.clock import ManualClock
 from gateway.base.config import load
 from gateway.platform.accounts.guesses import Visit
 from gateway.platform.assembly import open_platform
-from gateway.store.schema.request_log import usage_hourly
+from gateway.platform.request_log.record import RequestRow
+from gateway.platform.request_log.rollup import add_rows
 
 PHONE = Visit("203.0.113.9", "Mozilla/5.0 Phone")
 
@@ -42,10 +42,11 @@ class Firm:
 
     async def charge(self, key, cost_microusd, hours_ago=0):
         hour = self.clock.now_us() // 3_600_000_000 - hours_ago
-        row = dict.fromkeys((column.name for column in usage_hourly.c), 0)
-        row |= {"model": "m", "provider": "p", "hour": hour, "key_no": key.key.no}
-        row |= {"account_no": self.one.account.no, "cost_microusd": cost_microusd}
-        await self.platform.database.write(lambda c: c.execute(insert(usage_hourly).values(row)))
+        row = dict.fromkeys(RequestRow._fields, 0)
+        row |= {"model": "m", "provider": "p", "outcome": "completed", "units": ""}
+        row |= {"started_us": hour * 3_600_000_000, "cost_microusd": cost_microusd}
+        row |= {"account_no": self.one.account.no, "key_no": key.key.no}
+        await self.platform.database.write(lambda c: add_rows(c, [RequestRow(**row)]))
 
     async def letters(self):
         return [each.letter for each in await self.platform.people.mail.undelivered()]

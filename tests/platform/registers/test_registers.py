@@ -190,3 +190,42 @@ async def test_what_is_due_again_is_overdue_until_it_is_done(rooms, register):
     with pytest.raises(Unfit) as refused:
         await attestations.enter(None, ATTESTATION | {"kind": "other", "next_due": "2026-02-01"})
     assert refused.value.problems == {"scope": "blank", "next_due": "too_early"}
+
+
+async def turned(listing, size):
+    """Every id, page by page, and how long the pages were."""
+    seen, sizes, before = [], [], None
+    while True:
+        page = await listing(size, before)
+        seen += [each.id for each in page]
+        sizes.append(len(page))
+        if len(page) < size:
+            return seen, sizes
+        before = page[-1].id
+
+
+async def test_lists_are_turned_page_by_page_and_hold_each_row_once(rooms, register, breaches):
+    agreements, attestations = Agreements(register), Attestations(register)
+    for number in range(7):
+        id = await breaches.enter(None, BREACH | {"aware_at": f"2026-02-0{1 + number // 3}T12:00"})
+        await breaches.update(None, id, {"act": "facts", "words": f"of {id}"})
+        await attestations.enter(None, ATTESTATION | {"done": f"2026-01-0{1 + number // 3}"})
+        await agreements.enter(None, AGREEMENT | {"provider": "up" if number % 3 else "down"})
+        if number % 2:
+            rooms.clock.advance(60)  # the others are entered in the same moment
+    for room in (breaches, attestations):
+        whole = [each.id for each in await room.listing()]
+        assert len(whole) == 7
+        for size in (1, 2, 3, 7, 8):
+            seen, sizes = await turned(room.listing, size)
+            assert seen == whole and max(sizes) <= size
+        assert await room.listing(5, "none") == []
+    page = await breaches.listing(3, (await breaches.listing(2))[-1].id)
+    assert [[each.words for each in one.updates] for one in page] == [[f"of {o.id}"] for o in page]
+    entered = await agreements.listing()
+    last = await agreements.last()
+    assert [each.provider for each in last] == ["down", "up"]
+    assert all(next(e for e in entered if e.provider == each.provider) == each for each in last)
+    replaced = [each.id for each in entered if each not in last]
+    for size in (1, 2, 5, 6):
+        assert (await turned(agreements.replaced, size))[0] == replaced

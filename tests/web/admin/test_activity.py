@@ -1,5 +1,6 @@
 """Keys and requests of others: seen and ended by the roles that hold it, audited all the same."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 
 from gateway.platform.accounts.accounts import Role
 from gateway.platform.accounts.roles import ROLES, may
+from gateway.web.console.admin.frame import PAGE_ROWS
 from tests.fakes.gateway import EMAIL, RunningGateway, running
+from tests.web.test_console import get
 from tests.web.test_security_settings import Browser
 
 BODY = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "a-private-prompt"}]}
@@ -96,10 +99,55 @@ async def test_a_key_is_revoked_by_those_who_may(gateway: RunningGateway) -> Non
         assert (await gateway.post(BODY)).status == (401 if allowed else 200), role
         if allowed:
             page = f"/admin/users/{account.id}#keys" if may(role, "accounts.read") else None
-            assert where == (page or "/admin/requests")
+            assert where == (page or "/admin/keys")
         assert ("keys.revoke", issued.id) in await noted(gateway, role)  # refused or not
         prefix = (await platform.keys.named(issued.id)).prefix
         assert (await one.post(f"/admin/keys/{prefix}/revoke"))[0] == (404 if allowed else 403)
+
+
+async def test_everybodys_keys_are_listed_for_whoever_may_see_them(
+    gateway: RunningGateway,
+) -> None:
+    platform = gateway.gateway.platform
+    account = platform.accounts.named(EMAIL)
+    [key] = await platform.keys.listing(account)
+    for role in ROLES:
+        one = await staff(gateway, role)
+        status, text = await one.get("/admin/keys")
+        assert (status == 200) == may(role, "keys.read"), role
+        assert (f"{key.prefix}…" in text) == may(role, "keys.read"), role
+        assert (EMAIL in text) == (may(role, "keys.read") and may(role, "accounts.read")), role
+        assert (f"/admin/keys/{key.id}/revoke" in text) == may(role, "keys.revoke"), role
+        assert ("keys.read", "") in [(act, "") for act, _ in await noted(gateway, role)]
+        assert gateway.key not in text
+        _, home = await one.get("/admin")
+        assert ('href="/admin/keys"' in home) == may(role, "keys.read"), role
+
+
+async def test_a_key_is_found_by_its_beginning_and_lists_are_turned(
+    gateway: RunningGateway,
+) -> None:
+    platform = gateway.gateway.platform
+    account = platform.accounts.named(EMAIL)
+    issued = [await platform.keys.issue(account, f"key {number}") for number in range(PAGE_ROWS)]
+    one = await staff(gateway, "operator")
+    rows = await platform.keys.listing()
+    _, first = await one.get("/admin/keys")
+    [where] = re.findall(r'href="(/admin/keys\?before=\d+)" rel="next"', first)
+    _, second = await one.get(where)
+    seen = re.findall(r"<code>(sk-tg-\w{6})…</code>", first + second)
+    assert seen == [row.prefix for row in rows] and 'rel="next"' not in second
+    text, prefix = issued[7].text, issued[7].text[:12]
+    _, found = await one.get(f"/admin/keys?q={prefix}")
+    assert re.findall(r"<code>(sk-tg-\w{6})…</code>", found) == [prefix]
+    assert 'maxlength="12"' in found
+    # A whole key is cut, and no page repeats it.
+    response, _ = await get(gateway, f"/admin/keys?q={text}", **one.cookie)
+    assert (response.status, response.headers["Location"]) == (303, f"/admin/keys?q={prefix}")
+    assert "No key." in (await one.get("/admin/keys?q=sk-tg-none"))[1]
+    assert "No key." in (await one.get("/admin/keys?before=1"))[1]
+    rows = await platform.people.audit.newest(20)
+    assert text not in str(rows)
 
 
 async def test_an_organisations_keys_are_ended_from_its_page(gateway: RunningGateway) -> None:

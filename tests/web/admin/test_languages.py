@@ -184,7 +184,8 @@ async def test_what_checks_find_is_said_in_the_readers_language(reader: Reader) 
     pages = [
         await get(reader.gateway, path, **reader.cookie) for path in ("/admin/ledger", "/admin")
     ]
-    pages.append(await post(reader.gateway, "/admin/audit/verify", form, **reader.cookie, **OWN))
+    await post(reader.gateway, "/admin/audit/verify", form, **reader.cookie, **OWN)
+    pages.append(await get(reader.gateway, "/admin/audit", **reader.cookie))
     for _, text in pages:
         listed = re.findall(r'<ul class="list">(.*?)</ul>', main_of(text), re.S)
         found = next(each for each in listed if "<li>" in each and "<a " not in each)

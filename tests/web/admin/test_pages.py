@@ -4,15 +4,20 @@ import asyncio
 import html
 import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from gateway.base.progress import Progress
 from gateway.platform.accounts.accounts import Role
 from gateway.platform.accounts.guesses import Visit
 from gateway.platform.accounts.roles import ROLES, may
 from gateway.platform.audit import Head
+from gateway.platform.checks import LEDGER
+from gateway.platform.ledger.reconcile import Report
 from tests.fakes.gateway import EMAIL, RunningGateway, chat, running
 from tests.fakes.upstream import FakeUpstream
 from tests.web.test_console import Page, get
@@ -38,6 +43,7 @@ PAGES = {
     "/admin/drift": "usage.read",
     "/admin/audit": "audit.read",
     "/admin/settings": "settings.read",
+    "/admin/policy": "settings.read",
 }
 
 
@@ -284,10 +290,11 @@ async def test_the_audit_log_shows_reads_and_its_export_verifies(gateway: Runnin
     head = Head.parse(last["head"])
     audit = gateway.gateway.platform.people.audit
     assert (await audit.verify(head)).findings == []
-    status, text = await one.post("/admin/audit/verify", head=last["head"])
-    assert status == 200 and "as they were written" in text
-    status, text = await one.post("/admin/audit/verify", head=f"3:{'ab' * 32}")
-    assert status == 200 and "it was cut" in text
+    await one.post("/admin/audit/verify", head=last["head"])
+    _, text = await one.get("/admin/audit")
+    assert "as they were written" in text and f"kept earlier: {last['head']}" in text
+    await one.post("/admin/audit/verify", head=f"3:{'ab' * 32}")
+    assert "it was cut" in (await one.get("/admin/audit"))[1]
     assert (await one.post("/admin/audit/verify", head="x"))[0] == 422
 
 
@@ -297,3 +304,30 @@ async def test_settings_show_their_source_and_no_secret(gateway: RunningGateway)
     assert "hunter2-secret" not in text and "set; not shown" in text
     shown = html.unescape(re.sub(r"<[^>]+>", " ", text))
     assert "server.max_connections" in shown and "flag" in shown and "default" in shown
+
+
+async def test_a_check_that_takes_long_is_shown_while_it_runs(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await staff(gateway, "auditor")
+    platform, go = gateway.gateway.platform, threading.Event()
+    monkeypatch.setattr("gateway.web.console.admin.reports.PATIENCE_S", 0.01)
+
+    def slow(connection: Connection, progress: Progress) -> Report:
+        progress.begin(2, 12, 9_000)
+        progress.count(1_500)
+        go.wait(20)
+        return Report(entries=9_000)
+
+    monkeypatch.setattr("gateway.web.console.admin.reports.verify", slow)
+    assert (await one.post("/admin/ledger/verify"))[0] == 303
+    async with asyncio.timeout(20):
+        while "part 2 of 12" not in (text := (await one.get("/admin/ledger"))[1]):
+            await asyncio.sleep(0.01)
+    assert "1,500 of 9,000 rows" in text and "Look again" in text
+    assert "Check everything now" not in text  # one at a time
+    assert "part 2 of 12" in (await one.get("/admin"))[1]
+    go.set()
+    await platform.checks.run(LEDGER, slow)
+    _, text = await one.get("/admin/ledger")
+    assert "9000 entries" in text and "Check everything now" in text

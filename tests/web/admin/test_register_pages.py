@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.platform.registers.breaches import HOUR_US
+from gateway.web.console.admin.frame import PAGE_ROWS
 from gateway.web.console.i18n import iso
 from tests.fakes.gateway import CATALOG, RunningGateway, running
 from tests.fakes.upstream import FakeUpstream
@@ -150,6 +151,39 @@ async def test_what_is_due_again_waits_on_the_first_page(
     form |= {"done": "2026-01-08", "next_due": "", "once": await once(administrator, path)}
     assert (await administrator.post(path, **form))[0] == 303
     assert "overdue" not in (await administrator.get(path))[1]
+
+
+async def test_long_registers_are_turned_page_by_page(
+    gateway: RunningGateway, administrator: Browser
+) -> None:
+    platform = gateway.gateway.platform
+    day = "2026-01-01"
+    for number in range(PAGE_ROWS + 3):
+        breach = BREACH | {"aware_at": f"{day}T00:{number:02}", "nature": f"case {number:02}."}
+        await platform.breaches.enter(None, breach)
+        await platform.agreements.enter(None, AGREEMENT | {"title": f"case {number:02}."})
+        await platform.attestations.enter(None, ATTESTATION | {"result": f"case {number:02}."})
+        await platform.incidents.enter(None, "incident", f"case {number:02}.", "It is over.")
+    for name, total in (
+        ("breaches", PAGE_ROWS + 3),
+        ("attestations", PAGE_ROWS + 3),
+        ("incidents", PAGE_ROWS + 3),
+        ("agreements", PAGE_ROWS + 2),  # the one that counts stands apart, on every page
+    ):
+        path: str | None = f"/admin/{name}"
+        seen: list[str] = []
+        pages = 0
+        while path is not None:
+            status, text = await administrator.get(path)
+            if name == "agreements":
+                text = text[text.index("Replaced") :]
+            seen += re.findall(r"case \d\d\.", text)
+            following = re.search(rf'href="(/admin/{name}\?before=\w+)" rel="next"', text)
+            assert status == 200 and (f'href="/admin/{name}"' in text.split("pages")[-1]) == (
+                pages > 0
+            )
+            path, pages = (following[1] if following else None), pages + 1
+        assert pages == 2 and len(seen) == total and seen == sorted(seen, reverse=True), name
 
 
 async def test_a_provider_without_an_agreement_is_not_added_moved_or_given_a_model(

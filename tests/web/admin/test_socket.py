@@ -9,6 +9,7 @@ import pytest
 
 from gateway.base.config import load
 from gateway.platform.assembly import open_platform
+from gateway.platform.keys.spread import Crowd
 from gateway.web.admin.address import SOCKET_FILE, short_path
 from gateway.web.admin.commands import COMMANDS, run_command
 from gateway.web.admin.socket import AdminSocket
@@ -142,6 +143,7 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "incidents.add": incident,
         "incidents.update": {"id": told, "text": "Still slow."},
         "incidents.end": {"id": told},
+        "incidents.withdraw": {"id": told, "reason": "It was another place."},
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
         "accounts.purge": {"email": "bob@b.c", "reason": "minor"},
@@ -165,6 +167,10 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
     if name == "breaches.update":
         entered = (await run_command(platform, "breaches.add", breach))["id"]
         samples[name] = {"id": entered, "act": "facts", "words": "x"}
+    if name.startswith("reviews."):
+        platform.reviews.suspect(key, Crowd(21, platform.clock.now_us()))
+        [case] = await platform.reviews.open_due()
+        samples["reviews.close"] = {"id": case.id, "finding": "leaked", "text": "In a log."}
     platform.live["providers.health"] = list
     await platform.tiers.set_tier("silver", {"requests_per_minute": 9})
     takes_email = {"email": "admin@localhost"}

@@ -57,6 +57,30 @@ async def test_usage_is_grouped_without_losing_any(
         assert sum(row[name] for row in rows) == whole[name]
 
 
+async def test_a_request_says_which_application_sent_it(
+    gateway: RunningGateway, program: Program
+) -> None:
+    names = {"X-Title": "My App", "HTTP-Referer": "https://app.example/secret?secret"}
+    asked = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "hi"}]}
+    for headers in (names, {"X-Title": "B"}, {}, names):
+        assert (await gateway.post(asked, **headers)).status == 200
+    await gateway.settled()
+    requests = (await program.get("/requests"))["requests"][::-1]
+    told = {"title": "My App", "site": "https://app.example"}
+    assert [each["application"] for each in requests] == [
+        told,
+        {"title": "B", "site": None},
+        None,
+        told,
+    ]
+    assert (await program.get(f"/requests/{requests[0]['id']}"))["application"] == told
+    rows = (await program.get("/usage?group_by=application"))["rows"]
+    assert [(row["group"], row["requests"]) for row in rows] == [
+        ("B", 1),
+        ("My App \u00b7 https://app.example", 2),
+    ]
+
+
 async def test_a_key_is_made_bound_rotated_and_ended(
     gateway: RunningGateway, program: Program
 ) -> None:

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.platform.accounts.ages import Guardian
+from gateway.platform.accounts.entrance import set_password
+from gateway.platform.accounts.identities import Person
 from gateway.platform.catalog.schedule import DAY_US
+from gateway.platform.keys import Key
+from gateway.platform.keys.spread import Crowd
 from gateway.platform.registers import KINDS
 from gateway.web.console.guides import NAMES as GUIDES
 from gateway.web.console.i18n import iso
@@ -25,6 +29,7 @@ STRANGER, STAFF, FRESH = "stranger", "staff", "fresh"
 SECOND, WELCOME, YOUNG = "second", "welcome", "young"
 WHO = (STRANGER, STAFF, FRESH, SECOND, WELCOME, YOUNG)
 Places = tuple[tuple[str, str], ...]
+APPLICATION = {"X-Title": "Η εφαρμογή μου", "HTTP-Referer": "https://app.example.com/x"}
 
 
 def by(who: str, *paths: str) -> Places:
@@ -64,7 +69,11 @@ PAGES: dict[str, Places] = {
     "/console/keys/{id}": by(STAFF, "/console/keys/{key}", "/console/keys/{ended}"),
     "/console/keys/{id}/revoke": by(STAFF, "/console/keys/{key}/revoke"),
     "/console/keys/{id}/leaked": by(STAFF, "/console/keys/{key}/leaked"),
-    "/console/usage": _desk("/console/usage", "/console/usage?by=key&show=tokens&range=24h"),
+    "/console/usage": _desk(
+        "/console/usage",
+        "/console/usage?by=key&show=tokens&range=24h",
+        "/console/usage?by=application",
+    ),
     "/console/logs": _desk("/console/logs", "/console/logs?model=nix"),
     "/console/logs/{id}": by(STAFF, "/console/logs/{request}", "/console/logs/{failed}"),
     "/console/billing": _desk("/console/billing"),
@@ -87,6 +96,7 @@ PAGES: dict[str, Places] = {
     "/settings/sessions/{id}/revoke": by(STAFF, "/settings/sessions/{session}/revoke"),
     "/settings/sessions/revoke": by(STAFF, "/settings/sessions/revoke"),
     "/settings/factors/{id}/remove": by(STAFF, "/settings/factors/{factor}/remove"),
+    "/settings/identities/{provider}/remove": by(STAFF, "/settings/identities/github/remove"),
     "/settings/recovery-codes": by(STAFF, "/settings/recovery-codes"),
     "/admin": by(STAFF, "/admin"),
     "/admin/providers": by(STAFF, "/admin/providers"),
@@ -98,6 +108,7 @@ PAGES: dict[str, Places] = {
     "/admin/users": by(STAFF, "/admin/users", "/admin/users?q=none-of-these"),
     "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}")
     + by(STAFF, "/admin/users/{minor}", "/admin/users/{gone}"),
+    "/admin/keys": by(STAFF, "/admin/keys", "/admin/keys?q=none-of-it"),
     "/admin/keys/{id}/revoke": by(STAFF, "/admin/keys/{key}/revoke"),
     "/admin/users/{id}/suspend": by(STAFF, "/admin/users/{user}/suspend"),
     "/admin/users/{id}/sessions": by(STAFF, "/admin/users/{user}/sessions"),
@@ -119,20 +130,25 @@ PAGES: dict[str, Places] = {
     ),
     "/admin/incidents": by(STAFF, "/admin/incidents"),
     "/admin/incidents/{id}": by(STAFF, "/admin/incidents/{incident}", "/admin/incidents/{wrong}"),
+    "/admin/reviews": by(STAFF, "/admin/reviews", "/admin/reviews?state=closed&after=rev_0"),
+    "/admin/reviews/{id}": by(STAFF, "/admin/reviews/{case}", "/admin/reviews/{closed}"),
     "/admin/letters": by(STAFF, "/admin/letters"),
     "/admin/adjustments": by(STAFF, "/admin/adjustments"),
     "/admin/ledger": by(STAFF, "/admin/ledger"),
     "/admin/drift": by(STAFF, "/admin/drift"),
     "/admin/audit": by(STAFF, "/admin/audit", "/admin/audit?actor=none"),
     "/admin/settings": by(STAFF, "/admin/settings"),
+    "/admin/policy": by(STAFF, "/admin/policy"),
 }
 NOT_PAGES = {
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/realtime"),
     *("/static/{digest}/{name}", "/console/events", "/console/usage.csv", "/admin/audit/export"),
     "/sign-in/with/{provider}/callback",  # it leads on, or says in the sign-in's words why not
 }
-# Pages that ask before an act, but for a few that stand for all: one template, other words.
+# Of pages that have one template and other words each, all but a few that stand for them: those
+# that ask before an act, and the guides.
 ALIKE = {
+    *(f"/docs/guides/{name}" for name in GUIDES[2:]),
     "/admin/keys/{id}/revoke",
     "/console/keys/{id}/leaked",
     "/console/organisations/{id}/invitations/{invitation}/withdraw",
@@ -141,6 +157,7 @@ ALIKE = {
     "/console/invitations/{id}/decline",
     "/settings/sessions/{id}/revoke",
     "/settings/sessions/revoke",
+    "/settings/identities/{provider}/remove",
     "/settings/recovery-codes",
     "/admin/models/{name}/price/keep",
     "/admin/users/{id}/sessions",
@@ -207,12 +224,13 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
         chat() | {"model": "team/unreachable-model"},
         chat() | {"model": "sandbox/lorem:error=500"},
     ):
-        await gateway.post(body)
+        await gateway.post(body, **APPLICATION)
     rows = await gateway.rows()
     failed = next(row["id"] for row in rows if row["status"] >= 500)
     filled = {"request": rows[-1]["id"], "failed": failed, "self": me.id}
     filled |= await _keys(gateway) | await _people(gateway) | await _registers(gateway)
     filled |= await _incidents(gateway)
+    filled |= await _reviews(gateway, filled)
     tokens = {STRANGER: "", STAFF: await sign_in(gateway)}
     fresh = await platform.accounts.create("fresh@example.com")
     tokens[FRESH] = await platform.people.sessions.open(fresh)
@@ -317,6 +335,22 @@ async def _ages(gateway: RunningGateway) -> dict[str, str]:
     }
 
 
+async def _reviews(gateway: RunningGateway, filled: dict[str, str]) -> dict[str, str]:
+    """Cases of a key that lives, which is open, and of one that has ended."""
+    platform = gateway.gateway.platform
+    now_us = platform.clock.now_us()
+    made = {}
+    for name, place in (("ended", "closed"), ("key", "case")):
+        row = await platform.keys.named(filled[name])
+        key = Key(row.no, row.account, b"", None)
+        platform.reviews.suspect(key, Crowd(21, now_us - DAY_US // 3))
+        [case] = await platform.reviews.open_due()
+        made[place] = case.id
+    me = platform.accounts.named(EMAIL)
+    await platform.reviews.close(me, made["closed"], "leaked", "Βρέθηκε σε ένα αποθετήριο.")
+    return made
+
+
 async def _people(gateway: RunningGateway) -> dict[str, str]:
     platform = gateway.gateway.platform
     people, room = platform.people, platform.organisations
@@ -331,6 +365,10 @@ async def _people(gateway: RunningGateway) -> dict[str, str]:
     other = await room.found(user, "Elsewhere")
     invited = await platform.invitations.invite(user, other, EMAIL)
     await people.factors._add(me, "totp", "app", "GEZDGNBVGY3TQOJQ", counter=1)
+    people.passwords.cost = 4
+    made = await people.passwords.hash("long enough to be one")
+    await platform.database.write(lambda c: set_password(c, me, made, 1))
+    await people.identities.link(me, Person("github", "7", EMAIL))
     await people.sessions.open(me, agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
     await platform.adjustments.request(clerk, user, 5_000_000_000, "adjustment", "large")
     letters = [each.letter for each in await people.mail.undelivered()]

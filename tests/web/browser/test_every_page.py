@@ -25,7 +25,8 @@ THEMES, WIDTHS = ("light", "dark"), (1280, 360)
 LOOKS = [(theme, width) for width in WIDTHS for theme in THEMES]
 # In these languages a page is looked at in each theme and width, and all of axe runs in each of the
 # twelve looks, also on what can be unfolded. The others are looked at narrow and light, where long
-# words do not fit, and without axe; so are pages that differ from another one in words alone.
+# words do not fit, and without axe. Pages that differ from another one in words alone are looked at
+# so, too, with axe in these languages.
 FULL = ("en", "zh", "ru")
 TABS = 2  # pages at once, one for each core
 
@@ -53,11 +54,12 @@ async def look(
     await looks.settle(page)
     visitor.faults += [f"{where}: {fault}" for fault in await looks.wholeness(page)]
     if full:
-        visitor.faults += [f"{where}: {fault}" for fault in await looks.access(page)]
-        if await looks.unfold(page):
+        # Once: unfolded, everything is there that stood there folded.
+        if unfolded := await looks.unfold(page):
             where += ", unfolded"
             visitor.faults += [f"{where}: {fault}" for fault in await looks.wholeness(page)]
-            visitor.faults += [f"{where}: {fault}" for fault in await looks.access(page)]
+        visitor.faults += [f"{where}: {fault}" for fault in await looks.access(page)]
+        if unfolded:
             await looks.fold(page)
     if os.environ.get("SCREENSHOTS"):
         SCREENSHOTS.mkdir(exist_ok=True)
@@ -73,9 +75,9 @@ async def visit(visitor: Visitor, page: Page, locale: str, path: str) -> None:
     if page.url != visitor.gateway.url + path:
         visitor.faults.append(f"{locale} {path}: led to {page.url}")
     visitor.faults += [f"{locale} {path}: {fault}" for fault in await looks.words(page, locale)]
-    full = locale in FULL and not any(places.is_of(path, alike) for alike in places.ALIKE)
-    for theme, width in LOOKS if full else [("light", 360)]:
-        await look(visitor, page, locale, theme, width, full)
+    alike = any(places.is_of(path, each) for each in places.ALIKE)
+    for theme, width in LOOKS if locale in FULL and not alike else [("light", 360)]:
+        await look(visitor, page, locale, theme, width, full=locale in FULL)
 
 
 async def tour(

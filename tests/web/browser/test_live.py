@@ -1,9 +1,16 @@
 """Pages that fetch themselves again while somebody uses them, and where the focus goes then."""
 
+import asyncio
 import json
+import threading
 
 from playwright.async_api import Page, expect
+from sqlalchemy import Connection
 
+from gateway.base.progress import Progress
+from gateway.platform.audit import START, AuditReport, Head
+from gateway.platform.checks import AUDIT
+from tests.web.browser import looks
 from tests.web.browser.conftest import ROW, Visitor
 
 TODAY = "[data-live=today] .figure"
@@ -76,4 +83,39 @@ async def test_hours_and_exact_amounts_are_in_the_readers_words(visitor: Visitor
     assert ":00" in shown and "-" not in shown
     assert (await hour.get_attribute("datetime") or "").endswith(":00Z")
     assert await hour.get_attribute("title")
+    assert not visitor.faults, visitor.faults
+
+
+async def test_a_check_that_runs_shows_how_far_it_is_and_then_its_result(visitor: Visitor) -> None:
+    platform, go = visitor.gateway.gateway.platform, threading.Event()
+    told: list[Progress] = []
+
+    def slow(connection: Connection, progress: Progress) -> AuditReport:
+        progress.begin(1, 1, 9_000)
+        progress.count(1_500)
+        told.append(progress)
+        go.wait(60)
+        return AuditReport(9_000, Head(9_000, START), [])
+
+    check = asyncio.create_task(platform.checks.run(AUDIT, slow))
+    page = await visitor.open("light", 1280, token=visitor.token)
+    await page.goto(visitor.gateway.url + "/admin/audit")
+    part, again = (
+        page.locator("[aria-labelledby=chain]"),
+        page.get_by_role("link", name="Look again"),
+    )
+    await expect(part).to_contain_text("1,500 of 9,000 rows")
+    for width in (1280, 360):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert not await looks.wholeness(page) and not await looks.access(page)
+    await again.focus()
+    told[0].count(3_000)
+    await expect(part).to_contain_text("4,500 of 9,000 rows", timeout=20_000)
+    await expect(again).to_be_focused()
+    assert await part.locator("progress").evaluate("(bar) => bar.position") == 0.5
+    go.set()
+    await check
+    await expect(part).to_contain_text("9000 rows are as they were written", timeout=20_000)
+    await expect(page.locator("#live")).to_contain_text("9000 rows are as they were written")
+    await expect(page.get_by_role("button", name="Verify the chain")).to_be_visible()
     assert not visitor.faults, visitor.faults

@@ -75,7 +75,8 @@ async def poison(gateway: RunningGateway, part: tuple[str, ...]) -> dict[str, st
             )
         gateway.key = key.text
         for model in (text, f"sandbox/{text}", "sandbox/echo"):
-            await gateway.post({"model": model, "messages": [{"role": "user", "content": text}]})
+            asked = {"model": model, "messages": [{"role": "user", "content": text}]}
+            await gateway.post(asked, **{"X-Title": text, "HTTP-Referer": text})
         try:
             shared = await platform.organisations.found(victim, text)
         except Refusal:  # most of them hold what no name of one may

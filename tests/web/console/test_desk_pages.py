@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -122,7 +123,7 @@ async def test_pages_and_file_and_ledger_say_the_same(gateway: RunningGateway) -
     rows = await gateway.rows()
     spent = total(rows)
     assert 10_000_000 - spent == await gateway.balance_microusd()
-    for by in ("model", "key", "provider"):
+    for by in ("model", "key", "provider", "application"):
         for span in ("24h", "7d", "90d", "12m"):
             text = await person.get(f"/console/usage?range={span}&by={by}&show=cost")
             found = re.search(r'data-chart="([^"]*)"', text)
@@ -187,6 +188,33 @@ async def test_logs_are_filtered_and_turned_page_by_page(gateway: RunningGateway
     assert re.findall(r'href="/console/logs/(req_\w+)"', only) == ids[:1]
     failed = await person.get("/console/logs?state=failed")
     assert re.findall(r'href="/console/logs/(req_\w+)"', failed) == ids[1:2]
+
+
+async def test_applications_are_named_filtered_and_summed(gateway: RunningGateway) -> None:
+    person = await sign_in(gateway)
+    title = "<b>My</b> & App"
+    names = ({"X-Title": title, "HTTP-Referer": "https://a.example/x"}, {"X-Title": "B"}, {})
+    asked = {**chat(), "model": "sandbox/echo"}
+    for headers in (*names, names[0]):
+        assert (await gateway.post(asked, **headers)).status == 200
+    ids = [row["id"] for row in await gateway.rows()]
+    shown = "&lt;b&gt;My&lt;/b&gt; &amp; App \u00b7 https://a.example"
+    assert shown in await person.get(f"/console/logs/{ids[0]}")
+    assert ">Application<" not in await person.get(f"/console/logs/{ids[1]}")
+    logs = await person.get("/console/logs")
+    assert f">{shown}</option>" in logs and title not in logs
+    found = re.findall(r'<option value="([^"]*)">B</option>', logs)
+    for value, expected in ((f"https://a.example {title}", [ids[0], ids[3]]), (found[0], [ids[2]])):
+        only = await person.get(f"/console/logs?{urlencode({'app': value, 'range': '24h'})}")
+        assert re.findall(r'href="/console/logs/(req_\w+)"', only) == expected
+        assert f"{len(expected)} request" in only and " selected>" in only
+    assert "/console/logs/req_" not in await person.get("/console/logs?app=none")
+    usage = await person.get("/console/usage?by=application&show=requests")
+    rows = re.findall(r'<th scope="row">([^<]*)</th><td class="number"[^>]*>(\d+)<', usage)
+    assert rows == [(shown, "2"), ("none", "1"), ("B", "1"), ("Total", "4")]
+    stranger = await sign_in(gateway, "else@example.com")
+    for path in ("/console/logs?range=24h", "/console/usage?by=application"):
+        assert "a.example" not in await stranger.get(path)
 
 
 async def test_an_attempt_that_failed_is_in_the_waterfall(tmp_path: Path) -> None:

@@ -14,6 +14,11 @@ from tests.fakes.gateway import running
 VALUES = {
     "new_device": {"agent": "Mozilla/5.0 Firefox/140.0", "at_us": 1_700_000_000_000_000},
     "invitation": {"organisation": "Öst & Co", "by": "owner@example.com"},
+    "policy_change": {"name": "2", "words": "Kürzer.", "effective_us": 1_798_761_600_000_000},
+    "key_spread": {
+        **{"name": "laptop", "prefix": "sk-tg-abc", "key_id": "key_1", "organisation": "Öst & Co"},
+        **{"most_networks": 20, "window_hours": 24},
+    },
     "low_balance": {"organisation": "", "balance_microusd": 1, "limit_microusd": 10**6},
     "guardian_asked": {"name": "Åsa", "email": "kid@example.com"},
     "guardian_confirmed": {"name": "Åsa", "email": "kid@example.com"},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.base.errors import Overloaded
+from gateway.platform.accounts.identities import Person
 from gateway.web.console import i18n
 from tests.fakes.gateway import RunningGateway, running
 from tests.web.admin.test_languages import Reader, english, prose
@@ -61,7 +62,7 @@ REFUSED: list[tuple[str, dict[str, str]]] = [
     ("/settings/password", OWNER | {"new_password": FORM["email"]}),
     ("/settings/totp", {"password": "wrong"}),
     ("/settings/passkeys", OWNER | {"answer": "{}"}),
-    ("/settings/identities/github/remove", {"password": "wrong"}),
+    ("/settings/identities/github/remove", {"confirm": "yes", "password": "wrong"}),
 ]
 BEFORE: list[tuple[str, dict[str, str]]] = [  # by nobody in particular
     ("/sign-up", FORM | {"email": "nobody"}),
@@ -100,6 +101,7 @@ async def things(reader: Reader) -> dict[str, str]:
     boss = await platform.accounts.create("boss@a.example")
     theirs = await platform.organisations.found(boss, "Theirs")
     await platform.organisations.put(None, theirs, me, "member", None)
+    await platform.people.identities.link(me, Person("github", "7", FORM["email"]))
     found = {"{ended}": key.id, "{living}": living.id}
     return found | {"{firm}": firm.id, "{theirs}": theirs.id, "{self}": me.id}
 

@@ -32,7 +32,7 @@ from gateway.web.console.render import Pages
 from gateway.web.console.sure import Matter, unsure
 from gateway.web.guard import Guard, language_of, redirect
 
-PAGE: Final = "/admin/requests"
+PAGE, KEYS = "/admin/requests", "/admin/keys"
 MOST_KEYS: Final = 50
 NAMED_KEYS: Final = 500  # of an account, looked through for the names of its requests' keys
 LATEST: Final = 10
@@ -124,7 +124,7 @@ class ActivityPages:
         if row.id != id:  # a prefix names a key as well, but no page of ours writes one here
             raise web.HTTPNotFound
         of = _holder(platform, request, row.account)
-        back = PAGE if of is None else f"{of.href}#keys"
+        back = KEYS if of is None else f"{of.href}#keys"
         first = await unsure(self._pages, request, "key.revoke", Matter(row.name, back))
         if first is not None:
             return first

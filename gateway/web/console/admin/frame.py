@@ -44,6 +44,11 @@ def number(request: web.Request, name: str) -> int | None:
     return min(int(text), MAX_NUMBER)
 
 
+def before(request: web.Request) -> str | None:
+    """The id that ended the page before, or None on the first."""
+    return request.query.get("before", "")[:80] or None
+
+
 def account_of(platform: Platform, id: str) -> Account:
     """The account of an id. Raises HTTPNotFound."""
     found = next((each for each in platform.accounts if each.id == id), None)

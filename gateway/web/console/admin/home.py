@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from gateway.platform.accounts.roles import ADMIN_READ
 from gateway.platform.assembly import Platform
+from gateway.platform.checks import LEDGER
 from gateway.platform.ledger import books
 from gateway.platform.request_log.status import Day, days_charged
-from gateway.web.admin.ledger_check import last_check
 from gateway.web.console.admin.frame import DAY_US, allowed
 from gateway.web.console.ranges import HOURS_A_DAY, label
 from gateway.web.console.render import Pages
@@ -46,11 +46,13 @@ class HomePage:
         waiting = await platform.adjustments.waiting() if "credits.decide" in may else []
         letters = await platform.people.mail.undelivered() if "mail.show" in may else []
         values |= await self._registers(may)
+        values["reviews"] = await platform.reviews.waiting() if "reviews.read" in may else 0
         return self._pages.render(
             request,
             "admin/home.html",
             may=may,
-            checked=last_check(platform),
+            checked=platform.checks.last(LEDGER),
+            progress=platform.checks.progress(LEDGER),
             failing=failing(platform) if "catalog.read" in may else [],
             warnings=platform.catalog.snapshot.warnings if "catalog.read" in may else (),
             waiting=waiting,

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.platform.assembly import Platform
 from gateway.platform.incidents import KINDS, Incident, parse_time
 from gateway.platform.refusals import Refusal
-from gateway.web.console.admin.frame import PAGE_ROWS, allowed, holders, who
+from gateway.web.console.admin.frame import PAGE_ROWS, allowed, before, holders, who
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
@@ -46,8 +46,7 @@ class IncidentPages:
         return await self._listing(request)
 
     async def _listing(self, request: web.Request, refused: str = "") -> web.Response:
-        before = request.query.get("before", "")[:80] or None
-        found = await self._room.listing(PAGE_ROWS + 1, before)
+        found = await self._room.listing(PAGE_ROWS + 1, before(request))
         now_us, shown = self._platform.clock.now_us(), found[:PAGE_ROWS]
         return self._pages.render(
             request,
@@ -56,6 +55,7 @@ class IncidentPages:
             may=allowed(request),
             rows=[(each, each.phase(now_us)) for each in shown],
             following=shown[-1].id if len(found) > PAGE_ROWS else None,
+            first=before(request) is None,
             kinds=KINDS,
             refused=refused,
         )

@@ -4,7 +4,7 @@ A form that is refused comes back with a word at each field. Nothing here change
 was entered.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -12,13 +12,12 @@ from aiohttp import web
 from gateway.platform.assembly import Platform
 from gateway.platform.catalog.presets import read_presets
 from gateway.platform.refusals import Refusal
-from gateway.platform.registers import ACTS, KINDS, Agreement, Breach, Unfit
+from gateway.platform.registers import ACTS, KINDS, Breach, Unfit
 from gateway.platform.registers.agreements import PREFIX as AGREEMENT
 from gateway.platform.registers.attestations import PREFIX as ATTESTATION
-from gateway.platform.registers.attestations import latest
+from gateway.platform.registers.breaches import HOUR_US, NOTICE_US, RISKS, UPDATE_PREFIX
 from gateway.platform.registers.breaches import PREFIX as BREACH
-from gateway.platform.registers.breaches import RISKS, UPDATE_PREFIX
-from gateway.web.console.admin.frame import Holder, allowed, holders, who
+from gateway.web.console.admin.frame import PAGE_ROWS, Holder, allowed, before, holders, who
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
@@ -67,8 +66,9 @@ class RegisterPages:
         return redirect(f"{BREACHES}/{made}")
 
     async def _breaches(self, request: web.Request, refusal: Refusal | None = None) -> web.Response:
-        rows = await self._platform.breaches.listing()
-        return self._page(request, "breaches", refusal, BREACH, rows=rows, risks=RISKS)
+        found = await self._platform.breaches.listing(PAGE_ROWS + 1, before(request))
+        more = {"risks": RISKS, "notice_hours": NOTICE_US // HOUR_US, "page": BREACHES}
+        return self._page(request, "breaches", refusal, BREACH, **_turned(found), **more)
 
     async def breach(self, request: web.Request) -> web.Response:
         """One breach: what is known, who is to be told, what was added, the text of a notice."""
@@ -118,11 +118,9 @@ class RegisterPages:
     async def _agreements(
         self, request: web.Request, refusal: Refusal | None = None
     ) -> web.Response:
-        entered = await self._platform.agreements.listing()
-        last: dict[str, Agreement] = {}
-        for each in entered:
-            last.setdefault(each.provider, each)
-        kept = {each.id for each in last.values()}
+        room = self._platform.agreements
+        last = {each.provider: each for each in await room.last()}
+        earlier = _turned(await room.replaced(PAGE_ROWS + 1, before(request)))
         providers = self._platform.catalog.snapshot.providers
         present = [name for name, each in providers.items() if each.kind != "sandbox"]
         return self._page(
@@ -132,7 +130,9 @@ class RegisterPages:
             AGREEMENT,
             rows=[(name, last.get(name)) for name in dict.fromkeys((*present, *last))],
             present=frozenset(present),
-            earlier=[each for each in entered if each.id not in kept],
+            earlier=earlier["rows"],
+            following=earlier["following"],
+            page=AGREEMENTS,
             names=sorted({*present, *_known_providers()}),
             required=self._platform.settings.catalog_require_agreements,
         )
@@ -154,11 +154,17 @@ class RegisterPages:
     async def _attestations(
         self, request: web.Request, refusal: Refusal | None = None
     ) -> web.Response:
-        rows = await self._platform.attestations.listing()
-        now_us = self._platform.clock.now_us()
-        overdue = frozenset(each.id for each in latest(rows) if each.is_overdue(now_us))
+        room = self._platform.attestations
+        found = await room.listing(PAGE_ROWS + 1, before(request))
         return self._page(
-            request, "attestations", refusal, ATTESTATION, rows=rows, kinds=KINDS, overdue=overdue
+            request,
+            "attestations",
+            refusal,
+            ATTESTATION,
+            **_turned(found),
+            kinds=KINDS,
+            overdue={each.id for each in await room.overdue()},
+            page=ATTESTATIONS,
         )
 
     # --- what the handlers share ----------------------------------------------------------------
@@ -181,11 +187,18 @@ class RegisterPages:
             status=422 if refusal is not None else 200,
             may=allowed(request),
             now_us=self._platform.clock.now_us(),
+            first=before(request) is None,
             once=self._platform.ids.make(prefix),
             problems=problems,
             refused=str(refusal) if refusal is not None and not problems else "",
             **values,
         )
+
+
+def _turned(found: Sequence[Any]) -> dict[str, Any]:
+    """A page's rows, of one more that was read, and the id that the next one goes on from."""
+    following = found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else None
+    return {"rows": found[:PAGE_ROWS], "following": following}
 
 
 def _known_providers() -> list[str]:

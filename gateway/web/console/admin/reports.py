@@ -1,16 +1,22 @@
-"""Pages that only report: the ledger, usage drift, the audit log, the settings."""
+"""Pages that only report: the ledger, usage drift, the audit log, the settings, the policy."""
+
+from functools import partial
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection
 
+from gateway.base.policy import POLICIES
 from gateway.platform.assembly import Platform
 from gateway.platform.audit import Entry, Head
+from gateway.platform.checks import AUDIT, LEDGER
 from gateway.platform.ledger import books
 from gateway.platform.ledger.reconcile import verify
+from gateway.platform.policy import in_force
+from gateway.platform.policy.changes import Changes, changes
+from gateway.platform.policy.versions import Version
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.rollup import PPM, Drift, drift
-from gateway.web.admin.ledger_check import keep_check, last_check
 from gateway.web.console.admin.frame import (
     DAY_US,
     PAGE_ROWS,
@@ -21,11 +27,13 @@ from gateway.web.console.admin.frame import (
     number,
 )
 from gateway.web.console.forms import read_form
+from gateway.web.console.legal import state_of
 from gateway.web.console.render import Pages
 from gateway.web.guard import Guard, redirect
 
 DRIFT_DAYS = 7
 EXPORT_PART = 1_000
+PATIENCE_S = 1.0  # for a check; one that takes longer is shown while it runs
 
 
 class ReportPages:
@@ -45,6 +53,7 @@ class ReportPages:
             guard.post("/admin/audit/verify", "audit.read", self.verify_audit),
             guard.get("/admin/audit/export", "audit.export", self.export),
             guard.get("/admin/settings", "settings.read", self.settings),
+            guard.get("/admin/policy", "settings.read", self.policy),
         ]
 
     async def ledger(self, request: web.Request) -> web.Response:
@@ -73,12 +82,13 @@ class ReportPages:
             owed_microusd=owed_microusd,
             sum_microusd=sum(each.balance_microusd for each in positions) + owed_microusd,
             owners={no: (each.id, holder(self._platform, each)) for no, each in owners.items()},
-            checked=last_check(self._platform),
+            checked=self._platform.checks.last(LEDGER),
+            progress=self._platform.checks.progress(LEDGER),
         )
 
     async def verify(self, request: web.Request) -> web.Response:
         """Check the whole ledger; the result stays until the next check."""
-        keep_check(self._platform, await self._platform.database.read(verify))
+        await self._platform.checks.run_for(LEDGER, verify, PATIENCE_S)
         return redirect("/admin/ledger")
 
     async def drift(self, request: web.Request) -> web.Response:
@@ -103,9 +113,7 @@ class ReportPages:
         """Who did what, newest first."""
         return await self._audit(request)
 
-    async def _audit(
-        self, request: web.Request, verified: object = None, refused: str = ""
-    ) -> web.Response:
+    async def _audit(self, request: web.Request, refused: str = "") -> web.Response:
         before = number(request, "before")
         actor = request.query.get("actor", "").strip()[:80]
         rows = await self._platform.people.audit.newest(
@@ -126,7 +134,8 @@ class ReportPages:
             actor=actor,
             people=people,
             head=await self._platform.people.audit.head(),
-            verified=verified,
+            checked=self._platform.checks.last(AUDIT),
+            progress=self._platform.checks.progress(AUDIT),
             refused=refused,
         )
 
@@ -137,7 +146,9 @@ class ReportPages:
             exported = Head.parse(text[:200]) if text else None
         except Refusal as refusal:
             return await self._audit(request, refused=str(refusal))
-        return await self._audit(request, await self._platform.people.audit.verify(exported))
+        check = partial(self._platform.people.audit.check, exported=exported)
+        await self._platform.checks.run_for(AUDIT, check, PATIENCE_S)
+        return redirect("/admin/audit")
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """The whole log as JSON lines; the last line is the head to keep elsewhere."""
@@ -169,6 +180,47 @@ class ReportPages:
         return self._pages.render(
             request, "admin/settings.html", rows=self._platform.settings.rows()
         )
+
+    async def policy(self, request: web.Request) -> web.Response:
+        """Every number of the policy, what decided it, and which known policies state which."""
+        settings = self._platform.settings
+        return self._pages.render(
+            request,
+            "admin/policy.html",
+            rows=in_force(settings),
+            preset=settings.policy_preset,
+            policies=POLICIES,
+            versions=_versions(self._platform),
+            drift=_drift(self._platform),
+        )
+
+
+def _versions(platform: Platform) -> list[tuple[Version, str]]:
+    """Every version, the newest first, and where it stands."""
+    versions = platform.versions
+    current, coming, standing = versions.current(), versions.coming(), versions.standing()
+    return [
+        (
+            each,
+            "current"
+            if each == current
+            else "coming"
+            if each == coming
+            else "earlier"
+            if each in standing
+            else "replaced",
+        )
+        for each in reversed(versions.all)
+    ]
+
+
+def _drift(platform: Platform) -> Changes:
+    """What the texts say now that the version in force does not."""
+    current = platform.versions.current()
+    if current is None:
+        return Changes()
+    providers = platform.catalog.snapshot.providers.values()
+    return changes(current.state, state_of(platform.settings, providers))
 
 
 def _line(row: Entry) -> bytes:

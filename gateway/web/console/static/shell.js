@@ -135,3 +135,4 @@ if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offse
 const told = document.querySelector("main [data-say]");
 if (told) say(told.textContent.replace(/\s+/g, " ").trim(), "unseen");
 enliven(document);
+if (document.querySelector("[data-again]")) import("@/again.js");
