@@ -66,6 +66,11 @@ async def low_balances(platform: Platform, metrics: Metrics) -> None:
     await platform.notices.tell()
 
 
+async def closed_credit(platform: Platform, metrics: Metrics) -> None:
+    """Post free credit of closed accounts back, once no request holds it."""
+    await platform.erasure.settle()
+
+
 async def policy_versions(platform: Platform, metrics: Metrics) -> None:
     """Note the first version of the legal texts, tell of a coming one, let one begin."""
     versions, settings = platform.versions, platform.settings
@@ -102,6 +107,7 @@ JOBS: tuple[Job, ...] = (
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
+    Job("closed_credit", 60, closed_credit),
     Job("policy", 10, policy_versions),
     Job("reviews", 5, review_cases),
     Job("limits", 1, rate_state),

@@ -106,6 +106,22 @@ class AccountSuspended(GatewayError):
     message = "This account is suspended."
 
 
+class ConsentMissing(GatewayError):
+    """The account is a minor's and waits for a guardian's consent. The guardian has a letter."""
+
+    code, status, source = "guardian_consent_missing", 403, "caller"
+    type = "permission_error"
+    message = "This account waits for the consent of a guardian."
+
+
+class AgeUnproven(GatewayError):
+    """The operator asked the account's owner for a proof of age. The console says what to do."""
+
+    code, status, source = "proof_of_age_requested", 403, "caller"
+    type = "permission_error"
+    message = "This account owes a proof of age."
+
+
 class InsufficientCredit(GatewayError):
     """The balance does not cover the request. Top up; retrying alone will not help."""
 

@@ -1,4 +1,4 @@
-"""`tallygate accounts`: create, list, suspend, activate, roles, and one-time sign-in links."""
+"""`tallygate accounts`: create, list, suspend, activate, roles, one-time sign-in links, purge."""
 
 from pathlib import Path
 
@@ -97,3 +97,21 @@ def link(email: str, data: Path, as_json: bool) -> None:
     else:
         click.echo(f"sign-in link for {made['email']}, valid once within 24 hours:")
         click.echo(made["url"])
+
+
+@accounts.command()
+@click.argument("email")
+@click.option("--reason", required=True, help="Why: minor.")
+@standard_options
+def purge(email: str, reason: str, data: Path, as_json: bool) -> None:
+    """Close an account for good and delete all that names its owner. It cannot be undone."""
+    done = call(data, "accounts.purge", email=email, reason=reason)
+    if as_json:
+        print_json(done)
+        return
+    click.echo(f"purged {done['id']}; deleted or blanked:")
+    for table, count in done["rows"].items():
+        click.echo(f"  {table}: {count}")
+    click.echo(f"purchased credit that stays owed for a refund: {done['owed_usd']} USD")
+    if not done["scrubbed"]:
+        click.echo("readers were in the way: the database is overwritten by its next checkpoint")

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.base.clock import Clock
 from gateway.base.ids import IdFactory
 from gateway.base.money import checked
 from gateway.platform.accounts import Account, Accounts
+from gateway.platform.accounts.accounts import check_open
 from gateway.platform.accounts.roles import may
 from gateway.platform.audit import Audit
 from gateway.platform.ledger.chart import kind_of_source
@@ -100,6 +101,7 @@ class Adjustments:
         """
         _entitled(by, REQUEST)
         if kind == "grant":
+            check_open(account)
             kind_of_source(source)
         elif source:
             raise Refusal("what is taken back goes where it came from")
@@ -248,6 +250,13 @@ def _is_repeated(connection: Connection, wanted: dict[str, Any]) -> bool:
     if any(getattr(found, name) != wanted[name] for name in same):
         raise Refusal("this form was sent before with other content; open the page again")
     return True
+
+
+def forget_waiting(connection: Connection, account_nos: list[int]) -> int:
+    """Inside a transaction: what waits for accounts that are closed is decided; how many."""
+    columns = adjustments.c
+    waiting = columns.account_no.in_(account_nos) & (columns.state == "waiting")
+    return connection.execute(delete(adjustments).where(waiting)).rowcount
 
 
 def checked_reason(amount_microusd: int, reason: str) -> str:

@@ -26,6 +26,7 @@ from gateway.platform.adjustments import Adjustments
 from gateway.platform.catalog import Catalog
 from gateway.platform.catalog.presets import offered
 from gateway.platform.checks import Checks
+from gateway.platform.erasure import Erasure
 from gateway.platform.incidents import Incidents
 from gateway.platform.keys import Keys
 from gateway.platform.keys.short import ShortKeys
@@ -99,6 +100,7 @@ class Platform:
     attestations: Attestations
     notices: Notices
     incidents: Incidents
+    erasure: Erasure
     checks: Checks
     versions: Versions
     reviews: Reviews
@@ -194,6 +196,7 @@ async def _open_rooms(
     await keys.load()
     tiers = Tiers(database, accounts, clock)
     people = open_people(settings, database, secrets, clock, ids, accounts)
+    await people.load()
     register = Register(database, people.audit, clock, ids)
     agreements = Agreements(register)
     catalog = _catalog(settings, database, secrets, clock, environ, agreements)
@@ -229,12 +232,7 @@ async def _open_rooms(
         catalog=catalog,
         bank=bank,
         ledger=ledger,
-        settlements=Settlements(
-            database,
-            bank,
-            settings.ledger_max_pending,
-            commit_delay_us=settings.ledger_commit_delay_us,
-        ),
+        settlements=_settlements(settings, database, bank),
         adjustments=Adjustments(
             database, accounts, ledger, people.audit, clock, ids, alone_microusd
         ),
@@ -245,10 +243,16 @@ async def _open_rooms(
         attestations=Attestations(register),
         notices=_notices(database, people, shared, Outbox(secrets, clock, ids), low_microusd),
         incidents=incidents,
+        erasure=Erasure(database, people, keys, short_keys, shared, ledger, bank, secrets, clock),
         checks=Checks(database, clock),
         versions=versions,
         reviews=Reviews(database, keys, shared, people.mail, people.audit, clock, ids, terms),
     )
+
+
+def _settlements(settings: Settings, database: Database, bank: Bank) -> Settlements:
+    delay_us = settings.ledger_commit_delay_us
+    return Settlements(database, bank, settings.ledger_max_pending, commit_delay_us=delay_us)
 
 
 def _watch(settings: Settings) -> tuple[Spread, Terms]:

@@ -12,10 +12,12 @@ from gateway.platform.accounts import Accounts
 from gateway.platform.accounts.addresses import Addresses
 from gateway.platform.accounts.entrance import Entrance
 from gateway.platform.accounts.factors import Factors
+from gateway.platform.accounts.guardians import Guardians
 from gateway.platform.accounts.guesses import Guesses
 from gateway.platform.accounts.identities import Identities
 from gateway.platform.accounts.passwords import Passwords
 from gateway.platform.accounts.profiles import Profiles
+from gateway.platform.accounts.proofs import Proofs
 from gateway.platform.accounts.sessions import DAY_US, Sessions
 from gateway.platform.accounts.sign_up import Policy, SignUp
 from gateway.platform.audit import Audit
@@ -41,6 +43,13 @@ class People:
     identities: Identities
     profiles: Profiles
     addresses: Addresses
+    guardians: Guardians
+    proofs: Proofs
+
+    async def load(self) -> None:
+        """Hold the accounts that may not spend; once, before any request."""
+        await self.guardians.load()
+        await self.proofs.load()
 
     def close(self) -> None:
         """End the threads that hash."""
@@ -64,6 +73,9 @@ def open_people(
     profiles = Profiles(database, secrets, clock, audit)
     mail = Mail(database, Outbox(secrets, clock, ids), profiles.spoken_by)
     entrance = Entrance(database, accounts, sessions, passwords, guesses, mail, clock)
+    guardians = Guardians(
+        database, accounts, secrets, guesses, mail, audit, clock, sessions.new_token
+    )
     policy = Policy(
         settings.accounts_sign_up == "open",
         int(settings.accounts_minimum_age),
@@ -85,11 +97,14 @@ def open_people(
             passwords,
             guesses,
             mail,
+            guardians,
             clock,
             policy,
             sessions.new_token,
         ),
         entrance=entrance,
-        identities=Identities(database, accounts, secrets, clock, policy),
+        identities=Identities(database, accounts, secrets, clock, guardians, policy),
+        guardians=guardians,
+        proofs=Proofs(database, accounts, mail, audit, clock, ids),
         factors=Factors(database, secrets, sessions, entrance, guesses, mail, clock, ids),
     )

@@ -5,13 +5,20 @@ addresses is held to them here; to models, by `permit`, as soon as the body has 
 key is used from is counted after that, once for each connection and not for each request.
 """
 
-from gateway.base.errors import AccountSuspended, InvalidKey, KeyNotAllowed
+from gateway.base.errors import (
+    AccountSuspended,
+    AgeUnproven,
+    ConsentMissing,
+    InvalidKey,
+    KeyNotAllowed,
+)
 from gateway.platform.keys.ring import Key, Recall
 from gateway.proxy.exchange import HOPS, Exchange, Plane
 
 
 def authenticate(x: Exchange) -> None:
-    """Set `x.key`. Raises InvalidKey, AccountSuspended or KeyNotAllowed."""
+    """Set `x.key`. Raises InvalidKey, AccountSuspended, AgeUnproven, ConsentMissing or
+    KeyNotAllowed."""
     key = key_of(x.plane, x.authorization, x.recall)
     if key is None:
         if not x.authorization:
@@ -19,6 +26,8 @@ def authenticate(x: Exchange) -> None:
         raise InvalidKey()
     if key.account.state != "active":
         raise AccountSuspended()
+    if key.account.holds:
+        raise AgeUnproven() if "proof" in key.account.holds else ConsentMissing()
     x.key = key
     scope = key.scope
     if scope is not None:

@@ -31,9 +31,7 @@ class Entry(NamedTuple):
     def current(self, now_s: float) -> bool:
         """Whether its time has not passed, and who asked for it may still ask."""
         key = self.key
-        return (
-            now_s - self.stored_s < self.ttl_s and not key.revoked and key.account.state == "active"
-        )
+        return now_s - self.stored_s < self.ttl_s and not key.revoked and key.account.may_spend
 
 
 class ResponseCache:

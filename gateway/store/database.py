@@ -27,6 +27,7 @@ from gateway.store.writer import GroupWriter
 
 T = TypeVar("T")
 READERS = 2
+SCRUB_TRIES, SCRUB_PAUSE_S = 20, 0.1
 MIGRATIONS = Path(__file__).parent / "schema" / "migrations"
 # Checked with SQLite's quick_check when the connection was lost to an I/O error. The two tables
 # that grow without end are left to `tallygate ledger verify`: a check must end in bounded time.
@@ -54,6 +55,10 @@ class Kind(Protocol):
 
     def checkpoint(self, connection: Connection) -> None:
         """Tidy the log of the database."""
+        ...
+
+    def scrub(self, connection: Connection, tables: tuple[str, ...]) -> bool:
+        """Leave nothing of deleted rows; False where that could not be done just now."""
         ...
 
     def damage(self, connection: Connection, tables: tuple[str, ...]) -> list[str]:
@@ -162,6 +167,19 @@ class Database:
         Raises what `fn` raises (the transaction is rolled back), or StorageUnavailable.
         """
         return await self.writer.write(fn)
+
+    async def scrub(self, *tables: str) -> bool:
+        """After a deletion of what must not be found again: overwrite all that is left of it.
+
+        On the writer's thread, in turn with what it writes. False where readers were in the way
+        until the end; what is left then goes with the next checkpoint, but later. Raises
+        StorageUnavailable.
+        """
+        for _ in range(SCRUB_TRIES):
+            if await self.writer.outside(lambda connection: self._kind.scrub(connection, tables)):
+                return True
+            await asyncio.sleep(SCRUB_PAUSE_S)
+        return False
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` on a reader's thread with a read-only connection, on one snapshot.

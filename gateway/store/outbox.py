@@ -6,6 +6,7 @@ and when a failure is final; this file only keeps the rows. A note is a row with
 done from the beginning: that a fact was told, for whoever must not tell it twice.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from gateway.store.schema.outbox import outbox
 from gateway.store.secrets import Secrets
 
 KEPT_US = 30 * 86_400 * 1_000_000  # a row that is done says so for a month
+DROP_ROWS = 1_000  # opened at once
 NOTED_US = 0  # due then: a note, kept until it is forgotten
 
 _encode = msgspec.json.Encoder().encode
@@ -118,6 +120,21 @@ class Outbox:
                 columns.done_us < self._clock.now_us() - KEPT_US,
             )
         )
+
+    def drop(
+        self, connection: Connection, topic: str, wanted: Callable[[dict[str, Any]], bool]
+    ) -> int:
+        """Delete the rows of a topic whose body says so, whatever their state; how many.
+
+        Each has to be opened: what is sealed is not searched for by the database.
+        """
+        columns = outbox.c
+        query = select(outbox).where(columns.topic == topic, columns.sealed.is_not(None))
+        rows = connection.execute(query, execution_options={"yield_per": DROP_ROWS})
+        found = [item.id for item in map(self._item, rows) if wanted(item.body)]
+        for id in found:
+            connection.execute(delete(outbox).where(columns.id == id))
+        return len(found)
 
     def note(self, connection: Connection, topic: str, name: str) -> None:
         """Keep that a fact was told. Raises IntegrityError for one that was noted before."""

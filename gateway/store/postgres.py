@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import Dumper, Loader
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Connection, Engine, event
 
 # An arbitrary number that says "Tallygate's writer" among a database's advisory locks.
@@ -185,6 +186,24 @@ def _engine(
 
 def checkpoint(connection: Connection) -> None:
     """Nothing: the server keeps its own log."""
+
+
+def scrub(connection: Connection, tables: tuple[str, ...]) -> bool:
+    """Write some tables anew, so that deleted rows leave their pages. Outside a transaction.
+
+    The server's own log and its backups are the operator's to expire.
+    """
+    raw = connection.connection.driver_connection
+    if raw is None:
+        return False
+    raw.rollback()
+    autocommit, raw.autocommit = raw.autocommit, True
+    try:
+        for table in tables:
+            raw.execute(SQL("VACUUM (FULL) {}").format(Identifier(table)))
+    finally:
+        raw.autocommit = autocommit
+    return True
 
 
 def damage(connection: Connection, tables: tuple[str, ...]) -> list[str]:

@@ -24,6 +24,7 @@ READER_BUSY_MS = 5_000
 # (32 MiB); the writer checkpoints earlier, when idle.
 AUTOCHECKPOINT_PAGES = 8_192
 CACHE_KIB = 65_536
+SCRUB_MIB = 256  # a VACUUM of as much takes about a second
 
 # Primary result codes (sqlite.org/rescode.html) that speak of the storage and not of the caller's
 # statement: BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
@@ -63,6 +64,8 @@ def writer_engine(path: Path) -> Engine:
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        # What is deleted or replaced is overwritten with zeros: free space holds nothing of it.
+        "PRAGMA secure_delete=ON",
         f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}",
         f"PRAGMA cache_size=-{CACHE_KIB}",
         "PRAGMA journal_size_limit=67108864",
@@ -116,6 +119,25 @@ def checkpoint(connection: Connection) -> None:
     if raw is None:
         return
     raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def scrub(connection: Connection, tables: tuple[str, ...]) -> bool:
+    """Leave nothing of what was deleted outside the tables: the file is written anew, and the log
+    is emptied. False where a reader was in the way. Outside a transaction.
+
+    Pages that were split or joined keep copies in their free space, which `secure_delete` does not
+    see; only a VACUUM is rid of them. A file above SCRUB_MIB is left out: it would keep settlements
+    waiting for seconds, and all that names a person is sealed in any case, but for names of keys.
+    """
+    raw = connection.connection.driver_connection
+    if raw is None:
+        return False
+    [pages] = raw.execute("PRAGMA page_count").fetchone()
+    [page_bytes] = raw.execute("PRAGMA page_size").fetchone()
+    if pages * page_bytes <= SCRUB_MIB << 20:
+        raw.execute("VACUUM")
+    [busy, *_] = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def damage(connection: Connection, tables: tuple[str, ...]) -> list[str]:

@@ -83,13 +83,19 @@ class Flush(Protocol):
 
 
 class _Call:
-    """A function that runs in its own transaction, in its place in the queue."""
+    """A function that runs in its own transaction, or in none, in its place in the queue."""
 
-    __slots__ = ("error", "fn", "future", "result")
+    __slots__ = ("error", "fn", "future", "outside", "result")
 
-    def __init__(self, fn: Callable[[Connection], Any], future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        fn: Callable[[Connection], Any],
+        future: asyncio.Future[Any],
+        outside: bool = False,
+    ) -> None:
         self.fn = fn
         self.future = future
+        self.outside = outside
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -174,12 +180,19 @@ class GroupWriter:
         Raises what `fn` raises, and StorageUnavailable when the database cannot be written; a
         write that failed so may still have been stored, so retries need an idempotency key.
         """
+        return await self._call(fn, False)
+
+    async def outside(self, fn: Callable[[Connection], T]) -> T:
+        """`write` for what a transaction cannot hold; `fn` leaves none open."""
+        return await self._call(fn, True)
+
+    async def _call(self, fn: Callable[[Connection], T], outside: bool) -> T:
         if self._closing:
             raise StorageUnavailable
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._loop = loop
-        self._queue.append(_Call(fn, future))
+        self._queue.append(_Call(fn, future, outside))
         self._rouse()
         return await future
 
@@ -315,9 +328,12 @@ class GroupWriter:
         connection = self._connection
         if connection.closed or connection.invalidated:
             connection = self._connection = self._storage.reopen(connection)
+        head = batch[0]
         try:
+            if isinstance(head, _Call) and head.outside:
+                head.result = head.fn(connection)
+                return
             transaction = connection.begin()
-            head = batch[0]
             if isinstance(head, _Call):
                 head.result = head.fn(connection)
             else:

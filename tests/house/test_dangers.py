@@ -32,6 +32,7 @@ VERSIONS = "gateway.store.schema.migrations.versions"
 # Statements put together from words of the source itself: pragmas and their numbers, the two acts
 # that a trigger refuses. No bound parameter can stand where these do.
 FROM_CONSTANTS = {
+    "gateway.store.postgres": 1,
     "gateway.store.sqlite": 5,
     f"{VERSIONS}.0001_ledger_and_request_log": 1,
     f"{VERSIONS}.0002_accounts_keys_and_catalog": 1,

@@ -45,7 +45,8 @@ PLATFORM_ROOMS = [
         "catalog",
     ),
     *("request_log", "tiers", "settlement", "payments", "notices", "retention", "privacy"),
-    *("people", "adjustments", "organisations", "incidents", "reviews", "assembly"),
+    *("people", "adjustments", "organisations", "erasure", "incidents", "reviews"),
+    "assembly",
 ]
 
 PHASES = {

@@ -88,7 +88,7 @@ async def live_through(one: Visitor, mailbox: Mailbox, email: str, passwords: li
     """Everything somebody does with an account."""
     first, wrong, second = passwords
     canaries = one.canaries
-    terms = {"terms": "yes", "age": "yes"}
+    terms = {"terms": "yes", "age": "yes", "born": "1960"}
     await one.send("POST", "/sign-up", email=email, password=first, **terms)
     confirm = await link_in(mailbox, 1)
     canaries.secret("confirm link", confirm.rpartition("/")[2])

@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 import stat
+import threading
 from pathlib import Path
+from random import Random
 
 import pytest
 import sqlalchemy as sa
@@ -48,14 +50,54 @@ async def test_every_check_of_the_code_is_in_the_migrated_tables(database: Datab
 
 async def test_settings_of_the_writing_connection(database: Database) -> None:
     def pragmas(connection: sa.Connection) -> dict[str, object]:
-        names = ("journal_mode", "synchronous", "foreign_keys")
+        names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
 
     assert await database.write(pragmas) == {
         "journal_mode": "wal",
         "synchronous": 2,
         "foreign_keys": 1,
+        "secure_delete": 1,
     }
+
+
+def _churn(connection: sa.Connection) -> None:
+    """Rows that split and join pages, and are gone in the end."""
+    connection.execute(text("CREATE TABLE t (no INTEGER PRIMARY KEY, k TEXT)"))
+    connection.execute(text("CREATE INDEX i ON t (k)"))
+    random = Random(1)
+    for row in range(2_000):
+        values = {"no": random.getrandbits(40), "k": f"canary-{row}".ljust(random.randint(20, 300))}
+        connection.execute(text("INSERT INTO t VALUES (:no, :k)"), values)
+    for no in list(connection.scalars(text("SELECT no FROM t"))):
+        connection.execute(text("UPDATE t SET k = '-' WHERE no = :no"), {"no": no})
+
+
+async def test_what_was_scrubbed_is_in_no_file(database: Database, tmp_path: Path) -> None:
+    await database.write(_churn)
+    assert await database.scrub()
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found["t.db-wal"] == b"" and len(found["t.db"]) > 10_000
+    assert [name for name, content in found.items() if b"canary-" in content] == []
+
+
+async def test_a_reader_in_the_way_is_waited_for(database: Database, tmp_path: Path) -> None:
+    opened, go_on = threading.Event(), threading.Event()
+
+    def look(connection: sa.Connection) -> None:
+        connection.scalar(text("SELECT count(*) FROM accounts"))
+        opened.set()
+        go_on.wait(20)
+
+    reading = asyncio.create_task(database.read(look))
+    await asyncio.to_thread(opened.wait, 20)
+    await database.write(_churn)
+    scrubbing = asyncio.create_task(database.scrub())
+    await asyncio.sleep(0.3)
+    assert not scrubbing.done()
+    go_on.set()
+    await reading
+    assert await scrubbing and (tmp_path / "t.db-wal").read_bytes() == b""
 
 
 async def test_readers_cannot_write(database: Database) -> None:

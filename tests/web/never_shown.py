@@ -12,6 +12,7 @@ LINKS: Final = (
     "the link is unknown, expired or already used; sign up again",
     "the sign-in link is unknown, expired or already used; ask for a new one",
     "nobody signs in as an organisation; its members sign in as themselves",
+    "the link is unknown or was used already",
 )
 # The form of a key says at each field what may stand there; a key that is not there is no page.
 KEYS: Final = (
@@ -26,6 +27,8 @@ KEYS: Final = (
 )
 # Nothing of a page leads there: of the command line, of the start, and of programs.
 ELSEWHERE: Final = (
+    "a ground is one of 'x', not 'x'",
+    "an organisation's account is nobody's to purge",
     "'x' keys match 'x'; name one by its id",
     "a key works on for at most 'x' days",
     "answers are cached for 1 to 'x' seconds",

@@ -6,6 +6,7 @@ Elsewhere one salt served two purposes, and what was made for one of them was go
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from gateway.platform.accounts.ages import Said
 from gateway.platform.accounts.guesses import Visit
 from gateway.platform.accounts.sign_up import Wish
 from tests.fakes.gateway import EMAIL, RunningGateway, running
@@ -77,7 +78,7 @@ async def tokens(gateway: RunningGateway) -> dict[str, str]:
     found = {"key": gateway.key, "session": await people.sessions.open(account)}
     found["half-way session"] = await people.sessions.open(account, stage="second")
     found["link"] = await new_link(gateway)
-    await people.sign_up.ask(Wish("ann@example.com", PASSWORD, True, True), HOME)
+    await people.sign_up.ask(Wish("ann@example.com", PASSWORD, True, Said("1960", "yes")), HOME)
     found["confirmation"] = (await letter(gateway, "confirm")).token
     await people.entrance.ask_reset(EMAIL, HOME)
     found["reset"] = (await letter(gateway, "reset")).token

@@ -12,7 +12,8 @@ from tests.fakes.gateway import RunningGateway, running
 from tests.web.test_console import get, post
 
 PASSWORD = "correct horse"
-FORM = {"email": "ann@example.com", "password": PASSWORD, "terms": "yes", "age": "yes"}
+AGE = {"age": "yes", "born": "1960"}
+FORM = {"email": "ann@example.com", "password": PASSWORD, "terms": "yes", **AGE}
 
 
 @pytest.fixture
@@ -60,6 +61,9 @@ async def test_what_was_filled_in_wrong_is_said_beside_it(gateway: RunningGatewa
         ("password", "short", "at least 8"),
         ("terms", "", "Accept the terms"),
         ("age", "", "Confirm your age"),
+        ("born", "", "year you were born in"),
+        ("born", "60", "not a year of birth"),
+        ("born", "2025", "too young"),
     ):
         response, text = await post(gateway, "/sign-up", FORM | {field: value})
         assert response.status == 422 and words in text and 'aria-invalid="true"' in text

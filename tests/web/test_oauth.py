@@ -17,7 +17,7 @@ from tests.web.test_entrance import FORM, PASSWORD, signed_up
 from tests.web.test_security_settings import Browser
 
 BOTH = ["google", "github"]
-TERMS = {"terms": "yes", "age": "yes"}
+TERMS = {"terms": "yes", "age": "yes", "born": "1960"}
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Accounts in memory and in the database: created by an operator, found by e-mail, suspended.
 
 The records are shared: a key holds its account's record, so a suspension reaches the next request
-without a lookup. E-mail addresses are compared in one normal form, and stored sealed beside a
-keyed digest. This file knows nothing of money, keys or sign-in.
+without a lookup. What keeps an account from spending while its owner still signs in (`holds`) is
+put there by the rooms that know of it. A closed account is for good, and is nobody's. E-mail
+addresses are compared in one normal form, and stored sealed beside a keyed digest. This file knows
+nothing of money, keys or sign-in.
 """
 
 import re
@@ -22,8 +24,11 @@ from gateway.store.schema.accounts import accounts
 from gateway.store.secrets import Secrets
 
 Role = Literal["member", "support", "finance", "operator", "administrator", "auditor"]
-State = Literal["active", "suspended"]
+State = Literal["active", "suspended", "closed"]
+# Why nothing may be spent for now: a minor's guardian has not consented, an age is to be proven.
+Held = Literal["guardian", "proof"]
 ORGANISATION_DOMAIN = "organisation.invalid"  # RFC 2606: no mail can ever go there
+CLOSED_DOMAIN = "closed.invalid"  # what the address of somebody who was forgotten ends with
 MAX_EMAIL = 254  # RFC 5321 4.5.3.1.3: a path is at most 256 octets, its brackets included
 _EMAIL = re.compile(
     r"[^\s@\x00-\x1f\x7f<>(),;:\\\"\[\]]{1,64}@[^\s@\x00-\x1f\x7f<>(),;:\\\"]{1,253}"
@@ -31,12 +36,12 @@ _EMAIL = re.compile(
 
 
 class Account:
-    """One account's record. `email`, `role`, `state` and `limits` change in place.
+    """One account's record. `email`, `role`, `state`, `holds` and `limits` change in place.
 
     `limits` is None where neither the account nor any of its keys is limited.
     """
 
-    __slots__ = ("created_us", "email", "id", "limits", "no", "role", "state")
+    __slots__ = ("created_us", "email", "holds", "id", "limits", "no", "role", "state")
 
     def __init__(
         self, no: int, id: str, email: str, role: Role, state: State, created_us: int
@@ -47,7 +52,17 @@ class Account:
         self.role = role
         self.state = state
         self.created_us = created_us
+        self.holds: frozenset[Held] = frozenset()
         self.limits: Terms | None = None
+
+    @property
+    def may_spend(self) -> bool:
+        """Whether requests are served for it."""
+        return self.state == "active" and not self.holds
+
+    def hold(self, why: Held, *, on: bool) -> None:
+        """Let a durable fact reach the next request: it may not spend for this reason, or may."""
+        self.holds = self.holds | {why} if on else self.holds - {why}
 
     @property
     def is_person(self) -> bool:
@@ -64,6 +79,17 @@ def normal_email(text: str) -> str:
     if len(email.encode(errors="replace")) > MAX_EMAIL or not _EMAIL.fullmatch(email):
         raise Refusal(f"not an e-mail address: {text[:80]!r}")
     return email
+
+
+def is_reserved(address: str) -> bool:
+    """Whether an address is of those that accounts without an owner have."""
+    return address.endswith((f"@{ORGANISATION_DOMAIN}", f"@{CLOSED_DOMAIN}"))
+
+
+def check_open(account: Account) -> None:
+    """Raises Refusal for a closed account: it stays as it is."""
+    if account.state == "closed":
+        raise Refusal("the account is closed for good")
 
 
 class Accounts:
@@ -111,7 +137,7 @@ class Accounts:
     async def create(self, email: str, role: Role = "member") -> Account:
         """A new, active account. Raises Refusal when the address is taken or malformed."""
         address = normal_email(email)
-        if address.endswith(f"@{ORGANISATION_DOMAIN}"):
+        if is_reserved(address):
             raise Refusal("such addresses are organisations'; found one: tallygate organisations")
         taken = Refusal(f"the account {address} exists already")
         if address in self._by_email:
@@ -163,8 +189,27 @@ class Accounts:
         account.email = address
         self._by_email[address] = account
 
+    def close(self, connection: Connection, account: Account) -> str:
+        """Inside a transaction: the account is closed for good, and its address is nobody's.
+
+        Returns that address, for `closed`.
+        """
+        address = account.email if not account.is_person else f"{account.id}@{CLOSED_DOMAIN}"
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.no == account.no)
+            .values(state="closed", role="member", **self._sealed(account.id, address))
+        )
+        return address
+
+    def closed(self, account: Account, address: str) -> None:
+        """Show a closing that is durable."""
+        account.state, account.role, account.holds = "closed", "member", frozenset()
+        self.moved(account, address)
+
     async def set_role(self, account: Account, role: Role) -> None:
-        """Give an account another role; its sessions are the caller's to end."""
+        """Give an account another role; its sessions are the caller's to end. Raises Refusal."""
+        check_open(account)
 
         def change(connection: Connection) -> None:
             connection.execute(
@@ -175,7 +220,11 @@ class Accounts:
         account.role = role
 
     async def set_state(self, account: Account, state: State) -> None:
-        """Suspend or reactivate; the next request of any of its keys meets the new state."""
+        """Suspend or reactivate; the next request of any of its keys meets the new state.
+
+        Raises Refusal for one that is closed.
+        """
+        check_open(account)
 
         def change(connection: Connection) -> None:
             connection.execute(

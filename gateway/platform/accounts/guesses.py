@@ -26,7 +26,7 @@ WINDOW_US = strict("guess_minutes") * 60 * 1_000_000
 ACCOUNT_LIMIT = strict("guess_limit")
 ADDRESS_LIMIT = 100
 LETTER_LIMIT = 3  # asking for a letter: nobody's mailbox is flooded from here
-LETTERS = frozenset({"sign-up", "reset", "address", "invited"})
+LETTERS = frozenset({"sign-up", "reset", "address", "invited", "guardian"})
 
 
 @dataclass(frozen=True, slots=True)

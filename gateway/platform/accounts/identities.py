@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
 from gateway.platform.accounts.accounts import Account, Accounts, normal_email
+from gateway.platform.accounts.ages import Attested
+from gateway.platform.accounts.guardians import Guardians
 from gateway.platform.accounts.profiles import introduce
 from gateway.platform.accounts.sign_up import Policy, agree
 from gateway.platform.refusals import Problem, Refusal
@@ -33,12 +35,19 @@ class Identities:
     """Finds and links accounts."""
 
     def __init__(
-        self, database: Database, accounts: Accounts, secrets: Secrets, clock: Clock, policy: Policy
+        self,
+        database: Database,
+        accounts: Accounts,
+        secrets: Secrets,
+        clock: Clock,
+        guardians: Guardians,
+        policy: Policy,
     ) -> None:
         self._database = database
         self._accounts = accounts
         self._secrets = secrets
         self._clock = clock
+        self._guardians = guardians
         self._policy = policy
 
     async def find(self, person: Person) -> Account | None:
@@ -51,7 +60,7 @@ class Identities:
         if found is not None:
             account = self._accounts.by_no(found)
             return account if account.state == "active" else None
-        owner = self._accounts.find(_address(person))
+        owner = self._accounts.find(address_of(person))
         if owner is None or owner.state != "active":
             return None
         await self.link(owner, person)
@@ -81,18 +90,22 @@ class Identities:
         )
         return await self._database.read(lambda c: list(c.scalars(query)))
 
-    async def create(self, person: Person, locale: str = "en") -> Account:
-        """A new account for somebody who has accepted the terms. Raises Problem."""
+    async def create(self, person: Person, attested: Attested, locale: str = "en") -> Account:
+        """A new account for somebody who has accepted the terms and is old enough.
+
+        Raises Problem.
+        """
         if not self._policy.is_open:
             raise Problem("form", "closed")
-        address = _address(person)
+        address = address_of(person)
 
         def write(connection: Connection) -> Account:
             account = self._accounts.insert(connection, address)
             self._insert(connection, account, person)
             now_us = self._clock.now_us()
-            policy = self._policy
-            agree(connection, account, policy.terms_version, policy.minimum_age, now_us)
+            version = self._policy.terms_version
+            agree(connection, account, version, attested.age, now_us)
+            self._guardians.ask(connection, account, attested.guardian, version, locale)
             introduce(connection, self._secrets, account, locale, now_us)
             return account
 
@@ -117,7 +130,8 @@ class Identities:
         return self._secrets.subject_digest(f"identity {person.provider}", person.subject)
 
 
-def _address(person: Person) -> str:
+def address_of(person: Person) -> str:
+    """Their address in its normal form. Raises Problem."""
     try:
         return normal_email(person.email)
     except Refusal:

@@ -25,7 +25,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
     "member": OWN,
     "support": OWN
     | {ADMIN_READ, *_READ_PEOPLE, "sessions.revoke", "keys.revoke", "incidents.read"}
-    | {"reviews.read", "reviews.write"},
+    | {"accounts.age", "reviews.read", "reviews.write"},
     "finance": OWN
     | {ADMIN_READ, "accounts.read", "credits.read", "ledger.read"}
     | {"credits.request", "credits.decide"},
@@ -42,6 +42,7 @@ TABLE: Final[dict[Role, frozenset[str]]] = {
         ADMIN_READ,
         *_EVERY_READ,
         *("accounts.create", "accounts.suspend", "accounts.link", "accounts.role"),
+        *("accounts.age", "accounts.erase"),
         # A letter's link signs in or resets: who may read undelivered mail may become anybody.
         *("mail.show", "sessions.revoke", "keys.create", "keys.revoke", "catalog.write"),
         *("credits.request", "credits.decide", "audit.export", "organisations.write"),

@@ -1,7 +1,8 @@
 """Signing up: an account exists once the address has answered, and not before.
 
-What is asked for is an address, a password, the terms and an age; an age that is not attested
-leaves no row. The page's answer, its work and the rows written are the same whether or not the
+What is asked for is an address, a password, the terms and an age; who is too young leaves no row.
+A minor, where the operator lets them in, names a guardian, who is written to once there is an
+account. The page's answer, its work and the rows written are the same whether or not the
 address has an account: only its owner learns, by mail. The link of the mail is completed with the
 password that was chosen, so a stranger cannot have an account confirmed for themselves.
 """
@@ -9,18 +10,16 @@ password that was chosen, so a stranger cannot have an account confirmed for the
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.base.clock import Clock
 from gateway.base.errors import Overloaded
 from gateway.base.policy import strict
-from gateway.platform.accounts.accounts import (
-    ORGANISATION_DOMAIN,
-    Account,
-    Accounts,
-    normal_email,
-)
+from gateway.platform.accounts.accounts import Account, Accounts, is_reserved, normal_email
+from gateway.platform.accounts.ages import Attested, Guardian, Said, attest
+from gateway.platform.accounts.guardians import Guardians
 from gateway.platform.accounts.guesses import Guesses, Visit
 from gateway.platform.accounts.passwords import Passwords, check_new
 from gateway.platform.accounts.profiles import introduce
@@ -44,7 +43,7 @@ class Wish:
     email: str = field(repr=False)
     password: str = field(repr=False)
     accepts_terms: bool
-    is_of_age: bool
+    said: Said
     locale: str = "en"
 
 
@@ -71,6 +70,7 @@ class SignUp:
         passwords: Passwords,
         guesses: Guesses,
         mail: Mail,
+        guardians: Guardians,
         clock: Clock,
         policy: Policy,
         new_token: Callable[[], str],
@@ -83,6 +83,7 @@ class SignUp:
         self._passwords = passwords
         self._guesses = guesses
         self._mail = mail
+        self._guardians = guardians
         self._clock = clock
         self._new_token = new_token
 
@@ -91,7 +92,7 @@ class SignUp:
 
         Raises Problem for what was filled in wrong, TooManyAttempts, Overloaded.
         """
-        address = self._checked(wish)
+        address, attested = self._checked(wish)
         await self._guesses.take("sign-up", address, None, visit)
         password_hash = await self._passwords.hash(wish.password)
         token = self._new_token()
@@ -108,10 +109,11 @@ class SignUp:
                 insert(sign_ups).values(
                     digest=digest,
                     sealed=self._secrets.seal(address, table="sign_ups", row=digest.hex()),
+                    guardian_sealed=self._seal_guardian(attested.guardian, digest),
                     password_hash=password_hash,
                     terms_version=self.policy.terms_version,
                     locale=wish.locale,
-                    age=self.policy.minimum_age,
+                    age=attested.age,
                     created_us=now_us,
                     expires_us=now_us + LINK_LIFETIME_US,
                 )
@@ -143,6 +145,7 @@ class SignUp:
         if not right:
             raise Problem("password", "wrong")
         address = self._secrets.unseal(row.sealed, table="sign_ups", row=digest.hex())
+        guardian = self._unseal_guardian(row.guardian_sealed, digest)
 
         def make(connection: Connection) -> Account | None:
             used = connection.execute(delete(sign_ups).where(sign_ups.c.digest == digest))
@@ -157,6 +160,7 @@ class SignUp:
                 )
             )
             agree(connection, account, row.terms_version, row.age, now_us)
+            self._guardians.ask(connection, account, guardian, row.terms_version, row.locale)
             introduce(connection, self._secrets, account, row.locale, now_us)
             return account
 
@@ -169,25 +173,40 @@ class SignUp:
         self._accounts.keep(account)
         return account
 
-    def _checked(self, wish: Wish) -> str:
+    def _checked(self, wish: Wish) -> tuple[str, Attested]:
         if not self.policy.is_open:
             raise Problem("form", "closed")
         try:
             address = normal_email(wish.email)
         except Refusal:
             address = ""
-        if not address or address.endswith(f"@{ORGANISATION_DOMAIN}"):
+        if not address or is_reserved(address):
             raise Problem("email", "malformed")
         check_new(wish.password, address)
-        self.check_terms(wish.accepts_terms, wish.is_of_age)
-        return address
+        return address, self.attested(wish.accepts_terms, wish.said, address)
 
-    def check_terms(self, accepts_terms: bool, is_of_age: bool) -> None:
-        """Whether the boxes are ticked that must be. Raises Problem."""
+    def attested(self, accepts_terms: bool, said: Said, address: str) -> Attested:
+        """The age somebody attests who accepts the terms. Raises Problem, and writes nothing."""
         if not accepts_terms:
             raise Problem("terms", "required")
-        if not is_of_age:
-            raise Problem("age", "required")
+        return attest(said, self.policy.minimum_age, self._clock.now_us(), address)
+
+    async def age_of(self, account: Account) -> int:
+        """The least age that an account's owner attested, in years; 0 where nobody was asked."""
+        query = select(func.max(agreements.c.age)).where(agreements.c.account_no == account.no)
+        return await self._database.read(lambda c: c.scalar(query)) or 0
+
+    def _seal_guardian(self, guardian: Guardian | None, digest: bytes) -> bytes | None:
+        if guardian is None:
+            return None
+        text = msgspec.json.encode(guardian).decode()
+        return self._secrets.seal(text, table="sign_ups", row=f"{digest.hex()} guardian")
+
+    def _unseal_guardian(self, sealed: bytes | None, digest: bytes) -> Guardian | None:
+        if sealed is None:
+            return None
+        text = self._secrets.unseal(sealed, table="sign_ups", row=f"{digest.hex()} guardian")
+        return msgspec.json.decode(text, type=Guardian)
 
 
 def agree(connection: Connection, account: Account, version: str, age: int, at_us: int) -> None:

@@ -36,6 +36,11 @@ Kind = Literal[
     "factor_changed",
     "invitation",
     "low_balance",
+    "guardian_asked",
+    "guardian_confirmed",
+    "guardian_decided",
+    "age_proof",
+    "age_proof_lifted",
     "policy_change",
     "key_spread",
 ]
@@ -123,6 +128,20 @@ class Mail:
             for i in items
             if i.topic == TOPIC
         ]
+
+    def forget(self, connection: Connection, account_id: str, address: str) -> int:
+        """Inside a transaction: delete the letters to an account or address, and those that name
+        the address to somebody else; how many."""
+
+        def names(body: dict[str, Any]) -> bool:
+            letter = Letter(**body)
+            return (
+                letter.account_id == account_id
+                or letter.to == address
+                or address in letter.values.values()
+            )
+
+        return self._outbox.drop(connection, TOPIC, names)
 
     async def purge(self) -> None:
         """Forget letters that are long done."""

@@ -1,7 +1,9 @@
-"""What an organisation may be called, and how much of its balance a member's limit may be."""
+"""What an organisation may be called, what a member's limit may be, and who may spend there."""
 
 from typing import Final
 
+from gateway.platform.accounts import Account
+from gateway.platform.accounts.accounts import check_open
 from gateway.platform.limits.terms import MAX_BUDGET_MICROUSD
 from gateway.platform.refusals import Refusal
 
@@ -13,6 +15,21 @@ def check_limit(limit_microusd: int | None) -> None:
     """Whether it can be a member's monthly limit. Raises Refusal."""
     if limit_microusd is not None and not 0 <= limit_microusd <= MAX_BUDGET_MICROUSD:
         raise Refusal("a limit is zero or more")
+
+
+def check_member(organisation: Account, account: Account, limit_microusd: int | None) -> None:
+    """Whether somebody can be a member of an organisation, so limited. Raises Refusal."""
+    check_limit(limit_microusd)
+    if not account.is_person:
+        raise Refusal("only people are members of an organisation")
+    check_open(organisation)
+    check_open(account)
+
+
+def check_payer(member: Account) -> None:
+    """Whether a key that works may be made for somebody. Raises Refusal."""
+    if not member.may_spend:
+        raise Refusal("nothing can be spent with this account for now")
 
 
 def checked_name(name: str) -> str:

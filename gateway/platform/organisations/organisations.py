@@ -21,7 +21,7 @@ from gateway.platform.accounts.accounts import ORGANISATION_DOMAIN
 from gateway.platform.audit import LOCAL, Audit
 from gateway.platform.keys import IssuedKey, KeyRow, Keys
 from gateway.platform.limits import Share
-from gateway.platform.organisations.checks import check_limit, checked_name
+from gateway.platform.organisations.checks import check_member, check_payer, checked_name
 from gateway.platform.organisations.members import Member, Organisation
 from gateway.platform.organisations.parts import Part, check_part, check_reach
 from gateway.platform.refusals import Refusal
@@ -64,7 +64,7 @@ class Organisations:
         self._by_no: dict[int, Organisation] = {}
         self._by_id: dict[str, Organisation] = {}
         self._of: dict[int, dict[int, Organisation]] = {}  # by member, then by organisation
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._by_no)
@@ -76,7 +76,7 @@ class Organisations:
         """Read everything; accounts and keys must be loaded. Returns every share, by account."""
         await self._database.read(self._read)
         for account in self._accounts:
-            if account.state != "active":
+            if not account.may_spend:
                 await self.follow(account)
         return {each.account.no: each.shares() for each in self}
 
@@ -124,7 +124,7 @@ class Organisations:
         """A new organisation with one owner. Raises Refusal."""
         label = checked_name(name)
         address = f"{self._ids.make('org')}@{ORGANISATION_DOMAIN}"
-        async with self._changing:
+        async with self.changing:
             owned = [each for each in self.of(founder) if each.part_of(founder) == "owner"]
             if len(owned) >= MAX_FOUNDED:
                 raise Refusal(f"an account owns at most {MAX_FOUNDED} organisations")
@@ -158,7 +158,7 @@ class Organisations:
             )
             self.record(connection, by, organisation.account, "rename")
 
-        async with self._changing:
+        async with self.changing:
             self._check(None if staff else by, organisation, "organisation.rename")
             await self._database.write(write)
             organisation.name = label
@@ -180,11 +180,9 @@ class Organisations:
         it the caller answers for the right to do this: an invitation was given by somebody. So
         it does with `staff`, which is for those whom a role of the whole place lets do it.
         """
-        check_limit(monthly_limit_microusd)
-        if not account.is_person:
-            raise Refusal("only people are members of an organisation")
+        check_member(organisation.account, account, monthly_limit_microusd)
         no = organisation.account.no
-        async with self._changing:
+        async with self.changing:
             before = organisation.members.get(account.no)
             if by is not None and within is None and not staff:
                 theirs = before.part if before is not None else None
@@ -219,7 +217,7 @@ class Organisations:
         """Make another member the owner in one's own place, and oneself a manager. Raises
         Refusal."""
         no = organisation.account.no
-        async with self._changing:
+        async with self.changing:
             self._check(by, organisation, "organisation.transfer")
             heir = organisation.members.get(account.no)
             if heir is None or account is by or account.state != "active":
@@ -254,7 +252,7 @@ class Organisations:
         `staff` as in `put`.
         """
         no = organisation.account.no
-        async with self._changing:
+        async with self.changing:
             member = organisation.members.get(account.no)
             if member is None:
                 raise Refusal("that account is not a member")
@@ -268,10 +266,15 @@ class Organisations:
                 self.record(connection, by, organisation.account, f"remove {account.id}")
 
             await self._database.write(write)
-            del organisation.members[account.no], self._of[account.no][no]
+            self.part(organisation, account)
             for id in (await self._keys.ids(organisation.keys_of(account.no))).values():
                 await self._keys.revoke(id)
             await self._bind(organisation)
+
+    def part(self, organisation: Organisation, account: Account) -> None:
+        """Show a parting that is durable; `changing` is held."""
+        organisation.members.pop(account.no, None)
+        self._of.get(account.no, {}).pop(organisation.account.no, None)
 
     # --- keys -----------------------------------------------------------------------------------
 
@@ -279,18 +282,20 @@ class Organisations:
         self, organisation: Organisation, member: Account, name: str, **options: Any
     ) -> IssuedKey:
         """A key that spends the shared balance in a member's name; see `Keys.issue`."""
-        async with self._changing:
+        async with self.changing:
             self._check(member, organisation, "keys.own")
+            check_payer(member)
             issued = await self._keys.issue(organisation.account, name, **options)
             await self._assign(organisation, issued.key.no, member)
             return issued
 
     async def rotate_key(self, organisation: Organisation, row: KeyRow, grace_us: int) -> IssuedKey:
         """A new key of the same member in another's place; see `Keys.rotate`."""
-        async with self._changing:
+        async with self.changing:
             owner = organisation.members.get(organisation.keys.get(row.no, 0))
             if owner is None:
                 raise Refusal("the key's owner has left; make a new one")
+            check_payer(owner.account)
             issued = await self._keys.rotate(row, grace_us)
             await self._assign(organisation, issued.key.no, owner.account)
             return issued
@@ -309,10 +314,10 @@ class Organisations:
         return (await self.issue_key(organisation, member, PLAYGROUND)).key.no
 
     async def follow(self, account: Account) -> None:
-        """Let the keys that were issued to somebody work only while that account is active."""
+        """Let the keys that were issued to somebody work only while that account may spend."""
         for organisation in self.of(account):
             numbers = organisation.keys_of(account.no)
-            await self._keys.rest(numbers, resting=account.state != "active")
+            await self._keys.rest(numbers, resting=not account.may_spend)
 
     async def _assign(self, organisation: Organisation, key_no: int, member: Account) -> None:
         def write(connection: Connection) -> None:

@@ -34,7 +34,7 @@ accounts = Table(
         "role IN ('member', 'support', 'finance', 'operator', 'administrator', 'auditor')",
         name="role",
     ),
-    CheckConstraint("state IN ('active', 'suspended')", name="state"),
+    CheckConstraint("state IN ('active', 'suspended', 'closed')", name="state"),
     sqlite_strict=True,
 )
 
@@ -76,6 +76,7 @@ sign_ups = Table(
     metadata,
     octets("digest", primary_key=True),
     octets("sealed"),  # the address
+    octets("guardian_sealed", nullable=True),  # whom a minor named
     text("password_hash"),
     text("terms_version"),
     text("locale"),

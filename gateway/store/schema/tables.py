@@ -2,6 +2,7 @@
 
 from gateway.store.schema import (
     accounts,
+    ages,
     audit,
     catalog,
     incidents,
@@ -20,6 +21,7 @@ from gateway.store.schema import (
 
 __all__ = [
     "accounts",
+    "ages",
     "audit",
     "catalog",
     "incidents",

@@ -23,6 +23,7 @@ from gateway.platform.keys import MAX_NAME
 from gateway.platform.refusals import Refusal
 from gateway.platform.request_log.query import last_used_hour
 from gateway.store.secrets import SecretsError
+from gateway.web.admin.erasure import ERASURE_COMMANDS
 from gateway.web.admin.incidents import INCIDENT_COMMANDS
 from gateway.web.admin.limits import LIMIT_COMMANDS
 from gateway.web.admin.organisations import ORGANISATION_COMMANDS
@@ -336,6 +337,7 @@ COMMANDS: dict[str, Command] = {
     **{name: Command(*row) for name, row in ORGANISATION_COMMANDS.items()},
     **{name: Command(*row) for name, row in REGISTER_COMMANDS.items()},
     **{name: Command(*row) for name, row in INCIDENT_COMMANDS.items()},
+    **{name: Command(*row) for name, row in ERASURE_COMMANDS.items()},
     **{name: Command(*row) for name, row in VERSION_COMMANDS.items()},
     **{name: Command(*row) for name, row in REVIEW_COMMANDS.items()},
     "catalog.apply": Command(CatalogText, catalog_apply, makes=True),

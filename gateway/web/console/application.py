@@ -14,6 +14,7 @@ from gateway.web.api.door import PREFIX, refused_before
 from gateway.web.api.openapi import InferencePath
 from gateway.web.client_address import parse_networks
 from gateway.web.console.admin.application import admin_routes
+from gateway.web.console.ages import AgePages
 from gateway.web.console.billing import BillingPages
 from gateway.web.console.elsewhere import ElsewherePages
 from gateway.web.console.entrance import EntrancePages
@@ -98,6 +99,7 @@ def build_app(platform: Platform, plane: Plane) -> web.Application:
     app.add_routes(Live(platform, running).routes(guard))
     app.add_routes(SecurityPages(people, platform.settings, pages).routes(guard))
     app.add_routes(ProfilePages(people, pages).routes(guard))
+    app.add_routes(AgePages(platform, pages).routes(guard))
     elsewhere = ElsewherePages(people, platform.settings, platform.clock, pages)
     app.add_routes(elsewhere.routes(guard))
     sites = elsewhere.providers.values()

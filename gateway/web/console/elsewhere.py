@@ -10,16 +10,18 @@ from aiohttp import web
 from gateway.base.clock import Clock
 from gateway.base.config import Settings
 from gateway.platform.accounts.entrance import Entry
-from gateway.platform.accounts.identities import Person
+from gateway.platform.accounts.identities import Person, address_of
 from gateway.platform.accounts.roles import OWN_WRITE
 from gateway.platform.accounts.sessions import Session
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem
+from gateway.web.console.ages import said_of
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
 from gateway.web.console.sure import Matter, ask, unsure
 from gateway.web.guard import (
     ACCOUNT,
+    COOKIE,
     PUBLIC,
     SESSION,
     Guard,
@@ -106,14 +108,22 @@ class ElsewherePages:
 
     async def accept(self, request: web.Request) -> web.Response:
         """Make the newcomer's account."""
-        form = await read_form(request)
+        form, visit = await read_form(request), visit_of(request)
         person = Person(**_session(request).context)
+        people = self._people
         try:
-            self._people.sign_up.check_terms(form.ticked("terms"), form.ticked("age"))
-            account = await self._people.identities.create(person, visit_of(request).locale)
+            attested = people.sign_up.attested(
+                form.ticked("terms"), said_of(form), address_of(person)
+            )
+            account = await people.identities.create(person, attested, visit.locale)
         except Problem as problem:
-            return self._welcome(request, problem)
-        return self._let_in(request, await self._people.entrance.enter(account, visit_of(request)))
+            if problem.code != "too_young":
+                return self._welcome(request, problem)
+            await people.sessions.close(visit.token)  # nothing is kept of who is too young
+            page = self._pages.render(request, "elsewhere.html", status=403, problem=problem)
+            page.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+            return page
+        return self._let_in(request, await people.entrance.enter(account, visit))
 
     async def unlink(self, request: web.Request) -> web.Response:
         """Forget an account elsewhere; never the only way in. Raises HTTPNotFound."""

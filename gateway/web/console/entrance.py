@@ -14,6 +14,7 @@ from gateway.platform.accounts.sign_in import SignInLinks
 from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.people import People
 from gateway.platform.refusals import Problem, Refusal
+from gateway.web.console.ages import said_of
 from gateway.web.console.forms import read_form
 from gateway.web.console.lifetimes import DAY_US, LIFETIMES
 from gateway.web.console.render import Pages
@@ -76,7 +77,7 @@ class EntrancePages:
             form.text("email"),
             form.text("password"),
             form.ticked("terms"),
-            form.ticked("age"),
+            said_of(form),
             visit_of(request).locale,
         )
         try:

@@ -19,6 +19,8 @@ _PATHS = {
     "reset": "/reset/",
     "address": "/settings/address/",
     "invitation": "/invitations/",
+    "guardian_asked": "/guardian/",
+    "guardian_confirmed": "/guardian/",
 }
 
 

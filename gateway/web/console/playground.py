@@ -52,10 +52,12 @@ class PlaygroundPages:
         at, session, platform = desk(request), request[SESSION], self._platform
         if session is None:
             raise web.HTTPForbidden
-        number = PLAYGROUND_NO
-        if at.organisation is not None:  # what a member asks there is theirs, by a key of theirs
+        number, payer = PLAYGROUND_NO, at.account
+        if at.person.holds:  # the key is refused, and its error says why
+            payer = at.person
+        elif at.organisation is not None:  # what a member asks is theirs, by a key of theirs
             number = await platform.organisations.playground_key(at.organisation, at.person)
-        short = platform.short_keys.issue(at.account, session.id, number=number)
+        short = platform.short_keys.issue(payer, session.id, number=number)
         return web.json_response({"key": short.text, "expires_ms": short.expires_us // 1_000})
 
 

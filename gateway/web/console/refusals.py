@@ -56,6 +56,21 @@ SENTENCES: Final = (
     # Of adjustments.
     spoken("there is no adjustment %(name)s"),
     spoken("there is no such way to take credit back"),
+    # Of ages, and of people who are forgotten.
+    spoken("the account is closed for good"),
+    spoken("nothing can be spent with this account for now"),
+    spoken("no consent is waited for"),
+    spoken("an organisation has no age"),
+    spoken("the day is after today, and within %(count)s days"),
+    spoken("a reason is 1 to %(count)s printable characters"),
+    spoken("a proof of age was asked for already"),
+    spoken("no proof of age is asked for"),
+    spoken("somebody else must do this to your account"),
+    spoken("the account has a role here; make it a member first"),
+    spoken(
+        "the organisation %(name)s has other members and no other owner; hand its ownership over "
+        "first"
+    ),
     # Of keys.
     spoken("the key has ended; make a new one"),
     spoken("the key has been replaced already"),

@@ -100,6 +100,14 @@ ACTS: Final = {
         spoken("What the account may do changes at once, and it has to sign in again."),
         False,
     ),
+    "account.purge": Act(
+        spoken("Purge the data of a minor"),
+        spoken(
+            "The account is closed for good. Its keys and sessions end at once, and everything "
+            "that names the person is deleted. Payments stay in the ledger without a name, free "
+            "credit is taken back, and purchased credit stays owed. This cannot be undone."
+        ),
+    ),
     "credit.back": Act(
         spoken("Take credit back"), spoken("It stands in the ledger and is never changed.")
     ),

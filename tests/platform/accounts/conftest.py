@@ -3,12 +3,14 @@
 import pytest
 
 from gateway.base.config import load
+from gateway.platform.accounts.ages import Said
 from gateway.platform.accounts.guesses import Visit
 from gateway.platform.people import open_people
 
 QUICK = 4  # bcrypt's least cost
 PASSWORD = "correct horse"
 HOME = Visit("198.51.100.7", "Firefox")
+ADULT = Said("1960", "yes")
 
 
 class Owner:
@@ -53,7 +55,7 @@ async def ann(owner):
     """An account that has signed up, confirmed, and signed in from HOME."""
     from gateway.platform.accounts.sign_up import Wish
 
-    wish = Wish("ann@example.com", PASSWORD, True, True)
+    wish = Wish("ann@example.com", PASSWORD, True, ADULT)
     await owner.people.sign_up.ask(wish, HOME)
     [letter] = await owner.letters()
     account = await owner.people.sign_up.confirm(letter.token, PASSWORD, HOME)

@@ -12,7 +12,7 @@ from gateway.platform.accounts.guesses import ACCOUNT_LIMIT, ADDRESS_LIMIT, Visi
 from gateway.platform.accounts.passwords import thread_count
 from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.refusals import Problem, Refusal
-from tests.platform.accounts.conftest import HOME, PASSWORD
+from tests.platform.accounts.conftest import ADULT, HOME, PASSWORD
 
 EMAIL = "ann@example.com"
 
@@ -176,7 +176,7 @@ def _no_core_left(passwords, monkeypatch):
 async def test_whoever_waited_in_vain_has_not_tried(owner, ann, monkeypatch):
     token = (await owner.entrance.by_password(EMAIL, PASSWORD, HOME)).token
     session, visit = await owner.sessions.find(token), stranger(2)
-    await owner.people.sign_up.ask(Wish("bob@example.com", PASSWORD, True, True), HOME)
+    await owner.people.sign_up.ask(Wish("bob@example.com", PASSWORD, True, ADULT), HOME)
     link = next(each.token for each in await owner.letters() if each.to == "bob@example.com")
     acts = (
         lambda: owner.entrance.by_password(EMAIL, PASSWORD, visit),

@@ -18,7 +18,7 @@ from gateway.platform.accounts.entrance import set_password
 from gateway.platform.accounts.guesses import Visit
 from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.refusals import Problem
-from tests.platform.accounts.conftest import PASSWORD
+from tests.platform.accounts.conftest import ADULT, PASSWORD
 
 KNOWN, UNKNOWN = "ann@example.com", "bob@example.com"
 SAMPLES = int(os.environ.get("ENUMERATION_SAMPLES", "0"))
@@ -32,7 +32,7 @@ async def act(owner, what, email):
         with pytest.raises(Problem):
             await owner.entrance.by_password(email, "wrong password", STRANGER)
     elif what == "sign up":
-        await owner.people.sign_up.ask(Wish(email, PASSWORD, True, True), STRANGER)
+        await owner.people.sign_up.ask(Wish(email, PASSWORD, True, ADULT), STRANGER)
     else:
         await owner.entrance.ask_reset(email, STRANGER)
 

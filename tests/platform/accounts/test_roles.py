@@ -25,6 +25,8 @@ def test_an_auditor_reads_everything_and_changes_nothing():
         ("accounts.role", {"administrator"}),
         ("accounts.suspend", {"administrator"}),
         ("accounts.link", {"administrator"}),
+        ("accounts.erase", {"administrator"}),
+        ("accounts.age", {"support", "administrator"}),
         ("credits.decide", {"finance", "administrator"}),
         ("catalog.write", {"operator", "administrator"}),
         ("audit.read", {"auditor", "administrator"}),

@@ -6,16 +6,17 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.base.errors import Overloaded, TooManyAttempts
+from gateway.platform.accounts.ages import Said
 from gateway.platform.accounts.passwords import Passwords, check_new
 from gateway.platform.accounts.sign_up import Wish
 from gateway.platform.refusals import Problem, Refusal
 from gateway.store.schema.accounts import agreements, credentials, sign_ups
-from tests.platform.accounts.conftest import HOME, PASSWORD
+from tests.platform.accounts.conftest import ADULT, HOME, PASSWORD
 
 
 def wish(**changes):
     fields = {"email": "Ann@Example.com", "password": PASSWORD}
-    return Wish(**(fields | {"accepts_terms": True, "is_of_age": True} | changes))
+    return Wish(**(fields | {"accepts_terms": True, "said": ADULT} | changes))
 
 
 async def rows_of(owner, table):
@@ -49,7 +50,8 @@ async def test_an_account_is_made_by_the_letter_and_the_password(owner):
         ({"password": "x" * 257}, "password: too_long"),
         ({"password": "ann@example.com"}, "password: is_address"),
         ({"accepts_terms": False}, "terms: required"),
-        ({"is_of_age": False}, "age: required"),
+        ({"said": Said("1960", "")}, "age: required"),
+        ({"said": Said("", "yes")}, "born: required"),
     ],
 )
 async def test_what_is_filled_in_wrong_leaves_no_row(owner, changes, problem):
@@ -58,12 +60,12 @@ async def test_what_is_filled_in_wrong_leaves_no_row(owner, changes, problem):
     assert await rows_of(owner, sign_ups) == [] and await owner.letters() == []
 
 
-async def test_the_age_to_attest_is_the_settings(owner):
+async def test_the_age_that_is_kept_is_the_one_attested(owner):
     owner.people.close()
     owner.open(**{"accounts.minimum_age": "13", "accounts.terms_version": "2026-11"})
     await owner.people.sign_up.ask(wish(), HOME)
     [row] = await rows_of(owner, sign_ups)
-    assert (row.age, row.terms_version) == (13, "2026-11")
+    assert (row.age, row.terms_version, row.guardian_sealed) == (18, "2026-11", None)
 
 
 async def test_sign_up_can_be_closed(owner):

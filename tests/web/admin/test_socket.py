@@ -147,6 +147,7 @@ async def test_no_command_answers_anything_but_plain_values(platform, name):
         "incidents.withdraw": {"id": told, "reason": "It was another place."},
         "accounts.create": {"email": "new@b.c"},
         "accounts.role": {"email": "admin@localhost", "role": "administrator"},
+        "accounts.purge": {"email": "bob@b.c", "reason": "minor"},
         "credits.grant": {"email": "admin@localhost", "usd": "1", "reason": "r"},
         "credits.revoke": {"email": "admin@localhost", "usd": "1", "reason": "r"},
         "organisations.create": {"email": "admin@localhost", "name": "Others"},

@@ -18,6 +18,7 @@ async def signed_up(visitor: Visitor, page: Page) -> None:
     await page.goto(visitor.gateway.url + "/sign-up")
     await page.get_by_label(re.compile("e-mail", re.I)).first.fill(NEW)
     await page.get_by_label(re.compile("password", re.I)).first.fill(PASSWORD)
+    await page.locator("#born").fill("1960")
     for box in await page.get_by_role("checkbox").all():
         await box.check()
     await page.locator("main form button").first.click()

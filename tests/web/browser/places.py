@@ -4,7 +4,7 @@
 stands here; `NOT_PAGES` are those that answer with something else. `prepare` fills a gateway so
 that pages have something to show; `FILLED` names what stands in braces in an address. Who looks:
 nobody, an administrator who has all kinds of things, somebody whose account is new (empty states),
-and sessions at a step of signing in.
+a minor, and sessions at a step of signing in.
 """
 
 import re
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.platform.accounts.ages import Guardian
 from gateway.platform.accounts.entrance import set_password
 from gateway.platform.accounts.identities import Person
 from gateway.platform.catalog.schedule import DAY_US
@@ -25,8 +26,8 @@ from tests.fakes.upstream import FakeUpstream
 from tests.web.browser.sessions import sign_in
 
 STRANGER, STAFF, FRESH = "stranger", "staff", "fresh"
-SECOND, WELCOME = "second", "welcome"
-WHO = (STRANGER, STAFF, FRESH, SECOND, WELCOME)
+SECOND, WELCOME, YOUNG = "second", "welcome", "young"
+WHO = (STRANGER, STAFF, FRESH, SECOND, WELCOME, YOUNG)
 Places = tuple[tuple[str, str], ...]
 APPLICATION = {"X-Title": "Η εφαρμογή μου", "HTTP-Referer": "https://app.example.com/x"}
 
@@ -60,6 +61,8 @@ PAGES: dict[str, Places] = {
     "/settings/address/{token}": by(STRANGER, "/settings/address/abc"),
     "/invitations/{token}": by(STRANGER, "/invitations/{invitation}")
     + by(STAFF, "/invitations/{invitation}"),
+    "/guardian/{token}": by(STRANGER, "/guardian/{waits}", "/guardian/{agreed}", "/guardian/none"),
+    "/console/age": by(YOUNG, "/console/age") + by(STAFF, "/console/age"),
     "/console": _desk("/console"),
     "/console/keys": _desk("/console/keys", "/console/keys?ended=1"),
     "/console/keys/new": by(STAFF, "/console/keys/new"),
@@ -103,11 +106,14 @@ PAGES: dict[str, Places] = {
     "/admin/models/{name}/price/keep": by(STAFF, "/admin/models/m/price/keep"),
     "/admin/prices": by(STAFF, "/admin/prices"),
     "/admin/users": by(STAFF, "/admin/users", "/admin/users?q=none-of-these"),
-    "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}"),
+    "/admin/users/{id}": by(STAFF, "/admin/users/{user}", "/admin/users/{self}")
+    + by(STAFF, "/admin/users/{minor}", "/admin/users/{gone}"),
     "/admin/keys": by(STAFF, "/admin/keys", "/admin/keys?q=none-of-it"),
     "/admin/keys/{id}/revoke": by(STAFF, "/admin/keys/{key}/revoke"),
     "/admin/users/{id}/suspend": by(STAFF, "/admin/users/{user}/suspend"),
     "/admin/users/{id}/sessions": by(STAFF, "/admin/users/{user}/sessions"),
+    "/admin/users/{id}/age": by(STAFF, "/admin/users/{minor}/age", "/admin/users/{user}/age"),
+    "/admin/users/{id}/purge": by(STAFF, "/admin/users/{minor}/purge"),
     "/admin/organisations": by(
         STAFF, "/admin/organisations", "/admin/organisations?q=none-of-these"
     ),
@@ -228,6 +234,9 @@ async def prepare(gateway: RunningGateway, upstream: FakeUpstream) -> Shop:
     tokens = {STRANGER: "", STAFF: await sign_in(gateway)}
     fresh = await platform.accounts.create("fresh@example.com")
     tokens[FRESH] = await platform.people.sessions.open(fresh)
+    filled |= await _ages(gateway)
+    young = platform.accounts.named("young@example.com")
+    tokens[YOUNG] = await platform.people.sessions.open(young)
     tokens[SECOND] = await platform.people.sessions.open(me, stage="second")
     person = {"provider": "google", "subject": "1", "email": "new@example.com", "name": "New"}
     tokens[WELCOME] = await platform.people.sessions.open(None, stage="welcome", context=person)
@@ -297,6 +306,33 @@ async def _incidents(gateway: RunningGateway) -> dict[str, str]:
     one = await room.enter(me, "incident", "Αργές απαντήσεις", "Κοιτάμε\n\nτι συμβαίνει.")
     await room.add(me, one.id, "Ένας πάροχος δεν απαντά.")
     return {"incident": one.id, "wrong": wrong.id}
+
+
+async def _ages(gateway: RunningGateway) -> dict[str, str]:
+    """A minor who waits and owes a proof, one whose guardian agreed, one who was forgotten."""
+    platform = gateway.gateway.platform
+    people, me = platform.people, platform.accounts.named(EMAIL)
+    guardian = Guardian("Κηδεμόνας Παπαδόπουλος", "guardian@example.com")
+    made = {}
+    for name in ("young", "older", "gone"):
+        account = made[name] = await platform.accounts.create(f"{name}@example.com")
+        await platform.database.write(
+            lambda c, each=account: people.guardians.ask(c, each, guardian, "1", "el")
+        )
+    letters = [each.letter for each in await people.mail.undelivered()]
+    asked = {each.values["email"]: each.token for each in letters if each.kind == "guardian_asked"}
+    await people.guardians.confirm(asked["older@example.com"])
+    letters = [each.letter for each in await people.mail.undelivered()]
+    agreed = next(each.token for each in letters if each.kind == "guardian_confirmed")
+    due_us = platform.clock.now_us() // DAY_US * DAY_US + 9 * DAY_US
+    await people.proofs.request(me, made["young"], "Πρώτη φορά", due_us)
+    await people.proofs.lift(me, made["young"], "Ταυτότητα")
+    await people.proofs.request(me, made["young"], "Διεύθυνση σχολείου", due_us)
+    await platform.erasure.purge(me, made["gone"], "minor")
+    return {
+        **{"minor": made["young"].id, "gone": made["gone"].id},
+        **{"waits": asked["young@example.com"], "agreed": agreed},
+    }
 
 
 async def _reviews(gateway: RunningGateway, filled: dict[str, str]) -> dict[str, str]:

@@ -55,6 +55,7 @@ async def signed_up(visitor: Visitor, page: Page) -> None:
     await expect(page).to_have_url(re.compile("/sign-up$"))
     await write(page, "#email", NEW)
     await write(page, "#password", PASSWORD)
+    await write(page, "#born", "1960")
     await press(page, "[name=age]", "Space")
     await press(page, "[name=terms]", "Space")
     await press(page, 'main form[action="/sign-up"] button')

@@ -20,8 +20,12 @@ VALUES = {
         **{"most_networks": 20, "window_hours": 24},
     },
     "low_balance": {"organisation": "", "balance_microusd": 1, "limit_microusd": 10**6},
+    "guardian_asked": {"name": "Åsa", "email": "kid@example.com"},
+    "guardian_confirmed": {"name": "Åsa", "email": "kid@example.com"},
+    "guardian_decided": {"state": "withdrawn"},
+    "age_proof": {"reason": "?", "due_us": 1_700_000_000_000_000},
 }
-LINKED = ("confirm", "reset", "address", "invitation")
+LINKED = ("confirm", "reset", "address", "invitation", "guardian_asked", "guardian_confirmed")
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

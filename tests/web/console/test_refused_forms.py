@@ -69,6 +69,7 @@ BEFORE: list[tuple[str, dict[str, str]]] = [  # by nobody in particular
     ("/sign-up", FORM | {"password": "short"}),
     ("/sign-up", {key: FORM[key] for key in ("email", "password", "age")}),
     ("/sign-up", {key: FORM[key] for key in ("email", "password", "terms")}),
+    ("/sign-up", FORM | {"born": "2025"}),
     ("/confirm/none", OWNER),
     ("/sign-in", FORM | {"password": "wrong"}),
     ("/sign-in/link", {"link": "none"}),

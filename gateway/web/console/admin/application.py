@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.platform.assembly import Platform
 from gateway.web.console.admin.activity import ActivityPages
+from gateway.web.console.admin.ages import AgeAdminPages
 from gateway.web.console.admin.home import HomePage
 from gateway.web.console.admin.incidents import IncidentPages
 from gateway.web.console.admin.keys import KeyAdminPages
@@ -21,7 +22,8 @@ from gateway.web.guard import Guard
 
 def admin_routes(platform: Platform, pages: Pages, guard: Guard) -> list[web.RouteDef]:
     """The routes of every page under `/admin`."""
-    people = (UserPages, OrganisationAdminPages, ActivityPages, KeyAdminPages, LetterPages)
+    people = (UserPages, AgeAdminPages, OrganisationAdminPages, ActivityPages)
+    keys = (KeyAdminPages, LetterPages)
     books = (RegisterPages, IncidentPages, ReviewPages, ReportPages)
-    rooms = (HomePage, ProviderPages, ModelPages, *people, *books)
+    rooms = (HomePage, ProviderPages, ModelPages, *people, *keys, *books)
     return [route for room in rooms for route in room(platform, pages).routes(guard)]

@@ -82,14 +82,14 @@ class OrganisationAdminPages:
         first = await self._unsure(request, "organisation.suspend", organisation, organisation.name)
         if first is not None:
             return first
-        await self._platform.accounts.set_state(organisation.account, "suspended")
-        return redirect(f"{PAGE}/{organisation.id}")
+        changed = self._platform.accounts.set_state(organisation.account, "suspended")
+        return await self._tried(request, organisation, changed)
 
     async def activate(self, request: web.Request) -> web.Response:
         """Take a suspension back."""
         organisation = self._asked(request)
-        await self._platform.accounts.set_state(organisation.account, "active")
-        return redirect(f"{PAGE}/{organisation.id}")
+        changed = self._platform.accounts.set_state(organisation.account, "active")
+        return await self._tried(request, organisation, changed)
 
     async def give_credit(self, request: web.Request) -> web.Response:
         """Give credit to the shared balance, or ask for it."""

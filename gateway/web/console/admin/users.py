@@ -18,6 +18,7 @@ from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
 from gateway.web.console.admin import credit
 from gateway.web.console.admin.activity import activity_values
+from gateway.web.console.admin.ages import age_values
 from gateway.web.console.admin.frame import (
     PAGE_ROWS,
     account_of,
@@ -115,6 +116,7 @@ class UserPages:
             organisations=platform.organisations.of(account),
             roles=ROLES,
             refused=refused,
+            **await age_values(platform, account),
             **await activity_values(platform, request, account),
             **await credit.money_values(platform, account, request, shown="credits.read" in may),
         )
@@ -125,7 +127,10 @@ class UserPages:
         first = await self._unsure(request, "account.suspend", account)
         if first is not None:
             return first
-        await self._platform.accounts.set_state(account, "suspended")
+        try:
+            await self._platform.accounts.set_state(account, "suspended")
+        except Refusal as refusal:
+            return await self._page(request, account, str(refusal))
         await self._platform.organisations.follow(account)
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
@@ -133,7 +138,10 @@ class UserPages:
     async def activate(self, request: web.Request) -> web.Response:
         """Take a suspension back."""
         account = self._other(request)
-        await self._platform.accounts.set_state(account, "active")
+        try:
+            await self._platform.accounts.set_state(account, "active")
+        except Refusal as refusal:
+            return await self._page(request, account, str(refusal))
         await self._platform.organisations.follow(account)
         return redirect(f"{PAGE}/{account.id}")
 
@@ -148,7 +156,10 @@ class UserPages:
         first = await self._unsure(request, "account.role", account, about, role=role)
         if first is not None:
             return first
-        await self._platform.accounts.set_role(account, role)
+        try:
+            await self._platform.accounts.set_role(account, role)
+        except Refusal as refusal:
+            return await self._page(request, account, str(refusal))
         await self._platform.people.sessions.revoke_all(account)
         return redirect(f"{PAGE}/{account.id}")
 
