@@ -12,7 +12,13 @@ from gateway.base.money import format_usd
 from gateway.platform.accounts import Account
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
-from gateway.web.console.admin.frame import account_of, day_us, holders, who
+from gateway.web.console.admin.frame import (
+    day_us,
+    holders,
+    other_of,
+    person_of,
+    who,
+)
 from gateway.web.console.forms import read_form
 from gateway.web.console.render import Pages
 from gateway.web.console.sure import Fact, Matter, unsure
@@ -42,11 +48,11 @@ class AgeAdminPages:
 
     async def page(self, request: web.Request) -> web.Response:
         """What is known of an account's age, and the forms to act on it."""
-        return await self._page(request, self._person(request))
+        return await self._page(request, person_of(self._platform, request))
 
     async def ask(self, request: web.Request) -> web.Response:
         """Ask for a proof of age until a day."""
-        account, form = self._other(request), await read_form(request)
+        account, form = other_of(self._platform, request), await read_form(request)
         try:
             due_us = day_us(form.text("due"))
             if due_us is None:
@@ -61,7 +67,7 @@ class AgeAdminPages:
 
     async def lift(self, request: web.Request) -> web.Response:
         """Nothing is owed any more."""
-        account, form = self._other(request), await read_form(request)
+        account, form = other_of(self._platform, request), await read_form(request)
         try:
             await self._platform.people.proofs.lift(who(request), account, form.text("given"))
         except Refusal as refusal:
@@ -71,7 +77,7 @@ class AgeAdminPages:
 
     async def purge(self, request: web.Request) -> web.Response:
         """Forget a minor, after the address was typed."""
-        account, erasure = self._other(request), self._platform.erasure
+        account, erasure = other_of(self._platform, request), self._platform.erasure
         back = f"{USERS}/{account.id}"
         try:
             parting = erasure.check(who(request), account)
@@ -115,19 +121,6 @@ class AgeAdminPages:
             now_us=self._platform.clock.now_us(),
             refused=refused,
         )
-
-    def _person(self, request: web.Request) -> Account:
-        """The account of the path, if somebody's. Raises HTTPNotFound."""
-        account = account_of(self._platform, request.match_info["id"])
-        if not account.is_person:
-            raise web.HTTPNotFound
-        return account
-
-    def _other(self, request: web.Request) -> Account:
-        account = self._person(request)
-        if account is who(request):
-            raise web.HTTPForbidden(text=spoken("Somebody else must do this to your account."))
-        return account
 
 
 async def age_values(platform: Platform, account: Account) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gateway.platform.accounts.roles import TABLE
 from gateway.platform.assembly import Platform
 from gateway.platform.refusals import Refusal
 from gateway.web.guard import ACCOUNT
+from gateway.web.spoken import spoken
 
 PAGE_ROWS = 50
 DAY_US = 86_400 * 1_000_000
@@ -55,6 +56,25 @@ def account_of(platform: Platform, id: str) -> Account:
     if found is None:
         raise web.HTTPNotFound
     return found
+
+
+def person_of(platform: Platform, request: web.Request) -> Account:
+    """The account of the path, if somebody's. Raises HTTPNotFound."""
+    account = account_of(platform, request.match_info["id"])
+    if not account.is_person:
+        raise web.HTTPNotFound
+    return account
+
+
+def other_of(platform: Platform, request: web.Request) -> Account:
+    """Another's than one's own: nobody locks themselves out, or raises themselves.
+
+    Raises HTTPNotFound, HTTPForbidden.
+    """
+    account = person_of(platform, request)
+    if account is who(request):
+        raise web.HTTPForbidden(text=spoken("Somebody else must do this to your account."))
+    return account
 
 
 class Holder(NamedTuple):

@@ -26,6 +26,8 @@ from gateway.web.console.admin.frame import (
     holder,
     holders,
     number,
+    other_of,
+    person_of,
     who,
 )
 from gateway.web.console.forms import Form, read_form
@@ -123,7 +125,7 @@ class UserPages:
 
     async def suspend(self, request: web.Request) -> web.Response:
         """Refuse everything of an account from now on."""
-        account = self._other(request)
+        account = other_of(self._platform, request)
         first = await self._unsure(request, "account.suspend", account)
         if first is not None:
             return first
@@ -137,7 +139,7 @@ class UserPages:
 
     async def activate(self, request: web.Request) -> web.Response:
         """Take a suspension back."""
-        account = self._other(request)
+        account = other_of(self._platform, request)
         try:
             await self._platform.accounts.set_state(account, "active")
         except Refusal as refusal:
@@ -147,7 +149,7 @@ class UserPages:
 
     async def give_role(self, request: web.Request) -> web.Response:
         """Another role; the account signs in anew."""
-        account = self._other(request)
+        account = other_of(self._platform, request)
         wanted = (await read_form(request)).text("role")
         role: Role | None = next((each for each in ROLES if each == wanted), None)
         if role is None:
@@ -165,7 +167,7 @@ class UserPages:
 
     async def end_sessions(self, request: web.Request) -> web.Response:
         """Sign an account out everywhere."""
-        account = self._person(request)
+        account = person_of(self._platform, request)
         first = await self._unsure(request, "account.sessions", account)
         if first is not None:
             return first
@@ -181,7 +183,7 @@ class UserPages:
         return await self._moved(request, credit.take_back)
 
     async def _moved(self, request: web.Request, move: Move) -> web.Response:
-        account, form = self._person(request), await read_form(request)
+        account, form = person_of(self._platform, request), await read_form(request)
         try:
             if move is credit.take_back:
                 taking = credit.read_taking(form)
@@ -246,20 +248,6 @@ class UserPages:
     ) -> web.Response | None:
         matter = Matter(account.email, f"{PAGE}/{account.id}", carried, facts)
         return await unsure(self._pages, request, act, matter)
-
-    def _person(self, request: web.Request) -> Account:
-        """The account of the path, if somebody's. Raises HTTPNotFound."""
-        account = account_of(self._platform, request.match_info["id"])
-        if not account.is_person:
-            raise web.HTTPNotFound
-        return account
-
-    def _other(self, request: web.Request) -> Account:
-        """Another account than one's own: nobody locks themselves out, or raises themselves."""
-        account = self._person(request)
-        if account is who(request):
-            raise web.HTTPForbidden(text=spoken("Somebody else must do this to your account."))
-        return account
 
 
 def search(platform: Platform, sought: str, before: int | None, limit: int) -> list[Account]:
