@@ -22,6 +22,7 @@ from tests.web.browser import looks, places
 from tests.web.browser.conftest import SCREENSHOTS, Visitor, visiting
 
 THEMES, WIDTHS = ("light", "dark"), (1280, 360)
+BETWEEN = (800, 1100)  # a tablet and a small laptop: is anything too wide?
 LOOKS = [(theme, width) for width in WIDTHS for theme in THEMES]
 # In these languages a page is looked at in each theme and width, and all of axe runs in each of the
 # twelve looks, also on what can be unfolded. The others are looked at narrow and light, where long
@@ -78,6 +79,11 @@ async def visit(visitor: Visitor, page: Page, locale: str, path: str) -> None:
     alike = any(places.is_of(path, each) for each in places.ALIKE)
     for theme, width in LOOKS if locale in FULL and not alike else [("light", 360)]:
         await look(visitor, page, locale, theme, width, full=locale in FULL)
+    for width in BETWEEN:
+        await page.set_viewport_size({"width": width, "height": 800})
+        await looks.settle(page)
+        faults = await looks.wholeness(page)
+        visitor.faults += [f"{locale} {width} {path}: {fault}" for fault in faults]
 
 
 async def tour(
