@@ -79,8 +79,9 @@ class Checks:
         """End what runs."""
         for running in list(self._running.values()):
             running.progress.stopping = True
-            if running.interrupt is not None:
-                running.interrupt()
+            interrupt = running.interrupt  # its thread may take it away at any moment
+            if interrupt is not None:
+                interrupt()
             with contextlib.suppress(StorageUnavailable):
                 await running.task
 

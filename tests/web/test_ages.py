@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 
 from gateway.platform.accounts.roles import ROLES, may
 from gateway.store.schema.tables import metadata
-from gateway.web import oauth
 from tests.fakes.gateway import EMAIL, RunningGateway, chat, running
 from tests.fakes.sites import CLIENT, FakeSites
 from tests.fakes.upstream import FakeUpstream
@@ -25,15 +24,6 @@ GUARDIAN = {
     "guardian_email": "grace@example.com",
 }
 DAY_US = 86_400 * 10**6
-
-
-@pytest.fixture
-async def sites(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSites]:
-    started = await FakeSites().start()
-    for name, provider in started.known().items():
-        monkeypatch.setitem(oauth.KNOWN, name, provider)
-    yield started
-    await started.stop()
 
 
 @pytest.fixture

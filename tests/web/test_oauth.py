@@ -21,15 +21,6 @@ TERMS = {"terms": "yes", "age": "yes", "born": "1960"}
 
 
 @pytest.fixture
-async def sites(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSites]:
-    started = await FakeSites().start()
-    for name, provider in started.known().items():
-        monkeypatch.setitem(oauth.KNOWN, name, provider)
-    yield started
-    await started.stop()
-
-
-@pytest.fixture
 async def gateway(tmp_path: Path, sites: FakeSites) -> AsyncIterator[RunningGateway]:
     async with running(tmp_path / "data", **CLIENT) as one:
         one.gateway.platform.people.passwords.cost = 4

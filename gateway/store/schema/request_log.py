@@ -8,7 +8,7 @@ are NULL (absent is not zero); an `error_code` or `price_version` that does not 
 the calling program says it is (see `request_log.applications`), or ''.
 """
 
-from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table
+from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Table
 
 from gateway.store.schema import integer, metadata, text
 
@@ -56,6 +56,16 @@ request_log = Table(
     sqlite_strict=True,
 )
 
+
+def _sums() -> list[Column[int]]:
+    """What the rollups of usage sum up; a column belongs to one table, so they are made anew."""
+    names = (
+        *("requests", "failures", "input_tokens", "cache_read_tokens", "cache_write_tokens"),
+        *("output_tokens", "reasoning_tokens", "cost_microusd", "overrun_microusd"),
+    )
+    return [integer(name) for name in names]
+
+
 usage_hourly = Table(
     "usage_hourly",
     metadata,
@@ -64,15 +74,7 @@ usage_hourly = Table(
     integer("key_no"),
     text("model"),
     text("provider"),
-    integer("requests"),
-    integer("failures"),
-    integer("input_tokens"),
-    integer("cache_read_tokens"),
-    integer("cache_write_tokens"),
-    integer("output_tokens"),
-    integer("reasoning_tokens"),
-    integer("cost_microusd"),
-    integer("overrun_microusd"),
+    *_sums(),
     PrimaryKeyConstraint("hour", "account_no", "key_no", "model", "provider"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
@@ -87,15 +89,7 @@ usage_daily = Table(
     integer("key_no"),
     text("model"),
     text("provider"),
-    integer("requests"),
-    integer("failures"),
-    integer("input_tokens"),
-    integer("cache_read_tokens"),
-    integer("cache_write_tokens"),
-    integer("output_tokens"),
-    integer("reasoning_tokens"),
-    integer("cost_microusd"),
-    integer("overrun_microusd"),
+    *_sums(),
     PrimaryKeyConstraint("account_no", "day", "key_no", "model", "provider"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
@@ -126,15 +120,7 @@ usage_applications_hourly = Table(
     integer("key_no"),
     text("model"),
     text("application"),
-    integer("requests"),
-    integer("failures"),
-    integer("input_tokens"),
-    integer("cache_read_tokens"),
-    integer("cache_write_tokens"),
-    integer("output_tokens"),
-    integer("reasoning_tokens"),
-    integer("cost_microusd"),
-    integer("overrun_microusd"),
+    *_sums(),
     PrimaryKeyConstraint("account_no", "hour", "key_no", "model", "application"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
