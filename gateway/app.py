@@ -186,7 +186,7 @@ def mail_job(platform: Platform, public_url: str) -> Job:
         while await platform.people.mail.deliver(letters.write, send):
             pass
 
-    return Job("mail", MAIL_INTERVAL_S, deliver)
+    return Job("mail", MAIL_INTERVAL_S, deliver, lambda platform: platform.people.mail.may_be_due)
 
 
 def health_job(plane: Plane) -> Job:
@@ -196,7 +196,11 @@ def health_job(plane: Plane) -> Job:
     async def check(_: Platform, __: Metrics) -> None:
         await checks.tick()
 
-    return Job("health", HEALTH_INTERVAL_S, check)
+    def asked_for(platform: Platform) -> bool:
+        providers = platform.catalog.snapshot.providers.values()
+        return any(provider.health_interval_s is not None for provider in providers)
+
+    return Job("health", HEALTH_INTERVAL_S, check, asked_for)
 
 
 async def _serve(

@@ -1,13 +1,16 @@
-"""Background work: a table of (name, interval in seconds, what to do), each job in its own task.
+"""Background work: a table of what to do at which interval, and whether there is anything to do.
 
-A tick that fails is logged and tried again at its next time; none may block the event loop.
+One timer serves them all. At its beat every job that is due is asked whether there is anything to
+do, which costs a look at memory; only then does it get a task, and its next time counts from that
+task's end. A tick that fails is logged and tried again at its next time; none may block the event
+loop, nor may such a question.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
 
 from gateway.base.beats import next_beat_s
 from gateway.base.telemetry import Metrics
@@ -21,6 +24,12 @@ from gateway.web.console.legal import state_of
 log = logging.getLogger("tallygate.workers")
 DAY_S = 86_400
 DRIFT_DAYS = 7
+EARLY_S: Final = 0.002  # a timer may ring so much before its time: libuv counts milliseconds
+
+
+def always(platform: Platform) -> bool:
+    """Of a job that must look for itself."""
+    return True
 
 
 class Job(NamedTuple):
@@ -28,7 +37,8 @@ class Job(NamedTuple):
 
     name: str
     interval_s: float
-    tick: Callable[[Platform, Metrics], Awaitable[None]]
+    tick: Callable[[Platform, Metrics], Coroutine[Any, Any, None]]
+    wanted: Callable[[Platform], bool] = always
 
 
 async def reconcile(platform: Platform, metrics: Metrics) -> None:
@@ -103,15 +113,15 @@ async def short_keys(platform: Platform, metrics: Metrics) -> None:
 
 JOBS: tuple[Job, ...] = (
     Job("reconcile", DAY_S, reconcile),
-    Job("prices", 5, scheduled_prices),
+    Job("prices", 5, scheduled_prices, lambda platform: platform.catalog.price_due),
     Job("drift", 600, usage_drift),
     Job("letters", 3600, forget_letters),
     Job("low_balances", 60, low_balances),
     Job("closed_credit", 60, closed_credit),
     Job("policy", 10, policy_versions),
-    Job("reviews", 5, review_cases),
-    Job("limits", 1, rate_state),
-    Job("short_keys", 0.5, short_keys),
+    Job("reviews", 5, review_cases, lambda platform: platform.reviews.suspected),
+    Job("limits", 1, rate_state, lambda platform: platform.tiers.counting),
+    Job("short_keys", 0.5, short_keys, lambda platform: platform.short_keys.held),
 )
 
 
@@ -122,25 +132,60 @@ class Workers:
         self._platform = platform
         self._metrics = metrics
         self._jobs = jobs
-        self._tasks: list[asyncio.Task[None]] = []
+        self._due_s: dict[Job, float] = {}  # of those that do not run now
+        self._tasks: dict[asyncio.Task[None], Job] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_s = math.inf
 
     def start(self) -> None:
-        """Start one task a job."""
-        self._tasks = [asyncio.create_task(self._run(job)) for job in self._jobs]
+        """Begin; each job's first time is an interval from now."""
+        self._loop = asyncio.get_running_loop()
+        for job in self._jobs:
+            self._wait(job)
 
     async def stop(self) -> None:
-        """Cancel the tasks and wait for them."""
-        for task in self._tasks:
+        """Cancel what runs and wait for it."""
+        self._due_s.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        running = list(self._tasks)
+        for task in running:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _wait(self, job: Job) -> None:
+        due_s = self._due_s[job] = next_beat_s(self._loop.time(), job.interval_s)
+        if due_s < self._rings_s:
+            self._ring_at(due_s)
+
+    def _ring_at(self, when_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_s = when_s
+        self._timer = self._loop.call_at(when_s, self._beat)
+
+    def _beat(self) -> None:
+        now_s, self._rings_s, self._timer = self._loop.time() + EARLY_S, math.inf, None
+        for job in [job for job, due_s in self._due_s.items() if due_s <= now_s]:
+            if job.wanted(self._platform):
+                del self._due_s[job]
+                task = self._loop.create_task(self._run(job))
+                self._tasks[task] = job
+                task.add_done_callback(self._ended)
+            else:
+                self._due_s[job] = next_beat_s(now_s, job.interval_s)
+        if self._due_s:
+            first_s = min(self._due_s.values())
+            if first_s < self._rings_s:
+                self._ring_at(first_s)
 
     async def _run(self, job: Job) -> None:
-        while True:
-            now_s = asyncio.get_running_loop().time()
-            await asyncio.sleep(next_beat_s(now_s, job.interval_s) - now_s)
-            try:
-                await job.tick(self._platform, self._metrics)
-            except Exception:
-                log.exception("job failed", extra={"f": {"job": job.name}})
+        try:
+            await job.tick(self._platform, self._metrics)
+        except Exception:
+            log.exception("job failed", extra={"f": {"job": job.name}})
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        job = self._tasks.pop(task)
+        if not task.cancelled():
+            self._wait(job)

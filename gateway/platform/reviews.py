@@ -113,6 +113,11 @@ class Reviews:
             made = _Suspect(key.no, key.account, crowd, self._clock.now_us())
             self._suspects.setdefault(key.no, made)
 
+    @property
+    def suspected(self) -> bool:
+        """Whether a case waits to be opened."""
+        return bool(self._suspects)
+
     async def open_due(self) -> list[Case]:
         """Open the cases that are due; what fails is tried again. Raises StorageUnavailable."""
         due = list(self._suspects.values())

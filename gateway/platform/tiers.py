@@ -278,6 +278,11 @@ class Tiers:
 
     # --- the state of rates ---------------------------------------------------------------------
 
+    @property
+    def counting(self) -> bool:
+        """Whether rates count anything now, so that `save` may have something to store."""
+        return self.limiter.warm
+
     async def save(self) -> None:
         """Store what rates have counted since the last call; called every second and at stop."""
         changed = self.limiter.tick()

@@ -14,6 +14,7 @@ from email.utils import formatdate
 from functools import partial
 from typing import Any, NamedTuple, cast
 
+from gateway.base.beats import next_beat_s
 from gateway.base.config import Settings
 from gateway.base.errors import GatewayError, Overloaded, ShuttingDown
 from gateway.base.telemetry import Metrics
@@ -79,6 +80,7 @@ class Server:
         self.console_protocol = console_protocol
         self.stopping = False
         self.date_line = b""
+        self._minute = -1
         self._plane = plane
         self._metrics: Metrics = plane.metrics
         # Called with a connection and its whole request.
@@ -179,7 +181,7 @@ class Server:
 
     def _sweep(self) -> None:
         now_s = self.loop.time()
-        self._sweeper = self.loop.call_at(now_s + SWEEP_S, self._sweep)
+        self._sweeper = self.loop.call_at(next_beat_s(now_s, SWEEP_S), self._sweep)
         for connection in list(self._connections):
             connection.check(now_s)
         for attempt in list(self._plane.attempts):
@@ -194,6 +196,8 @@ class Server:
         self._refresh_date()
 
     def _look_at_memory(self) -> None:
+        if not self._memory_limit_bytes:
+            return
         short = is_short(self._memory_limit_bytes)
         if short != self._plane.short_of_memory:
             self._plane.short_of_memory = short
@@ -207,7 +211,12 @@ class Server:
             self._say_full()
 
     def _refresh_date(self) -> None:
-        self.date_line = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        minute, second = divmod(self._plane.clock.now_us() // 1_000_000, 60)
+        if minute != self._minute:
+            self._minute = minute
+            whole = f"Date: {formatdate(minute * 60, usegmt=True)}"  # ends with "00 GMT"
+            self._date = whole[:-6].encode()
+        self.date_line = b"%b%02d GMT\r\n" % (self._date, second)
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -84,10 +84,15 @@ class Catalog:
         self._preloading = True
         await asyncio.to_thread(preload, encodings_of(self.snapshot))
 
+    @property
+    def price_due(self) -> bool:
+        """Whether the time of a scheduled price has come."""
+        due_us = self.snapshot.next_price_us
+        return due_us is not None and due_us <= self._clock.now_us()
+
     async def refresh_due(self) -> bool:
         """Reload when a scheduled price has taken effect; cheap to call often."""
-        due_us = self.snapshot.next_price_us
-        if due_us is None or due_us > self._clock.now_us():
+        if not self.price_due:
             return False
         await self.load()
         return True

@@ -67,6 +67,11 @@ class ShortKeys:
         self._by_session[session_id] = key
         return ShortKey(text, expires_us)
 
+    @property
+    def held(self) -> bool:
+        """Whether any session has a key."""
+        return bool(self._by_session)
+
     def sessions(self) -> Collection[str]:
         """The ids of sessions that have a key now; those whose time is over are forgotten."""
         now_us = self._clock.now_us()

@@ -223,6 +223,11 @@ class Limiter:
                 for budget in entry.parts.budgets:
                     budget.seeded = True  # nothing had been spent
 
+    @property
+    def warm(self) -> bool:
+        """Whether anything is being counted, so that `tick` has something to look at."""
+        return bool(self._warm)
+
     def tick(self) -> list[Saved]:
         """The state that changed since the last call; forgets entries that have become idle."""
         now_ns, now_us = self.now_ns(), self._clock.now_us()

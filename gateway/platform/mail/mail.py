@@ -102,6 +102,12 @@ class Mail:
         """
         self._outbox.append(connection, TOPIC, letter._asdict(), void=void)
 
+    @property
+    def may_be_due(self) -> bool:
+        """Whether the database should be asked: something was queued, or it is time to look."""
+        now_s = self._clock.monotonic_s()
+        return now_s >= self._look_s or now_s <= self._outbox.appended_s + LOOK_S
+
     async def deliver(self, render: Render, send: Send | None) -> int:
         """Send what is due, one after the other; returns how many were dealt with.
 
@@ -109,10 +115,9 @@ class Mail:
 
         `send(id, to, written)` is None where no SMTP server is set. Raises StorageUnavailable.
         """
-        now_s = self._clock.monotonic_s()
-        if now_s < self._look_s and now_s > self._outbox.appended_s + LOOK_S:
+        if not self.may_be_due:
             return 0
-        self._look_s = now_s + LOOK_S
+        self._look_s = self._clock.monotonic_s() + LOOK_S
         items = await self._database.read(lambda c: self._outbox.due(c, BATCH))
         if len(items) == BATCH:
             self._look_s = 0.0  # there may be more
