@@ -130,7 +130,7 @@ def path_flags() -> list[str]:
     """Of the request path's modules, whose generated C is long and straight."""
     if DEBUG:
         return ["-O1", "-g"]
-    # Cython's only arrays are of arguments, of fixed size: a guard in every function guards nothing.
+    # Cython's only arrays are of arguments, of fixed size: guards would guard nothing.
     small = [*COMPACT, "-fno-plt", "-fno-stack-protector"]
     return ["-O2", "-g0", "-std=c11", STRICT, "-fvisibility=hidden", *small]
 

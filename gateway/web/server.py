@@ -10,7 +10,6 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
-from email.utils import formatdate
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +21,7 @@ from gateway.proxy.dialects.openai import error_body, error_headers
 from gateway.proxy.exchange import Exchange, Plane
 from gateway.web.client_address import exact_address, parse_networks
 from gateway.web.connection import Connection
+from gateway.web.dates import DateLine
 from gateway.web.hosts import parse_allowed
 from gateway.web.inference import Inference
 from gateway.web.memory import is_short, limit_bytes
@@ -80,7 +80,7 @@ class Server:
         self.console_protocol = console_protocol
         self.stopping = False
         self.date_line = b""
-        self._minute = -1
+        self._dates = DateLine()
         self._plane = plane
         self._metrics: Metrics = plane.metrics
         # Called with a connection and its whole request.
@@ -211,12 +211,7 @@ class Server:
             self._say_full()
 
     def _refresh_date(self) -> None:
-        minute, second = divmod(self._plane.clock.now_us() // 1_000_000, 60)
-        if minute != self._minute:
-            self._minute = minute
-            whole = f"Date: {formatdate(minute * 60, usegmt=True)}"  # ends with "00 GMT"
-            self._date = whole[:-6].encode()
-        self.date_line = b"%b%02d GMT\r\n" % (self._date, second)
+        self.date_line = self._dates.at(self._plane.clock.now_us() // 1_000_000)
 
     # --- the end --------------------------------------------------------------------------------
 

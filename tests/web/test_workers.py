@@ -52,3 +52,66 @@ async def test_a_failing_job_is_tried_again_and_stops_nobody() -> None:
     workers.start()
     await asyncio.wait_for(both.wait(), 10)
     await workers.stop()
+
+
+async def test_a_job_without_anything_to_do_gets_no_task_until_there_is() -> None:
+    ticks, asked = [], 0
+    wanted = done = False
+    over = asyncio.Event()
+
+    def is_wanted(platform: object) -> bool:
+        nonlocal asked
+        asked += 1
+        return wanted and not done
+
+    async def tick(platform: object, metrics: object) -> None:
+        nonlocal done
+        ticks.append(asked)
+        done = True
+        over.set()
+
+    workers = Workers(None, None, (Job("rare", 0.001, tick, is_wanted),))  # type: ignore[arg-type]
+    workers.start()
+    while asked < 5:
+        await asyncio.sleep(0.001)
+    assert ticks == []
+    wanted = True
+    await asyncio.wait_for(over.wait(), 10)
+    again = asked + 5
+    while asked < again:  # it is asked on, and has been done once
+        await asyncio.sleep(0.001)
+    assert len(ticks) == 1
+    await workers.stop()
+
+
+async def test_a_job_is_not_started_again_while_it_runs_and_a_stop_ends_it() -> None:
+    running, most, ends = 0, 0, []
+
+    async def long(platform: object, metrics: object) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        finally:
+            running -= 1
+
+    ticks = 0
+
+    async def other(platform: object, metrics: object) -> None:
+        nonlocal ticks
+        ticks += 1
+
+    workers = Workers(None, None, (Job("long", 0.001, long), Job("other", 0.001, other)))  # type: ignore[arg-type]
+    workers.start()
+    while ticks < 20:
+        await asyncio.sleep(0.001)
+    assert (running, most) == (1, 1)
+    await workers.stop()
+    assert (running, ends) == (0, ["cancelled"])
+    before = ticks
+    await asyncio.sleep(0.02)
+    assert ticks == before

@@ -1,0 +1,1 @@
+# Compiled: the sweep of every deadline makes one.
