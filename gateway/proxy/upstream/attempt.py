@@ -332,7 +332,7 @@ class Attempt:
             self.wire.resume()
 
     def check(self, now_s: float) -> None:
-        """Enforce the deadlines: first byte, idle, total; called about four times a second."""
+        """Enforce the deadlines: first byte, idle, total; called about twice a second."""
         if self.done.done():
             if not self.over and now_s - self._progress_s > LINGER_S:
                 self.stop(None)
