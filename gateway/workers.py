@@ -136,6 +136,7 @@ class Workers:
         self._tasks: dict[asyncio.Task[None], Job] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_s = math.inf
+        self._stopping = False
 
     def start(self) -> None:
         """Begin; each job's first time is an interval from now."""
@@ -145,7 +146,7 @@ class Workers:
 
     async def stop(self) -> None:
         """Cancel what runs and wait for it."""
-        self._due_s.clear()
+        self._stopping = True
         if self._timer is not None:
             self._timer.cancel()
         running = list(self._tasks)
@@ -167,7 +168,7 @@ class Workers:
     def _beat(self) -> None:
         now_s, self._rings_s, self._timer = self._loop.time() + EARLY_S, math.inf, None
         for job in [job for job, due_s in self._due_s.items() if due_s <= now_s]:
-            if job.wanted(self._platform):
+            if self._is_wanted(job):
                 del self._due_s[job]
                 task = self._loop.create_task(self._run(job))
                 self._tasks[task] = job
@@ -179,6 +180,13 @@ class Workers:
             if first_s < self._rings_s:
                 self._ring_at(first_s)
 
+    def _is_wanted(self, job: Job) -> bool:
+        try:
+            return job.wanted(self._platform)
+        except Exception:  # one question that fails must not keep the others from being asked
+            log.exception("job failed", extra={"f": {"job": job.name}})
+            return False
+
     async def _run(self, job: Job) -> None:
         try:
             await job.tick(self._platform, self._metrics)
@@ -187,5 +195,5 @@ class Workers:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         job = self._tasks.pop(task)
-        if not task.cancelled():
+        if not self._stopping:
             self._wait(job)

@@ -47,7 +47,14 @@ async def test_a_failing_job_is_tried_again_and_stops_nobody() -> None:
         if min(ticks.values()) > 2:
             both.set()
 
-    jobs = (Job("bad", 0.001, bad), Job("good", 0.001, good))
+    def broken(platform: object) -> bool:
+        raise RuntimeError
+
+    jobs = (
+        Job("bad", 0.001, bad),
+        Job("broken", 0.001, good, broken),
+        Job("good", 0.001, good),
+    )
     workers = Workers(None, None, jobs)  # type: ignore[arg-type]
     workers.start()
     await asyncio.wait_for(both.wait(), 10)
