@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from gateway.base.beats import next_beat_s
 from gateway.base.config import Settings
 from gateway.base.errors import GatewayError, Overloaded, ShuttingDown
 from gateway.base.telemetry import Metrics
@@ -181,7 +180,7 @@ class Server:
 
     def _sweep(self) -> None:
         now_s = self.loop.time()
-        self._sweeper = self.loop.call_at(next_beat_s(now_s, SWEEP_S), self._sweep)
+        self._sweeper = self.loop.call_at(now_s + SWEEP_S, self._sweep)
         for connection in list(self._connections):
             connection.check(now_s)
         for attempt in list(self._plane.attempts):
