@@ -195,8 +195,6 @@ class Server:
         self._refresh_date()
 
     def _look_at_memory(self) -> None:
-        if not self._memory_limit_bytes:
-            return
         short = is_short(self._memory_limit_bytes)
         if short != self._plane.short_of_memory:
             self._plane.short_of_memory = short
