@@ -15,6 +15,7 @@ from gateway.app import Gateway
 from gateway.base.config import load
 from gateway.platform.assembly import open_platform
 from gateway.web.admin.commands import run_command
+from tests.fakes.folder import new_folder
 from tests.fakes.upstream import FakeUpstream
 
 EMAIL = "someone@example.com"
@@ -134,6 +135,8 @@ async def running(
 ) -> AsyncIterator[RunningGateway]:
     """A gateway with a funded account and a key; settings as `upstream_idle_timeout_s=1`."""
     flags = {name.replace("_", ".", 1): value for name, value in settings.items()}
+    if "store.url" not in flags:
+        new_folder(data_dir)
     platform = await open_platform(load(environ={}, flags=flags), data_dir)
     if catalog is None and upstream is not None:
         catalog = CATALOG.format(port=upstream.port, disconnect=disconnect)

@@ -8,6 +8,7 @@ from gateway.platform.assembly import open_platform
 from gateway.platform.incidents import parse_time
 from gateway.platform.incidents.board import DAY_US
 from gateway.platform.refusals import Refusal
+from tests.fakes.folder import new_folder
 
 HOUR_S = 3_600
 HOUR_US = HOUR_S * 1_000_000
@@ -22,7 +23,9 @@ class Desk:
 
     async def open(self):
         settings = load(environ={})
-        self.platform = await open_platform(settings, self.folder, self.clock, environ={})
+        self.platform = await open_platform(
+            settings, new_folder(self.folder), self.clock, environ={}
+        )
         self.room = self.platform.incidents
         accounts = self.platform.accounts
         email = "ann@example.com"

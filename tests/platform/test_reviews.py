@@ -11,6 +11,7 @@ from gateway.platform.keys.spread import Crowd
 from gateway.platform.refusals import Refusal
 from gateway.platform.reviews import MAX_SUSPECTS, Place
 from gateway.store.schema.reviews import review_cases
+from tests.fakes.folder import new_folder
 
 DAY_S = 86_400
 FEW = Crowd(21, 1_699_999_000_000_000)
@@ -27,6 +28,8 @@ class Desk:
     async def open(self, **settings):
         flags = {"store.url": self.url} | settings
         settings = load(environ={}, flags=flags)
+        if not self.url:
+            new_folder(self.folder)
         self.platform = await open_platform(settings, self.folder, self.clock, environ={})
         self.room, accounts = self.platform.reviews, self.platform.accounts
         self.ann = accounts.find("ann@example.com") or await accounts.create("ann@example.com")

@@ -150,7 +150,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
             gc.freeze()  # as served; to collect the tests' whole heap takes 0.1 s
             yield one
     finally:
-        gc.unfreeze()
         provider.kill()
         await provider.wait()
 

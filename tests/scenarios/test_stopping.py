@@ -22,7 +22,7 @@ from tests.fakes.process import COMMAND, Process, serving, tallygate
 from tests.scenarios.test_disk import END, SHORT, ask
 
 STREAMS = int(os.environ.get("STOP_STREAMS", "60"))
-STREAM = {"model": "sandbox/lorem:tokens=100,tps=40", "stream": True}
+STREAM = {"model": "sandbox/lorem:tokens=100,tps=20", "stream": True}
 
 
 async def until_all_run(process: Process) -> None:

@@ -21,6 +21,7 @@ from gateway.base.errors import CreditInUse, InsufficientCredit
 from gateway.platform.ledger import balances, journal
 from gateway.platform.ledger.holds import Charge, Hold
 from tests.fakes.books import Books
+from tests.fakes.folder import new_database
 
 PICO = 1_000_000
 ACCOUNTS = st.integers(1, 3)
@@ -57,7 +58,7 @@ class Money(RuleBasedStateMachine):
         return self.loop.run_until_complete(coroutine)
 
     async def open(self) -> Books:
-        return await Books(self.folder / "t.db").start()
+        return await Books(new_database(self.folder / "t.db")).start()
 
     @rule(account=ACCOUNTS, amount=st.integers(1, 500), source=SOURCES)
     def grant(self, account: int, amount: int, source: str) -> None:

@@ -4,6 +4,7 @@ The entries are data (`presets.toml`, the format of `catalog apply`); a provider
 the environment variable that its `api_key` names is set.
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gateway.platform.catalog.document import ENV_PREFIX, Document, ProviderEntr
 PRESETS = Path(__file__).with_name("presets.toml")
 
 
+@functools.cache
 def read_presets() -> Document:
     """Every entry of the data file."""
     return parse(PRESETS.read_text("utf-8"), PRESETS.name)

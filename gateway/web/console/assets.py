@@ -6,6 +6,7 @@ fetched stand in static/vendor; where it could not, their names are simply missi
 without them.
 """
 
+import functools
 import gzip
 import hashlib
 import json
@@ -38,6 +39,7 @@ def load_assets(folder: Path) -> dict[str, Asset]:
     return {name: _asset(name, body) for name, body in bodies.items()}
 
 
+@functools.cache  # a process may open more than one gateway, as tests do
 def _asset(name: str, body: bytes) -> Asset:
     digest = hashlib.sha256(body).hexdigest()[:12]
     packed = gzip.compress(body, 9, mtime=0) if len(body) > _WORTH_PACKING else None

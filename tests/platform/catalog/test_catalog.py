@@ -13,6 +13,7 @@ from gateway.platform.catalog.snapshot import KINDS
 from gateway.store.database import Database
 from gateway.store.schema.catalog import prices
 from gateway.store.secrets import Secrets
+from tests.fakes.folder import new_database
 
 from .test_document import EXAMPLE, documents
 
@@ -25,7 +26,7 @@ class Opened:
     def __init__(self, folder, environ=None):
         self.folder = folder
         self.clock = ManualClock()
-        self.database = Database.open(folder / "tallygate.db", clock=self.clock)
+        self.database = Database.open(new_database(folder / "tallygate.db"), clock=self.clock)
         self.secrets = Secrets.open(folder, {})
         self.environ = {} if environ is None else environ
         self.catalog = self.again()

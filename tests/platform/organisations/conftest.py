@@ -8,6 +8,7 @@ from gateway.platform.accounts.guesses import Visit
 from gateway.platform.assembly import open_platform
 from gateway.platform.request_log.record import RequestRow
 from gateway.platform.request_log.rollup import add_rows
+from tests.fakes.folder import new_folder
 
 PHONE = Visit("203.0.113.9", "Mozilla/5.0 Phone")
 
@@ -20,7 +21,7 @@ class Firm:
     async def open(self):
         settings = load(environ={}, flags={})
         self.platform = await open_platform(
-            settings, self.folder, self.clock, first_start=False, environ={}
+            settings, new_folder(self.folder), self.clock, first_start=False, environ={}
         )
         self.room = self.platform.organisations
         self.invitations = self.platform.invitations
