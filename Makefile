@@ -37,13 +37,20 @@ help: ## list the targets
 # Compiled once, also where PYTHONDONTWRITEBYTECODE would have every start compile all of it anew.
 COMPILED := $(BIN)/python -m compileall -q gateway
 
+# A worker for each core; the pages' tests come after the others: a browser uses all cores by itself.
+PAGES := tests/web/browser
+TEST_ALL = status=0; \
+  for part in "-n auto --maxprocesses 4 --dist worksteal --ignore=$(PAGES)" $(PAGES); do \
+    $(BIN)/python -m pytest $$part || { status=$$?; test $$status != 2 || break; }; \
+  done; exit $$status
+
 run: $(VENV)/.run $(VENDOR) ## build what is needed and start the gateway on 127.0.0.1:8080
 	@$(COMPILED)
 	@$(BIN)/tallygate serve $(ARGS)
 
 test: $(VENV)/.dev $(VENDOR) $(NODE_SDK) $(BROWSER) $(POSTGRES) ## set up everything and run all tests
 	@$(COMPILED)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(TEST_ALL))
 
 check: $(VENV)/.dev ## lint and type-check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
