@@ -30,24 +30,39 @@ SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 
 class Bulk:
-    """A statement of `width` bound values a row; `build(rows, dialect)` makes it for n rows."""
+    """A statement of `width` bound values a row; `build(rows, dialect)` makes it for n rows.
 
-    def __init__(self, width: int, build: Callable[[int, Dialect], ClauseElement]) -> None:
+    `alone`, if there is one, makes it for one row; that row's first value is bound last.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        build: Callable[[int, Dialect], ClauseElement],
+        alone: Callable[[], ClauseElement] | None = None,
+    ) -> None:
         self._width = width
         self._build = build
-        self._texts: dict[str, list[tuple[int, str]]] = {}
+        self._alone = alone
+        self._dialect: Dialect | None = None
+        self._texts: list[tuple[int, str]] = []
 
     def run(self, connection: Connection, flat: Sequence[Any]) -> int:
         """Execute over `flat`, the rows' values one after another; returns the rows touched."""
-        texts = self._texts.get(connection.dialect.name)
-        if texts is None:
-            texts = self._compile(connection.dialect)
-        cursor = connection.connection.cursor()
+        dialect, raw = connection.dialect, connection.connection.dbapi_connection
+        if dialect is not self._dialect:
+            self._texts, self._dialect = self._compile(dialect), dialect
+        if raw is None:
+            raise RuntimeError("the database connection is closed")
+        cursor = raw.cursor()
         touched, at, end = 0, 0, len(flat)
-        for size, text in texts:
+        for size, text in self._texts:
             step = size * self._width
             while end - at >= step:
-                cursor.execute(text, flat[at : at + step])
+                values = flat if end == step else flat[at : at + step]
+                if size == 1 and self._alone is not None:
+                    values = (*values[1:], values[0])
+                cursor.execute(text, values)
                 touched += cursor.rowcount
                 at += step
         cursor.close()
@@ -64,7 +79,8 @@ class Bulk:
         if one[:at] + added + one[at:] != two:
             raise ValueError("a second row is not an addition to the statement of the first")
         texts = [(n, one[:at] + added * (n - 1) + one[at:]) for n in SIZES]
-        self._texts[dialect.name] = texts
+        if self._alone is not None:
+            texts[-1] = (1, str(self._alone().compile(dialect=dialect)))
         return texts
 
 
@@ -107,7 +123,8 @@ def bulk_change(
 ) -> Bulk:
     """Update rows by key: values come as key, amounts to subtract, values to assign.
 
-    A key that names no row is not an error here: compare the count that `run` returns.
+    A key that names no row is not an error here: compare the count that `run` returns. A single
+    change is a plain UPDATE: SQLite makes two tables of its own for one with a FROM.
     """
     names = (key, *subtract, *assign)
 
@@ -120,4 +137,9 @@ def bulk_change(
         new.update({c: change.c[c] for c in assign})
         return update(table).values(new).where(table.c[key] == change.c[key])
 
-    return Bulk(len(names), build)
+    def alone() -> ClauseElement:
+        new = [(table.c[c], table.c[c] - literal(0, BigInteger)) for c in subtract]
+        new += [(table.c[c], literal(0, BigInteger)) for c in assign]
+        return update(table).ordered_values(*new).where(table.c[key] == literal(0, BigInteger))
+
+    return Bulk(len(names), build, alone)

@@ -85,8 +85,6 @@ class Flush(Protocol):
 class _Call:
     """A function that runs in its own transaction, or in none, in its place in the queue."""
 
-    __slots__ = ("error", "fn", "future", "outside", "result")
-
     def __init__(
         self,
         fn: Callable[[Connection], Any],

@@ -8,22 +8,23 @@ from typing import Any
 import pytest
 
 from gateway.proxy.record import COMPANY
-from gateway.store.writer import GroupWriter
 from tests.fakes.gateway import RunningGateway, chat, running
 
 
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long each end was let wait, in seconds."""
-    found: list[float] = []
-    submit = GroupWriter.submit
+class Noting:
+    """A gateway's settlements that keep how long each end was let wait, in seconds."""
 
-    def noted(self: GroupWriter, item: Any, patience_s: float = 0.0) -> None:
-        found.append(patience_s)
-        submit(self, item, patience_s)
+    def __init__(self, gateway: RunningGateway) -> None:
+        self.waits: list[float] = []
+        self._real = gateway.plane.settlements
+        gateway.plane.settlements = self
 
-    monkeypatch.setattr(GroupWriter, "submit", noted)
-    return found
+    def submit(self, charge: Any, row: Any, on_durable: Any, patience_s: float = 0.0) -> None:
+        self.waits.append(patience_s)
+        self._real.submit(charge, row, on_durable, patience_s)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
 
 async def ask(gateway: RunningGateway, tokens: int, stream: bool) -> None:
@@ -39,16 +40,17 @@ async def ask(gateway: RunningGateway, tokens: int, stream: bool) -> None:
 
 @pytest.mark.parametrize("limit_us", [100_000, 1_000, 0])
 async def test_an_end_waits_a_part_of_its_time_and_only_while_others_run(
-    tmp_path: Path, waits: list[float], limit_us: int
+    tmp_path: Path, limit_us: int
 ) -> None:
     async with running(tmp_path / "data", ledger_stream_commit_delay_us=limit_us) as gateway:
+        noting = Noting(gateway)
         await ask(gateway, 4, stream=True)
         await asyncio.gather(*(ask(gateway, 4, stream=False) for _ in range(COMPANY + 3)))
-        assert not any(waits)
+        assert not any(noting.waits)
         begun_s = time.monotonic()
         await asyncio.gather(*(ask(gateway, 4 + n, stream=True) for n in range(COMPANY + 3)))
         longest_s = min((time.monotonic() - begun_s) / 50, limit_us / 1e6)
-        kept = [wait for wait in waits if wait]
+        kept = [wait for wait in noting.waits if wait]
         assert len(kept) == (2 if limit_us else 0)  # COMPANY + 2, then COMPANY + 1 others ran
         assert all(0 < wait <= longest_s for wait in kept)
         await gateway.settled()

@@ -17,8 +17,6 @@ from gateway.proxy.upstream.wire import Wire
 class HttpUpstream:
     """One provider. Heads are kept by path: paths are made of the catalog's names only."""
 
-    __slots__ = ("_heads", "_origin", "_pool", "provider")
-
     def __init__(self, provider: Provider, pool: Pool) -> None:
         self.provider = provider
         self._pool = pool

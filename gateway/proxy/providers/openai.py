@@ -15,8 +15,6 @@ from gateway.proxy.providers.http import HttpUpstream
 class OpenAIUpstream(HttpUpstream):
     """One provider of kind `openai`."""
 
-    __slots__ = ()
-
     def path(self, x: Exchange, target: Target) -> str:
         """The endpoint's own path behind the address, which ends in /v1 or what stands for it."""
         if x.wire.name == "gemini":

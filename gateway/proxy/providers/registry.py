@@ -35,8 +35,6 @@ class Upstream(Protocol):
 class Upstreams:
     """The upstreams by provider. `kinds` maps a provider's kind to what builds its upstream."""
 
-    __slots__ = ("_built", "_kinds")
-
     def __init__(self, kinds: dict[str, Callable[[Provider], Upstream]]) -> None:
         self._kinds = kinds
         self._built: dict[str, tuple[Provider, Upstream]] = {}
