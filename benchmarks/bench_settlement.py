@@ -16,7 +16,9 @@ import pstats
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gateway.base.clock import SystemClock
 from gateway.base.ids import IdFactory
@@ -62,7 +64,9 @@ def request_row(request_id: str, account_no: int, charge: Charge, started_us: in
     )
 
 
-async def run(args: argparse.Namespace, folder: Path) -> dict[str, object]:
+async def run(
+    args: argparse.Namespace, folder: Path, profiler: cProfile.Profile
+) -> dict[str, object]:
     clock = SystemClock()
     ids = IdFactory(clock)
     database = Database.open(folder / "bench.db", clock=clock)
@@ -70,6 +74,9 @@ async def run(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     ledger = Ledger(database, bank)
     await database.read(ledger.load)
     settlements = Settlements(database, bank, 1_000_000, commit_delay_us=1_500)
+    if args.profile:
+        flush: Any = partial(profiler.runcall, settlements._flush)
+        database.writer.flush_with(flush, 1_500)
     for account_no in range(1, args.accounts + 1):
         await ledger.grant(account_no, 10**12, reason="bench", transaction_id=f"grant:{account_no}")
     gate = asyncio.Event()
@@ -129,15 +136,8 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     args = parser.parse_args()
     profiler = cProfile.Profile()
-    if args.profile:
-        wrapped = Settlements._flush
-
-        def profiled(*values: object) -> None:
-            profiler.runcall(wrapped, *values)
-
-        Settlements._flush = profiled  # type: ignore[method-assign, assignment]
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        print(json.dumps(asyncio.run(run(args, Path(folder)))))
+        print(json.dumps(asyncio.run(run(args, Path(folder), profiler))))
     if args.profile:
         pstats.Stats(profiler, stream=sys.stdout).sort_stats("tottime").print_stats(18)
 

@@ -5,8 +5,8 @@ cimport cython
 
 cdef class Bulk:
     cdef long _width
-    cdef object _build, _alone, _dialect
-    cdef list _texts
+    cdef object _build, _alone
+    cdef dict _texts
 
     @cython.locals(size=long, step=long, at=long, end=long, touched=long)
     cpdef run(self, object connection, object flat)

@@ -44,19 +44,19 @@ class Bulk:
         self._width = width
         self._build = build
         self._alone = alone
-        self._dialect: Dialect | None = None
-        self._texts: list[tuple[int, str]] = []
+        self._texts: dict[str, list[tuple[int, str]]] = {}
 
     def run(self, connection: Connection, flat: Sequence[Any]) -> int:
         """Execute over `flat`, the rows' values one after another; returns the rows touched."""
-        dialect, raw = connection.dialect, connection.connection.dbapi_connection
-        if dialect is not self._dialect:
-            self._texts, self._dialect = self._compile(dialect), dialect
+        texts = self._texts.get(connection.dialect.name)
+        if texts is None:
+            texts = self._compile(connection.dialect)
+        raw = connection.connection.dbapi_connection
         if raw is None:
             raise RuntimeError("the database connection is closed")
         cursor = raw.cursor()
         touched, at, end = 0, 0, len(flat)
-        for size, text in self._texts:
+        for size, text in texts:
             step = size * self._width
             while end - at >= step:
                 values = flat if end == step else flat[at : at + step]
@@ -81,6 +81,7 @@ class Bulk:
         texts = [(n, one[:at] + added * (n - 1) + one[at:]) for n in SIZES]
         if self._alone is not None:
             texts[-1] = (1, str(self._alone().compile(dialect=dialect)))
+        self._texts[dialect.name] = texts
         return texts
 
 
