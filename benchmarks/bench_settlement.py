@@ -75,8 +75,8 @@ async def run(
     await database.read(ledger.load)
     settlements = Settlements(database, bank, 1_000_000, commit_delay_us=1_500)
     if args.profile:
-        flush: Any = partial(profiler.runcall, settlements._flush)
-        database.writer.flush_with(flush, 1_500)
+        flush: Any = settlements._flush
+        database.writer.flush_with(partial(profiler.runcall, flush), 1_500)
     for account_no in range(1, args.accounts + 1):
         await ledger.grant(account_no, 10**12, reason="bench", transaction_id=f"grant:{account_no}")
     gate = asyncio.Event()
