@@ -5,6 +5,7 @@ nothing. With a listening socket of a supervisor a restart refuses nobody.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -22,7 +23,7 @@ from tests.fakes.process import COMMAND, Process, serving, tallygate
 from tests.scenarios.test_disk import END, SHORT, ask
 
 STREAMS = int(os.environ.get("STOP_STREAMS", "60"))
-STREAM = {"model": "sandbox/lorem:tokens=100,tps=20", "stream": True}
+STREAM = {"model": "sandbox/lorem:tokens=100,tps=40", "stream": True}
 
 
 async def until_all_run(process: Process) -> None:
@@ -33,6 +34,16 @@ async def until_all_run(process: Process) -> None:
                 if wanted in await response.text():
                     return
             await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def heard(number: int) -> Iterator[None]:
+    """What is started inside hears a signal, also in a run whose shell has it ignored."""
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -54,7 +65,7 @@ def test_streams_end_whole_and_nobody_new_is_let_in(tmp_path: Path, number: int)
         assert refused
         return [(await stream)[3] for stream in streams]
 
-    with serving(tmp_path / "data") as process:
+    with heard(number), serving(tmp_path / "data") as process:
         bodies = asyncio.run(play(process))
         assert process._process is not None and process._process.wait(20) == 0
         process._close()
