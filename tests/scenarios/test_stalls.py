@@ -20,7 +20,6 @@ from gateway._native.tokens import load
 from tests.fakes.gateway import CATALOG, RunningGateway, running
 
 STALL_MS = 50
-GOES = 3
 BEAT_S = 0.002
 BODY_BYTES = 30 << 20
 PROVIDER = """
@@ -112,27 +111,18 @@ async def watched() -> AsyncIterator[list[float]]:
 
 
 async def assert_no_stall(program: str, *args: str) -> list[bytes]:
-    """What the client `program` prints, in words, while it keeps the loop from nothing.
-
-    It has `GOES` goes: what the gateway does to its loop it does in each of them, what the machine
-    does (a page of memory it has to find, a cache it shares) not.
-    """
-    worst: list[list[float]] = []
-    for _ in range(GOES):
-        client = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", program, *args),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert client.stdout is not None
-        assert await client.stdout.readline() == b"ready\n"
-        async with watched() as stalls:
-            stdout, _ = await asyncio.wait_for(client.communicate(b"go\n"), 90)
-        assert len(stalls) > 1, "the loop never came to its beat"
-        worst.append(sorted(stalls)[-5:])
-        if max(stalls) < STALL_MS:
-            return stdout.split()
-    raise AssertionError(f"The loop stood still each time, ms: {worst}")
+    """What the client `program` prints, in words, while it keeps the loop from nothing."""
+    client = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, *args),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert client.stdout is not None
+    assert await client.stdout.readline() == b"ready\n"
+    async with watched() as stalls:
+        stdout, _ = await asyncio.wait_for(client.communicate(b"go\n"), 90)
+    assert max(stalls) < STALL_MS, sorted(stalls)[-5:]
+    return stdout.split()
 
 
 @pytest.fixture
